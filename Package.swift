@@ -1,0 +1,142 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is compiled with. `unsafeFlags` stay off: they would keep the products from being used
+/// by version. Warnings are errors through the tools-6.2 setting instead.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .treatWarning("DeprecatedDeclaration", as: .warning),
+]
+
+let package = Package(
+  name: "synchronicity",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "SyncProof", targets: ["SyncProof"]),
+    .library(name: "SyncRuntime", targets: ["SyncRuntime"]),
+    .library(name: "SyncTesting", targets: ["SyncTesting"]),
+    .executable(name: "synchronicity", targets: ["synchronicity"]),
+    .executable(name: "synchronicity-sandbox-init", targets: ["ChrootSandboxInit"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+  ],
+  targets: [
+    // C libraries.
+    .systemLibrary(
+      name: "CSodium", path: "Sources/CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(
+      name: "CLibcrypto", path: "Sources/CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+    // The three pure modules: input in, effects out.
+    .target(name: "SyncProof", dependencies: ["CSodium"], swiftSettings: settings),
+    .target(
+      name: "SyncConsensus",
+      dependencies: ["SyncProof", .product(name: "Collections", package: "swift-collections")],
+      swiftSettings: settings),
+    .target(
+      name: "SyncLedger",
+      dependencies: ["SyncProof", .product(name: "Collections", package: "swift-collections")],
+      swiftSettings: settings),
+
+    // The shell.
+    .target(
+      name: "SyncRuntime",
+      dependencies: [
+        "SyncProof", "SyncConsensus", "SyncLedger", "CLibcrypto",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "SyncGateway",
+      dependencies: [
+        "SyncProof", "SyncRuntime", .product(name: "Hummingbird", package: "hummingbird"),
+      ],
+      swiftSettings: settings),
+
+    // Plugins.
+    .executableTarget(
+      name: "ChrootSandboxInit", path: "Sources/Plugins/ChrootSandboxInit",
+      cSettings: [.define("_GNU_SOURCE")]),
+    .target(
+      name: "ChrootSandbox",
+      dependencies: [
+        "SyncProof", "SyncRuntime", .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      path: "Sources/Plugins/ChrootSandbox", swiftSettings: settings),
+    .target(
+      name: "TCPTransport",
+      dependencies: [
+        "SyncProof", "SyncRuntime",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "X509", package: "swift-certificates"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      path: "Sources/Plugins/TCPTransport", swiftSettings: settings),
+    .target(
+      name: "SQLiteStorage",
+      dependencies: ["SyncProof", "SyncRuntime", .product(name: "GRDB", package: "GRDB.swift")],
+      path: "Sources/Plugins/SQLiteStorage", swiftSettings: settings),
+    .target(
+      name: "SodiumSigner", dependencies: ["SyncProof", "SyncRuntime", "CSodium"],
+      path: "Sources/Plugins/SodiumSigner", resources: [.embedInCode("bip39-english.txt")],
+      swiftSettings: settings),
+    .target(
+      name: "CratesSource",
+      dependencies: ["SyncProof", "SyncRuntime", .product(name: "Subprocess", package: "swift-subprocess")],
+      path: "Sources/Plugins/CratesSource", swiftSettings: settings),
+
+    // What is shipped to plugin authors, and the reference node.
+    .target(
+      name: "SyncTesting",
+      dependencies: ["SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "synchronicity",
+      dependencies: [
+        "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "TCPTransport", "SQLiteStorage", "SodiumSigner",
+        "CratesSource",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+        .product(name: "TOMLKit", package: "TOMLKit"),
+      ],
+      swiftSettings: settings),
+
+    // Tests, one target for each room of the house.
+    .testTarget(name: "SyncProofTests", dependencies: ["SyncProof"], swiftSettings: settings),
+    .testTarget(name: "SyncConsensusTests", dependencies: ["SyncConsensus", "SyncTesting"], swiftSettings: settings),
+    .testTarget(name: "SyncLedgerTests", dependencies: ["SyncLedger", "SyncTesting"], swiftSettings: settings),
+    .testTarget(
+      name: "SyncRuntimeTests", dependencies: ["SyncRuntime", "SyncTesting", "SQLiteStorage", "SodiumSigner"],
+      swiftSettings: settings),
+    .testTarget(name: "SyncGatewayTests", dependencies: ["SyncGateway", "SyncTesting"], swiftSettings: settings),
+    .testTarget(
+      name: "PluginTests",
+      dependencies: ["SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource", "ChrootSandbox"],
+      swiftSettings: settings),
+    .testTarget(name: "TidyTests", swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,70 @@
+/// A SHA-256 digest: 32 bytes, ordered as its bytes are.
+public struct Digest: Hashable, Comparable, Sendable {
+  public static let byteCount = 32
+
+  // Big-endian words, so that comparing words in order is comparing bytes.
+  private let w0: UInt64
+  private let w1: UInt64
+  private let w2: UInt64
+  private let w3: UInt64
+
+  /// All zero bits: the parent of a genesis block, never the digest of anything.
+  public static let zero = Digest(w0: 0, w1: 0, w2: 0, w3: 0)
+
+  private init(w0: UInt64, w1: UInt64, w2: UInt64, w3: UInt64) {
+    (self.w0, self.w1, self.w2, self.w3) = (w0, w1, w2, w3)
+  }
+
+  /// - Parameter bytes: Exactly 32 bytes, else `nil`.
+  public init?(bytes: some Collection<UInt8>) {
+    guard bytes.count == Digest.byteCount else { return nil }
+    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    var i = 0
+    for byte in bytes {
+      switch i >> 3 {
+      case 0: words.0 = words.0 << 8 | UInt64(byte)
+      case 1: words.1 = words.1 << 8 | UInt64(byte)
+      case 2: words.2 = words.2 << 8 | UInt64(byte)
+      default: words.3 = words.3 << 8 | UInt64(byte)
+      }
+      i += 1
+    }
+    self.init(w0: words.0, w1: words.1, w2: words.2, w3: words.3)
+  }
+
+  /// - Parameter hex: Exactly 64 lower-case hexadecimal digits in ASCII, else `nil`.
+  public init?(hex: some Collection<UInt8>) {
+    guard hex.count == 2 * Digest.byteCount, let bytes = Hex.decode(hex) else { return nil }
+    self.init(bytes: bytes)
+  }
+
+  public init?(hex: String) { self.init(hex: [UInt8](hex.utf8)) }
+
+  /// The 32 bytes, most significant first.
+  public var bytes: [UInt8] {
+    var out: [UInt8] = []
+    out.reserveCapacity(Digest.byteCount)
+    for word in [w0, w1, w2, w3] {
+      var shift: UInt64 = 64
+      while shift > 0 {
+        shift -= 8
+        out.append(UInt8(truncatingIfNeeded: word >> shift))
+      }
+    }
+    return out
+  }
+
+  /// 64 lower-case hexadecimal digits.
+  public var hex: String { String(decoding: Hex.encode(bytes), as: UTF8.self) }
+
+  public static func < (a: Digest, b: Digest) -> Bool {
+    if a.w0 != b.w0 { return a.w0 < b.w0 }
+    if a.w1 != b.w1 { return a.w1 < b.w1 }
+    if a.w2 != b.w2 { return a.w2 < b.w2 }
+    return a.w3 < b.w3
+  }
+}
+
+extension Digest: CustomStringConvertible {
+  public var description: String { hex }
+}

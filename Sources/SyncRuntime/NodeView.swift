@@ -1,0 +1,147 @@
+import SyncProof
+
+/// How far a job has come.
+public enum JobPhase: String, Sendable, CaseIterable, Codable {
+  /// Ordered; builders rebuild and commit.
+  case commit
+  /// All have committed or the deadline passed; builders open their commitments.
+  case reveal
+  /// The verdict stands and the evidence is in the log, but no quorum has cosigned a checkpoint over it yet.
+  case logged
+  /// A cosigned checkpoint covers the evidence: the proof can be had.
+  case cosigned
+}
+
+/// What one builder has done for a job, as the decided blocks tell it.
+public struct BuilderProgress: Sendable, Equatable, Codable {
+  public enum Step: String, Sendable, Codable {
+    case waiting, committed, revealed, abstained, wrongOpening
+  }
+  public let builder: String
+  public let step: Step
+  public init(builder: String, step: Step) { (self.builder, self.step) = (builder, step) }
+}
+
+/// One job, for people and for the API.
+public struct JobStatus: Sendable, Equatable, Codable {
+  /// 64 hexadecimal digits.
+  public let id: String
+  public let package: String
+  public let submitter: String
+  public let phase: JobPhase
+  public let builders: [BuilderProgress]
+  /// `reproduced`, `diverged`, `failed` or `inconclusive`, once there is one.
+  public let verdict: String?
+  /// How many builders agree on the outcome that gave the verdict.
+  public let agreeing: Int?
+  /// The evidence's index in the log.
+  public let index: UInt64?
+  /// Path and SHA-256 of each artifact on which the builders agreed.
+  public let artifacts: [ArtifactStatus]
+  /// Decided times, Unix milliseconds.
+  public let orderedMilliseconds: UInt64
+  public let verdictMilliseconds: UInt64?
+
+  public struct ArtifactStatus: Sendable, Equatable, Codable {
+    public let path: String
+    public let sha256: String
+    public let size: UInt64
+    public init(path: String, sha256: String, size: UInt64) {
+      (self.path, self.sha256, self.size) = (path, sha256, size)
+    }
+  }
+
+  public init(
+    id: String, package: String, submitter: String, phase: JobPhase, builders: [BuilderProgress], verdict: String?,
+    agreeing: Int?, index: UInt64?, artifacts: [ArtifactStatus], orderedMilliseconds: UInt64,
+    verdictMilliseconds: UInt64?
+  ) {
+    self.id = id
+    self.package = package
+    self.submitter = submitter
+    self.phase = phase
+    self.builders = builders
+    self.verdict = verdict
+    self.agreeing = agreeing
+    self.index = index
+    self.artifacts = artifacts
+    self.orderedMilliseconds = orderedMilliseconds
+    self.verdictMilliseconds = verdictMilliseconds
+  }
+}
+
+/// A node at a glance.
+public struct NodeStatus: Sendable, Equatable, Codable {
+  public let name: String
+  public let origin: String
+  public let version: String
+  public let epoch: UInt64
+  public let view: UInt64
+  /// Height of the last decided block.
+  public let height: UInt64
+  public let logSize: UInt64
+  /// Size of the newest checkpoint that a quorum has cosigned.
+  public let checkpointSize: UInt64
+  public let openJobs: Int
+  /// Peers with a working connection, in the order of their names.
+  public let connectedPeers: [String]
+  public let replicas: Int
+  public let quorum: Int
+  /// Names of replicas of which a proof of misbehaviour is kept.
+  public let misbehaved: [String]
+
+  public init(
+    name: String, origin: String, version: String, epoch: UInt64, view: UInt64, height: UInt64, logSize: UInt64,
+    checkpointSize: UInt64, openJobs: Int, connectedPeers: [String], replicas: Int, quorum: Int, misbehaved: [String]
+  ) {
+    self.name = name
+    self.origin = origin
+    self.version = version
+    self.epoch = epoch
+    self.view = view
+    self.height = height
+    self.logSize = logSize
+    self.checkpointSize = checkpointSize
+    self.openJobs = openJobs
+    self.connectedPeers = connectedPeers
+    self.replicas = replicas
+    self.quorum = quorum
+    self.misbehaved = misbehaved
+  }
+}
+
+/// What a node shows to those who serve it to others (the gateway, the command line).
+///
+/// Thread: any. Errors: ``PluginError``; ``PluginError/Code/invalid`` and ``PluginError/Code/notFound`` are the
+/// asker's, the rest are the node's.
+public protocol NodeView: Sendable {
+  func status() async -> NodeStatus
+  /// Resolves the package with the node's Source, signs the spec as this builder and hands it to the group.
+  ///
+  /// - Returns: The job, which may exist already: the same spec is the same job.
+  func submit(_ request: SubmitRequest) async throws(PluginError) -> Digest
+  /// The newest jobs first, at most `limit` (1...1,000), those ordered before the job `before` where given.
+  func jobs(limit: Int, before: Digest?) async -> [JobStatus]
+  func job(_ id: Digest) async -> JobStatus?
+  /// The newest checkpoint that a quorum has cosigned, a signed note.
+  func checkpoint() async -> [UInt8]?
+  /// C2SP tlog-tiles: `level` 0...5, `width` 1...256 hashes; `nil` where the published tree has no such tile.
+  func tile(level: Int, index: UInt64, width: Int) async throws(PluginError) -> [UInt8]?
+  /// C2SP tlog-tiles entry bundle: each leaf behind its 16-bit length.
+  func entryBundle(index: UInt64, width: Int) async throws(PluginError) -> [UInt8]?
+  /// The `.tlog-proof` of a job whose evidence is covered by a cosigned checkpoint.
+  func proof(job: Digest) async throws(PluginError) -> [UInt8]?
+  /// Path of a local file that holds the artifact; the bytes may be checked again by whoever receives them.
+  func artifactPath(_ sha256: Digest) async -> String?
+}
+
+public struct SubmitRequest: Sendable, Equatable, Codable {
+  /// Such as `pkg:cargo/itoa@1.0.1`.
+  public var package: String
+  public var features: [String]?
+  /// A number that was not used before asks for a fresh rebuild of the same spec.
+  public var rebuild: UInt64?
+  public init(package: String, features: [String]? = nil, rebuild: UInt64? = nil) {
+    (self.package, self.features, self.rebuild) = (package, features, rebuild)
+  }
+}
