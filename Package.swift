@@ -103,7 +103,8 @@ let package = Package(
     .target(
       name: "CratesSource",
       dependencies: ["SyncProof", "SyncRuntime", .product(name: "Subprocess", package: "swift-subprocess")],
-      path: "Sources/Plugins/CratesSource", swiftSettings: settings),
+      path: "Sources/Plugins/CratesSource", resources: [.embedInCode("cargo-recipe.sh")],
+      swiftSettings: settings),
 
     // What is shipped to plugin authors, and the reference node.
     .target(

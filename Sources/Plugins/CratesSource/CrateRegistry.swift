@@ -1,0 +1,87 @@
+import SyncProof
+import SyncRuntime
+
+/// A crate that a registry has: its true name and version, and where its bytes come from.
+struct CrateEntry: Sendable, Hashable {
+  let name: String
+  let version: String
+  /// A package URL that the registry's ``CrateRegistry/unpack(_:into:)`` understands.
+  let origin: String
+}
+
+/// A folder of `NAME-VERSION` source trees from which cargo chooses, and where each came from.
+struct CrateCandidates: Sendable {
+  let directory: String
+  /// By folder name.
+  let origins: [String: String]
+}
+
+/// Where crates come from; what is the same for all of them is in ``CrateResolver`` and ``CrateFetch``.
+protocol CrateRegistry: Sendable {
+  /// What the registry is called in messages.
+  var title: String { get }
+
+  /// - Parameter version: Exactly this one; the newest when `nil`.
+  /// - Throws: ``PluginError/Code/notFound`` with a sentence that says what there is instead.
+  func locate(name: String, version: String?) async throws(PluginError) -> CrateEntry
+
+  /// Puts the tree that `origin` stands for into `directory`, which exists and is empty.
+  ///
+  /// - Returns: Its folder name, `NAME-VERSION`; `nil` when the origin holds no crate.
+  func unpack(_ origin: String, into directory: String) async throws(PluginError) -> String?
+
+  /// Drops what was kept of `origin`, since its bytes turned out to be others than wanted.
+  ///
+  /// - Returns: Whether another attempt may give other bytes.
+  func forget(_ origin: String) async throws(PluginError) -> Bool
+
+  /// Everything that may become a dependency of `root`, in `scratch` or where it already lies.
+  ///
+  /// - Parameter features: Names of the features that were asked for.
+  func candidates(for root: CrateEntry, features: [String], scratch: String) async throws(PluginError)
+    -> CrateCandidates
+}
+
+/// Fetches one pinned source from a registry.
+enum CrateFetch {
+  static func fetch(_ item: SourceItem, from registry: some CrateRegistry, into directory: String)
+    async throws(PluginError)
+  {
+    let purl = try PackageURL.crate(item.purl.string)
+    guard let version = purl.version else {
+      throw PluginError(.invalid, "'\(item.purl.string)' has no version; a pinned source needs one")
+    }
+    guard !CrateFiles.exists(directory) else {
+      throw PluginError(.invalid, "\(directory) exists already; give a folder that does not")
+    }
+    let parent = directory.lastIndex(of: "/").map { String(directory[..<$0]) } ?? "."
+    var attempts = 2
+    while true {
+      attempts -= 1
+      let temporary = try CrateFiles.makeTemporary(in: parent.isEmpty ? "/" : parent)
+      defer { CrateFiles.remove(temporary) }
+      let folder = try await registry.unpack(item.origin.string, into: temporary)
+      guard let folder, folder == "\(purl.name)-\(version)" else {
+        throw PluginError(
+          .notFound, "\(item.origin.string) holds \(folder ?? "no crate"), not \(purl.name)-\(version)")
+      }
+      let digest = try TreeDigest.sha256(directory: temporary)
+      if digest == item.tree { return try CrateFiles.place(temporary, at: directory) }
+      guard attempts > 0, try await registry.forget(item.origin.string) else {
+        throw PluginError(
+          .checksumMismatch,
+          "\(item.origin.string) gives a tree with the digest \(digest.hex), the spec pins \(item.tree.hex)")
+      }
+    }
+  }
+}
+
+extension CrateRegistry {
+  /// The sentence for a crate of which there are only other versions.
+  func noSuchVersion(_ name: String, wanted: String, available: [String]) -> PluginError {
+    PluginError(
+      .notFound,
+      "\(title) has no \(name) \(wanted), only \(available.joined(separator: ", ")); ask for "
+        + (available.count == 1 ? "that one" : "one of those"))
+  }
+}

@@ -1,0 +1,174 @@
+import SyncProof
+import SyncRuntime
+
+/// A package URL of the few forms that crates and their packages have.
+///
+/// Source: the purl specification, with its choices closed: `pkg:TYPE/[NAMESPACE/]NAME[@VERSION][?arch=ARCH]`, lower-case
+/// type, no subpath. Of what may stand here only `+` is percent-encoded, and in a crate's version not even that, since
+/// a spec's sources are named so (``SourceItem``); both forms are read.
+struct PackageURL: Hashable {
+  var type: String
+  var namespace: String?
+  var name: String
+  var version: String?
+  var architecture: String?
+
+  init(type: String, namespace: String? = nil, name: String, version: String? = nil, architecture: String? = nil) {
+    (self.type, self.namespace, self.name) = (type, namespace, name)
+    (self.version, self.architecture) = (version, architecture)
+  }
+
+  /// - Throws: ``PluginError/Code/invalid`` for anything else than the form above, byte for byte.
+  init(parsing text: String) throws(PluginError) {
+    let malformed = PluginError(
+      .invalid, "'\(text.prefix(200))' is not a package URL; write it like pkg:cargo/itoa@1.0.1")
+    guard text.utf8.count <= 255, text.hasPrefix("pkg:") else { throw malformed }
+    let halves = text.dropFirst(4).split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    let path = halves[0].split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+    let parts = path[0].split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2 || parts.count == 3 else { throw malformed }
+    type = String(parts[0])
+    guard let name = Self.decode(parts[parts.count - 1]) else { throw malformed }
+    self.name = name
+    if parts.count == 3 { namespace = String(parts[1]) }
+    if path.count == 2 { version = Self.decode(path[1]) ?? "" }
+    if halves.count == 2 {
+      guard halves[1].hasPrefix("arch=") else { throw malformed }
+      architecture = String(halves[1].dropFirst(5))
+    }
+    let fields = [type, namespace, name, version, architecture].compactMap(\.self)
+    guard fields.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(Self.isAllowed) }), self.text == text || encoded == text
+    else { throw malformed }
+  }
+
+  /// A crate, as in `pkg:cargo/itoa@1.0.1`.
+  ///
+  /// - Throws: ``PluginError/Code/invalid`` for another type and for names and versions that crates cannot have.
+  static func crate(_ text: String) throws(PluginError) -> PackageURL {
+    let purl = try PackageURL(parsing: text)
+    guard purl.type == "cargo", purl.namespace == nil, purl.architecture == nil, CrateName.isValid(purl.name) else {
+      throw PluginError(.invalid, "'\(text)' does not name a crate; write it like pkg:cargo/itoa@1.0.1")
+    }
+    if let version = purl.version, CrateVersion(version) == nil {
+      throw PluginError(.invalid, "'\(version)' is not a full version of a crate; write it like 1.0.1")
+    }
+    return purl
+  }
+
+  var text: String { type == "cargo" ? joined { $0 } : encoded }
+
+  private var encoded: String {
+    joined { $0.split(separator: "+", omittingEmptySubsequences: false).joined(separator: "%2B") }
+  }
+
+  private func joined(_ encode: (String) -> String) -> String {
+    var out = "pkg:\(type)/"
+    if let namespace { out += "\(namespace)/" }
+    out += encode(name)
+    if let version { out += "@\(encode(version))" }
+    if let architecture { out += "?arch=\(architecture)" }
+    return out
+  }
+
+  private static func isAllowed(_ c: UInt8) -> Bool {
+    switch c {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+    default: "-._~+:".utf8.contains(c)
+    }
+  }
+
+  private static func decode(_ text: Substring) -> String? {
+    let pieces = text.split(separator: "%", omittingEmptySubsequences: false)
+    var out = String(pieces[0])
+    for piece in pieces.dropFirst() {
+      guard piece.hasPrefix("2B") else { return nil }
+      out += "+" + piece.dropFirst(2)
+    }
+    return out
+  }
+}
+
+enum CrateName {
+  static let bytesMax = 64
+
+  /// ASCII letters, digits, `-` and `_`, beginning with a letter: what crates.io takes.
+  static func isValid(_ name: String) -> Bool {
+    guard let first = name.utf8.first, name.utf8.count <= bytesMax, isLetter(first) else { return false }
+    return name.utf8.allSatisfy {
+      isLetter($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "-")
+        || $0 == UInt8(ascii: "_")
+    }
+  }
+
+  private static func isLetter(_ c: UInt8) -> Bool {
+    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(c | 0x20)
+  }
+
+  /// Splits a registry folder's name, `NAME-VERSION`, at the first hyphen behind which a full version stands.
+  static func split(folder: String) -> (name: String, version: CrateVersion)? {
+    var rest = folder[...]
+    while let hyphen = rest.firstIndex(of: "-") {
+      rest = rest[rest.index(after: hyphen)...]
+      let name = String(folder[..<hyphen])
+      if let version = CrateVersion(String(rest)), isValid(name) { return (name, version) }
+    }
+    return nil
+  }
+}
+
+/// A version by the rules of Semantic Versioning 2.0.0, ordered by precedence (§11).
+struct CrateVersion: Comparable {
+  let text: String
+  private let numbers: [UInt64]
+  private let prerelease: [Substring]
+
+  init?(_ text: String) {
+    guard text.utf8.count <= 64, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return nil }
+    let halves = text.split(separator: "+", maxSplits: 1, omittingEmptySubsequences: false)
+    let core = halves[0].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+    let numbers = core[0].split(separator: ".", omittingEmptySubsequences: false).map(Self.number)
+    guard numbers.count == 3, numbers.allSatisfy({ $0 != nil }) else { return nil }
+    self.text = text
+    self.numbers = numbers.compactMap(\.self)
+    prerelease = core.count == 2 ? core[1].split(separator: ".", omittingEmptySubsequences: false) : []
+    let build = halves.count == 2 ? halves[1].split(separator: ".", omittingEmptySubsequences: false) : []
+    guard (prerelease + build).allSatisfy(Self.isIdentifier) else { return nil }
+    guard prerelease.allSatisfy({ $0.utf8.first != 0x30 || $0.utf8.count == 1 || !Self.isNumeric($0) }) else {
+      return nil
+    }
+  }
+
+  private static func number(_ text: Substring) -> UInt64? {
+    guard isNumeric(text), text == "0" || text.utf8.first != UInt8(ascii: "0") else { return nil }
+    return UInt64(text)
+  }
+
+  private static func isNumeric(_ text: Substring) -> Bool {
+    !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+  }
+
+  private static func isIdentifier(_ text: Substring) -> Bool {
+    !text.isEmpty
+      && text.utf8.allSatisfy { c in
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(c) || c == UInt8(ascii: "-")
+          || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(c | 0x20)
+      }
+  }
+
+  static func == (a: CrateVersion, b: CrateVersion) -> Bool { !(a < b) && !(b < a) }
+
+  static func < (a: CrateVersion, b: CrateVersion) -> Bool {
+    if a.numbers != b.numbers { return a.numbers.lexicographicallyPrecedes(b.numbers) }
+    if a.prerelease.isEmpty || b.prerelease.isEmpty { return !a.prerelease.isEmpty && b.prerelease.isEmpty }
+    for (x, y) in zip(a.prerelease, b.prerelease) where x != y {
+      switch (UInt64(x), UInt64(y)) {
+      case (let x?, let y?): return x < y
+      case (_?, nil): return true
+      case (nil, _?): return false
+      case (nil, nil): return x.utf8.lexicographicallyPrecedes(y.utf8)
+      }
+    }
+    return a.prerelease.count < b.prerelease.count
+  }
+}

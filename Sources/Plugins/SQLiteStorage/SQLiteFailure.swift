@@ -1,0 +1,58 @@
+import GRDB
+import Glibc
+import SyncRuntime
+
+/// Makes an empty file that only its owner can read, durably; SQLite gives its log the same mode.
+func createFile(at path: String) throws(PluginError) {
+  let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+  if descriptor < 0 {
+    if errno == EEXIST { return }
+    throw PluginError(
+      .io, "Cannot create the journal \(path): \(String(cString: strerror(errno))); does its directory exist?")
+  }
+  defer { close(descriptor) }
+  let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+  let directoryDescriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  defer { if directoryDescriptor >= 0 { close(directoryDescriptor) } }
+  guard fchmod(descriptor, 0o600) == 0, fsync(descriptor) == 0, directoryDescriptor >= 0,
+    fsync(directoryDescriptor) == 0
+  else { throw PluginError(.io, "Cannot sync \(path): \(String(cString: strerror(errno)))") }
+}
+
+/// What a user reads when SQLite fails.
+func translate(_ error: any Error, path: String) -> PluginError {
+  if let error = error as? PluginError { return error }
+  guard let error = error as? DatabaseError else { return PluginError(.io, "The journal \(path) failed: \(error)") }
+  let detail = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
+  switch error.resultCode {
+  case .SQLITE_BUSY, .SQLITE_LOCKED:
+    return PluginError(
+      .unavailable, "The journal \(path) is in use by another process; stop that node, or name another data directory")
+  case .SQLITE_FULL:
+    return PluginError(.io, "The disk is full: the journal \(path) cannot grow; free some space")
+  case .SQLITE_NOTADB:
+    return PluginError(.io, "\(path) is not an SQLite file, or its head is damaged; restore a backup or name a new file")
+  case .SQLITE_CORRUPT:
+    return PluginError(.io, damaged(path, detail))
+  case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_READONLY:
+    return PluginError(.io, "Cannot open the journal \(path) for writing (\(detail)); check its owner and mode")
+  case .SQLITE_TOOBIG, .SQLITE_NOMEM:
+    return PluginError(.invalid, "The journal \(path) refuses a batch of this size (\(detail))")
+  case .SQLITE_MISUSE:
+    return PluginError(.io, "The journal \(path) is closed")
+  default:
+    let code = error.extendedResultCode.rawValue
+    return PluginError(
+      .io, "Reading or writing the journal \(path) failed (\(detail), code \(code)); look for disk errors in dmesg")
+  }
+}
+
+func damaged(_ path: String, _ finding: String) -> String {
+  "The journal \(path) is damaged (\(finding)); restore a backup, or start with a new file and catch up"
+}
+
+/// Whether the file's state is unknown after this error, so that nothing more may be written.
+func isFatal(_ error: any Error) -> Bool {
+  guard let error = error as? DatabaseError else { return false }
+  return [.SQLITE_IOERR, .SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
+}

@@ -1,0 +1,102 @@
+import SyncProof
+
+/// The last decided block and the undecided ones that descend from it, each executed.
+struct BlockTree<State: StateMachine>: Sendable {
+  struct Node: Sendable {
+    let block: Block
+    let info: BlockInfo
+    let state: State
+    let events: [State.Event]
+    let entryDigests: [Digest]
+    /// The block has entries or passes a deadline, so it must become final even in a group that is idle otherwise.
+    let matters: Bool
+    var isCertified = false
+    /// A record of the block is durable, or part of the records that are about to be.
+    var isStored = false
+  }
+
+  private(set) var root: BlockInfo
+  private(set) var rootState: State
+  private(set) var rootTimeMilliseconds: UInt64
+  private var nodes: [Digest: Node] = [:]
+
+  init(root: BlockInfo, state: State, timeMilliseconds: UInt64) {
+    (self.root, rootState, rootTimeMilliseconds) = (root, state, timeMilliseconds)
+  }
+
+  func contains(_ id: Digest) -> Bool { id == root.id || nodes[id] != nil }
+  func info(of id: Digest) -> BlockInfo? { id == root.id ? root : nodes[id]?.info }
+  func state(of id: Digest) -> State? { id == root.id ? rootState : nodes[id]?.state }
+  func timeMilliseconds(of id: Digest) -> UInt64? {
+    id == root.id ? rootTimeMilliseconds : nodes[id]?.block.timeMilliseconds
+  }
+  subscript(id: Digest) -> Node? { nodes[id] }
+  var count: Int { nodes.count }
+
+  /// The certified block of the highest view: where a fetch goes on.
+  var newestCertified: BlockInfo {
+    nodes.values.filter(\.isCertified).map(\.info).max { $0.view < $1.view } ?? root
+  }
+
+  /// Executes a block whose parent is here, and keeps it.
+  mutating func insert(_ block: Block) {
+    guard !contains(block.id), let parentInfo = info(of: block.parent), var state = state(of: block.parent) else {
+      return
+    }
+    let deadline = state.nextDeadlineMilliseconds
+    let events = state.apply(
+      entries: block.entries, height: block.height, timeMilliseconds: block.timeMilliseconds)
+    let info = BlockInfo(
+      epoch: block.epoch, view: block.view, height: parentInfo.height + 1, id: block.id, logSize: state.logSize,
+      logRoot: state.logRoot)
+    let passesDeadline = deadline.map { $0 <= block.timeMilliseconds } ?? false
+    nodes[block.id] = Node(
+      block: block, info: info, state: state, events: events, entryDigests: block.entries.map(SHA256.hash),
+      matters: !block.entries.isEmpty || passesDeadline)
+    nodes[block.parent]?.isCertified = true
+  }
+
+  mutating func markCertified(_ id: Digest) { nodes[id]?.isCertified = true }
+  mutating func markStored(_ id: Digest) { nodes[id]?.isStored = true }
+
+  /// The undecided blocks up to `id`, ascending; `nil` when it is not here.
+  func path(to id: Digest) -> [Node]? {
+    var path: [Node] = []
+    var at = id
+    while at != root.id {
+      guard let node = nodes[at] else { return nil }
+      path.append(node)
+      at = node.block.parent
+    }
+    return path.reversed()
+  }
+
+  /// Makes `node` the root.
+  ///
+  /// - Returns: Stored blocks that are undecided no more: those of the path, and those that lost.
+  mutating func advance(to node: Node) -> [Digest] {
+    root = node.info
+    rootState = node.state
+    rootTimeMilliseconds = node.block.timeMilliseconds
+    var kept: [Digest: Node] = [:]
+    for id in nodes.keys where id != root.id {
+      if path(to: id) != nil { kept[id] = nodes[id] }
+    }
+    let gone = nodes.filter { kept[$0.key] == nil && $0.value.isStored }.map(\.key).sorted()
+    nodes = kept
+    return gone
+  }
+
+  /// Lets go of the oldest blocks that nobody is known to have certified, beyond the bound.
+  ///
+  /// - Returns: The stored ones among them.
+  mutating func dropUncertified(keeping countMax: Int) -> [Digest] {
+    let leaves = nodes.values.filter { !$0.isCertified }.map(\.info).sorted { ($0.view, $0.id) < ($1.view, $1.id) }
+    guard leaves.count > countMax else { return [] }
+    var stored: [Digest] = []
+    for info in leaves.prefix(leaves.count - countMax) {
+      if nodes.removeValue(forKey: info.id)?.isStored == true { stored.append(info.id) }
+    }
+    return stored
+  }
+}

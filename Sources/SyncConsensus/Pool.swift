@@ -1,0 +1,124 @@
+import Collections
+import SyncProof
+
+/// Entries that wait to be ordered: deduplicated, and bounded for each source, so that no peer can crowd out another.
+struct Pool: Sendable {
+  enum Source: Hashable, Sendable {
+    case local
+    case peer(ReplicaIndex)
+  }
+
+  private struct Item: Sendable {
+    let bytes: [UInt8]
+    var source: Source
+    /// For an entry that the state did not admit when it came: the height after which it is dropped.
+    var parkedUntil: UInt64?
+  }
+
+  private struct Usage: Sendable {
+    var entries = 0
+    var bytes = 0
+    var parked = 0
+  }
+
+  /// How many decided blocks a parked entry waits for the state to admit it.
+  static let parkedBlocks: UInt64 = 16
+  /// Parked entries of one source.
+  static let parkedEntriesMax = 256
+
+  private var items: OrderedDictionary<Digest, Item> = [:]
+  private var usage: [Source: Usage] = [:]
+  private var readyCount = 0
+  private let local: Configuration.PoolBounds
+  private let peer: Configuration.PoolBounds
+
+  init(local: Configuration.PoolBounds, peer: Configuration.PoolBounds) { (self.local, self.peer) = (local, peer) }
+
+  /// Whether an entry waits that the decided state admits.
+  var isPending: Bool { readyCount > 0 }
+  var count: Int { items.count }
+
+  /// Takes an entry.
+  ///
+  /// What the state does not admit yet is parked, since its sender may be a block ahead. An entry of a peer that is
+  /// then submitted here becomes local, and is from then on sent to the others again until it is decided.
+  /// - Returns: Whether it is new here, or new as a local entry.
+  mutating func add(_ bytes: [UInt8], from source: Source, isAdmitted: Bool, height: UInt64) -> Bool {
+    guard !bytes.isEmpty, bytes.count <= ConsensusLimits.entryBytesMax else { return false }
+    let digest = SHA256.hash(bytes)
+    if let known = items[digest] {
+      guard source == .local, known.source != .local, charge(.local, known, 1) else { return false }
+      _ = charge(known.source, known, -1)
+      items[digest]?.source = .local
+      return true
+    }
+    let item = Item(
+      bytes: bytes, source: source, parkedUntil: isAdmitted ? nil : height &+ Pool.parkedBlocks)
+    guard charge(source, item, 1) else { return false }
+    items[digest] = item
+    if isAdmitted { readyCount += 1 }
+    return true
+  }
+
+  /// Adds to or takes from a source's account.
+  ///
+  /// - Returns: `false`, and nothing happens, when a bound would be passed.
+  private mutating func charge(_ source: Source, _ item: Item, _ sign: Int) -> Bool {
+    var account = usage[source] ?? Usage()
+    account.entries += sign
+    account.bytes += sign * item.bytes.count
+    account.parked += item.parkedUntil == nil ? 0 : sign
+    let bounds = source == .local ? local : peer
+    if sign > 0 {
+      guard account.entries <= bounds.entriesMax, account.bytes <= bounds.bytesMax,
+        account.parked <= Pool.parkedEntriesMax
+      else { return false }
+    }
+    usage[source] = account
+    return true
+  }
+
+  /// Drops what was decided and what the new state does not admit; takes in what it now does.
+  mutating func refilter(decided: Set<Digest>, height: UInt64, admits: ([UInt8]) -> Bool) {
+    var kept: OrderedDictionary<Digest, Item> = [:]
+    usage = [:]
+    readyCount = 0
+    for (digest, var item) in items where !decided.contains(digest) {
+      if admits(item.bytes) {
+        item.parkedUntil = nil
+      } else {
+        guard let until = item.parkedUntil, until > height else { continue }
+      }
+      guard charge(item.source, item, 1) else { continue }
+      if item.parkedUntil == nil { readyCount += 1 }
+      kept[digest] = item
+    }
+    items = kept
+  }
+
+  /// Entries for a block, oldest first, within a block's bounds.
+  func select(excluding taken: Set<Digest>, admits: ([UInt8]) -> Bool) -> [[UInt8]] {
+    var chosen: [[UInt8]] = []
+    var bytes = 0
+    for (digest, item) in items where item.parkedUntil == nil && !taken.contains(digest) {
+      guard chosen.count < ConsensusLimits.blockEntriesMax else { break }
+      guard bytes + item.bytes.count <= ConsensusLimits.blockBytesMax else { break }
+      guard admits(item.bytes) else { continue }
+      chosen.append(item.bytes)
+      bytes += item.bytes.count
+    }
+    return chosen
+  }
+
+  /// The oldest local entries, at most `bytesMax` of them.
+  func localEntries(bytesMax: Int) -> [[UInt8]] {
+    var chosen: [[UInt8]] = []
+    var bytes = 0
+    for item in items.values where item.source == .local {
+      guard bytes + item.bytes.count <= bytesMax, chosen.count < ConsensusLimits.blockEntriesMax else { break }
+      chosen.append(item.bytes)
+      bytes += item.bytes.count
+    }
+    return chosen
+  }
+}

@@ -1,0 +1,122 @@
+import SyncProof
+
+/// How far a job has come, as decided blocks tell it.
+public enum JobState: Sendable {
+  case open(OpenJob)
+  case closed(ClosedJob)
+}
+
+/// What a job that has its verdict leaves behind; the rest is in the log.
+public struct ClosedJob: Hashable, Sendable {
+  /// The evidence's leaf number.
+  public let index: UInt64
+  public let verdict: Verdict
+  /// Height of the block that closed it.
+  public let height: UInt64
+}
+
+/// A job without a verdict yet.
+public struct OpenJob: Sendable {
+  public enum Phase: Hashable, Sendable { case commit, reveal }
+
+  /// What one builder has done for the job.
+  public enum Step: Hashable, Sendable { case waiting, committed, abstained, revealed, wrongOpening }
+
+  /// What a replica keeps of a builder's answer.
+  enum Answer: Sendable {
+    case waiting
+    case abstained
+    case committed(Commitment)
+    case revealed(Opening)
+    case wrongOpening
+
+    var step: Step {
+      switch self {
+      case .waiting: .waiting
+      case .abstained: .abstained
+      case .committed: .committed
+      case .revealed: .revealed
+      case .wrongOpening: .wrongOpening
+      }
+    }
+  }
+
+  struct Commitment: Sendable {
+    let digest: Digest
+    /// Of the entry, kept to prove a double commitment or a wrong opening.
+    let signature: Signature
+    /// Whether a second, different commitment was ordered: one proof of it is enough.
+    var isDoubled = false
+  }
+
+  struct Opening: Sendable {
+    /// Into ``OpenJob/outcomes``.
+    let outcome: Int
+    let nonce: [UInt8]
+    let statement: BuilderStatement
+    let signature: Signature
+  }
+
+  /// Behind a reference: a job moves in memory with every change of the map that holds it.
+  final class Order: Sendable {
+    let spec: BuildSpec
+    let specBytesCount: Int
+    let submitter: Int
+    let sequence: UInt64
+    let timeMilliseconds: UInt64
+
+    init(spec: BuildSpec, specBytesCount: Int, submitter: Int, sequence: UInt64, timeMilliseconds: UInt64) {
+      self.spec = spec
+      self.specBytesCount = specBytesCount
+      self.submitter = submitter
+      self.sequence = sequence
+      self.timeMilliseconds = timeMilliseconds
+    }
+  }
+
+  let order: Order
+  public internal(set) var phase = Phase.commit
+  /// Decided time at which the phase ends, Unix milliseconds.
+  public internal(set) var deadlineMilliseconds: UInt64
+  /// In the queue of the phase.
+  var ticket: UInt64
+  /// In the order of the group's members.
+  var answers: [Answer]
+  /// Distinct outcomes in the order in which they were revealed.
+  private(set) var outcomes: [(digest: Digest, outcome: Outcome)] = []
+
+  init(order: Order, builders: Int, deadlineMilliseconds: UInt64, ticket: UInt64) {
+    self.order = order
+    self.deadlineMilliseconds = deadlineMilliseconds
+    self.ticket = ticket
+    answers = Array(repeating: .waiting, count: builders)
+  }
+
+  public var spec: BuildSpec { order.spec }
+
+  /// Decided time at which the job was ordered, Unix milliseconds.
+  public var orderedMilliseconds: UInt64 { order.timeMilliseconds }
+
+  /// A step for each member of the group, in the order of their names.
+  public var steps: [Step] { answers.map(\.step) }
+
+  /// Names of members of `group` that have signed two different commitments to this job.
+  public func doubleCommitments(in group: Group) -> [Text] {
+    zip(group.members, answers).compactMap { member, answer in
+      if case .committed(let commitment) = answer, commitment.isDoubled { member.name } else { nil }
+    }
+  }
+
+  /// Whether everybody has committed or abstained.
+  var isAnswered: Bool { !answers.contains { $0.step == .waiting } }
+  /// Whether no commitment waits for its opening.
+  var isOpened: Bool { !answers.contains { $0.step == .committed } }
+
+  /// Where this outcome stands in ``outcomes``; each is kept once, however many builders reveal it.
+  mutating func place(of outcome: Outcome) -> Int {
+    let digest = outcome.digest
+    if let known = outcomes.firstIndex(where: { $0.digest == digest }) { return known }
+    outcomes.append((digest, outcome))
+    return outcomes.count - 1
+  }
+}

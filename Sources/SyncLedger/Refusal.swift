@@ -1,0 +1,40 @@
+/// Why an entry changes nothing. The raw value is what goldens, metrics and people see; it never changes its meaning.
+public enum Refusal: String, Hashable, Sendable, CaseIterable {
+  /// The bytes are no entry: another version, truncated, trailing, not canonical, too large, or a
+  /// spec whose evidence might not fit a leaf.
+  case malformed
+  /// The name is no member of the group.
+  case stranger
+  /// The member's builder key did not sign this for this chain.
+  case invalidSignature = "invalid-signature"
+  /// The spec breaks a rule of ``BuildSpec/validate()``.
+  case invalidSpec = "invalid-spec"
+  /// The same spec was ordered before; a fresh rebuild has another `rebuild` number.
+  case duplicateJob = "duplicate-job"
+  /// The submitter's share of the open jobs is used up.
+  case shareUsedUp = "share-used-up"
+  /// No such job was ordered.
+  case unknownJob = "unknown-job"
+  /// The verdict stands: whatever comes now is late.
+  case jobClosed = "job-closed"
+  /// The reveal phase has begun: commitments and abstentions are late.
+  case commitPhaseOver = "commit-phase-over"
+  /// The commit phase is still open: an opening now would let others copy, so it does not count.
+  case revealTooEarly = "reveal-too-early"
+  /// The builder has committed to this already.
+  case duplicateCommitment = "duplicate-commitment"
+  /// The builder has committed to something else; the first stands.
+  case doubleCommitment = "double-commitment"
+  /// The builder has abstained; that is final.
+  case abstainedBefore = "abstained-before"
+  /// The builder has committed; it can no longer abstain.
+  case committedBefore = "committed-before"
+  /// There is no commitment that this could open.
+  case noCommitment = "no-commitment"
+  /// The builder has opened its commitment already.
+  case duplicateReveal = "duplicate-reveal"
+  /// The builder has signed a wrong opening; that is final.
+  case wrongOpeningBefore = "wrong-opening-before"
+  /// The opened outcome is none that the spec can have: it names other artifacts than the declared ones.
+  case impossibleOutcome = "impossible-outcome"
+}

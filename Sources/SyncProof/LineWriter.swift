@@ -1,0 +1,40 @@
+/// Writes what ``LineReader`` reads.
+package struct LineWriter {
+  package private(set) var bytes: [UInt8] = []
+
+  package init() {}
+
+  /// A line of fixed text.
+  package mutating func line(_ text: StaticString) {
+    literal(text)
+    bytes.append(UInt8(ascii: "\n"))
+  }
+
+  package mutating func line(_ key: StaticString, _ value: [UInt8]) {
+    literal(key)
+    bytes.append(UInt8(ascii: " "))
+    bytes.append(contentsOf: value)
+    bytes.append(UInt8(ascii: "\n"))
+  }
+
+  package mutating func line(_ key: StaticString, _ value: Text) { line(key, value.utf8) }
+  package mutating func line(_ key: StaticString, _ value: UInt64) { line(key, Decimal.encode(value)) }
+  package mutating func line(_ key: StaticString, _ value: Digest) { line(key, Hex.encode(value.bytes)) }
+  package mutating func line(_ key: StaticString, base64 value: [UInt8]) { line(key, Base64.encode(value)) }
+
+  /// A line of several fields.
+  package mutating func line(_ key: StaticString, fields: [[UInt8]]) {
+    literal(key)
+    for field in fields {
+      bytes.append(UInt8(ascii: " "))
+      bytes.append(contentsOf: field)
+    }
+    bytes.append(UInt8(ascii: "\n"))
+  }
+
+  package mutating func raw(_ value: [UInt8]) { bytes.append(contentsOf: value) }
+
+  private mutating func literal(_ text: StaticString) {
+    text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+  }
+}

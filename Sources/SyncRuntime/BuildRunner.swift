@@ -1,0 +1,125 @@
+import Glibc
+import Logging
+import SyncLedger
+import SyncProof
+
+/// What a finished attempt gave: everything that the commitment hides and the reveal opens.
+struct AttemptRecord: Sendable, Equatable {
+  let reveal: Reveal
+
+  /// `nil` stands for an abstention: the builder's own sandbox failed for good.
+  static func encode(_ record: AttemptRecord?) -> [UInt8] {
+    var writer = ByteWriter()
+    guard let reveal = record?.reveal else { return [0] }
+    writer.write(UInt8(1))
+    writer.writeCounted(reveal.group.utf8)
+    writer.write(reveal.job)
+    writer.writeCounted(reveal.builder.utf8)
+    writer.writeCounted(reveal.outcome.encode())
+    writer.writeRaw(reveal.nonce)
+    writer.writeCounted(reveal.statement.sandbox.utf8)
+    writer.writeCounted(reveal.statement.processor.utf8)
+    writer.writeCounted(reveal.statement.kernel.utf8)
+    return writer.bytes
+  }
+
+  static func decode(_ bytes: [UInt8]) throws(ProofError) -> AttemptRecord? {
+    if bytes == [0] { return nil }
+    var reader = ByteReader(bytes)
+    guard try reader.read(UInt8.self) == 1 else {
+      throw ProofError(.unsupportedVersion, "An attempt record of another version; keep the data folder for the newer node")
+    }
+    let group = Text(utf8: try reader.readCounted(max: 1024))
+    let job = try reader.readDigest()
+    let builder = Text(utf8: try reader.readCounted(max: 1024))
+    let outcome = try Outcome(parsing: try reader.readCounted(max: ProofLimits.leafBytesMax))
+    let nonce = try reader.readRaw(32)
+    let sandbox = Text(utf8: try reader.readCounted(max: 1024))
+    let processor = Text(utf8: try reader.readCounted(max: 1024))
+    let kernel = Text(utf8: try reader.readCounted(max: 1024))
+    try reader.expectEnd()
+    let statement = BuilderStatement(sandbox: sandbox, processor: processor, kernel: kernel)
+    return AttemptRecord(
+      reveal: Reveal(
+        group: group, job: job, builder: builder, outcome: outcome, nonce: nonce, statement: statement))
+  }
+}
+
+/// Rebuilds ordered jobs, a bounded number at a time, in the order in which they were ordered.
+///
+/// It knows nothing of the group: it takes a spec and gives an outcome, or `nil` after its own sandbox has failed
+/// ``faultsMax`` times.
+actor BuildRunner {
+  static let faultsMax = 3
+  /// Between two tries after a sandbox fault.
+  static let faultPause = Duration.seconds(2)
+
+  private let workshop: Workshop
+  private let concurrentMax: Int
+  private let logger: Logger
+  private let finished: @Sendable (Digest, Outcome?) async -> Void
+  private var waiting: [(job: Digest, spec: BuildSpec)] = []
+  private var running: [Digest: Task<Void, Never>] = [:]
+  private var isStopped = false
+
+  init(
+    workshop: Workshop, concurrentMax: Int, logger: Logger,
+    finished: @escaping @Sendable (Digest, Outcome?) async -> Void
+  ) {
+    self.workshop = workshop
+    self.concurrentMax = max(1, concurrentMax)
+    self.logger = logger
+    self.finished = finished
+  }
+
+  /// Queues a job; one that is queued or running already is left alone.
+  func enqueue(_ job: Digest, _ spec: BuildSpec) {
+    guard !isStopped, running[job] == nil, !waiting.contains(where: { $0.job == job }) else { return }
+    waiting.append((job, spec))
+    startNext()
+  }
+
+  /// Drops a job whose verdict stands already: nobody would count its outcome any more.
+  func drop(_ job: Digest) {
+    waiting.removeAll { $0.job == job }
+    running[job]?.cancel()
+  }
+
+  /// Kills what runs and waits until it is gone.
+  func stop() async {
+    isStopped = true
+    waiting = []
+    let tasks = running.keys.sorted().compactMap { running[$0] }
+    for task in tasks { task.cancel() }
+    for task in tasks { await task.value }
+  }
+
+  private func startNext() {
+    while running.count < concurrentMax, !waiting.isEmpty {
+      let next = waiting.removeFirst()
+      running[next.job] = Task { await self.attempt(next.job, next.spec) }
+    }
+  }
+
+  private func attempt(_ job: Digest, _ spec: BuildSpec) async {
+    var log = logger
+    log[metadataKey: "job"] = "\(job)"
+    let outcome = await outcome(of: job, spec, log)
+    running[job] = nil
+    if !Task.isCancelled { await finished(job, outcome) }
+    startNext()
+  }
+
+  private func outcome(of job: Digest, _ spec: BuildSpec, _ log: Logger) async -> Outcome? {
+    for fault in 1...BuildRunner.faultsMax {
+      do throws(PluginError) {
+        return try await workshop.build(job, spec, log)
+      } catch {
+        if Task.isCancelled { return nil }
+        log.error("Attempt \(fault) of \(BuildRunner.faultsMax) failed on this host: \(error.message)")
+        try? await Task.sleep(for: BuildRunner.faultPause)
+      }
+    }
+    return nil
+  }
+}

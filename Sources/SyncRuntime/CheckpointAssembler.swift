@@ -1,0 +1,141 @@
+import SyncProof
+
+/// One builder's signatures on a tree head: as the log and as a cosigner.
+struct CheckpointShare: Equatable, Sendable {
+  /// Whether the sender still lacks a quorum for this size, so that an answer helps it.
+  var wantsAnswer: Bool
+  let treeSize: UInt64
+  let root: Digest
+  /// By the sender's `log` key, over the checkpoint's body.
+  let logSignature: Signature
+  /// Unix seconds, part of what the cosigner signs.
+  let timestamp: UInt64
+  /// By the sender's `cosigner` key.
+  let cosignature: Signature
+
+  func encode() -> [UInt8] {
+    var writer = ByteWriter()
+    writer.write(UInt8(wantsAnswer ? 1 : 0))
+    writer.write(treeSize)
+    writer.write(root)
+    writer.write(logSignature)
+    writer.write(timestamp)
+    writer.write(cosignature)
+    return writer.bytes
+  }
+
+  init(parsing bytes: [UInt8]) throws(ProofError) {
+    var reader = ByteReader(bytes)
+    let flag = try reader.read(UInt8.self)
+    guard flag <= 1 else { throw ProofError(.malformed, "A flag of \(flag) where 0 or 1 is wanted", at: 0) }
+    wantsAnswer = flag == 1
+    treeSize = try reader.read(UInt64.self)
+    root = try reader.readDigest()
+    logSignature = try reader.readSignature()
+    timestamp = try reader.read(UInt64.self)
+    cosignature = try reader.readSignature()
+    try reader.expectEnd()
+  }
+
+  init(
+    wantsAnswer: Bool, treeSize: UInt64, root: Digest, logSignature: Signature, timestamp: UInt64,
+    cosignature: Signature
+  ) {
+    self.wantsAnswer = wantsAnswer
+    self.treeSize = treeSize
+    self.root = root
+    self.logSignature = logSignature
+    self.timestamp = timestamp
+    self.cosignature = cosignature
+  }
+}
+
+/// Gathers the builders' signatures on the newest tree head until a quorum stands behind it.
+///
+/// A value without I/O. It holds at most one share for each builder and, for builders that are ahead, one more.
+struct CheckpointAssembler {
+  private let group: Group
+  private let ownName: Text
+  /// What the decided blocks gave here; only shares on exactly this tree head count.
+  private(set) var checkpoint: Checkpoint
+  private var shares: [Text: CheckpointShare] = [:]
+  private var ahead: [Text: CheckpointShare] = [:]
+  /// The newest signed note that a quorum of cosigners stands behind.
+  private(set) var published: (note: [UInt8], treeSize: UInt64)?
+
+  init(group: Group, ownName: Text, published: (note: [UInt8], treeSize: UInt64)?) {
+    self.group = group
+    self.ownName = ownName
+    self.published = published
+    checkpoint = Checkpoint(origin: group.origin, treeSize: 0, root: Merkle.emptyRoot)
+  }
+
+  /// Whether the newest tree head still lacks a quorum.
+  var isWaiting: Bool { checkpoint.treeSize > 0 && published?.treeSize != checkpoint.treeSize }
+
+  var ownShare: CheckpointShare? { shares[ownName] }
+
+  /// Begins a new tree head with this builder's own signatures.
+  ///
+  /// - Returns: The published note, when shares that came early already make the quorum.
+  mutating func begin(_ checkpoint: Checkpoint, own: CheckpointShare) throws(ProofError) -> [UInt8]? {
+    self.checkpoint = checkpoint
+    shares = [ownName: own]
+    for member in group.members {
+      guard let share = ahead[member.name], share.treeSize <= checkpoint.treeSize else { continue }
+      ahead[member.name] = nil
+      if isValid(share, from: member) { shares[member.name] = share }
+    }
+    return try publishIfQuorum()
+  }
+
+  /// Takes a builder's share.
+  ///
+  /// - Returns: The published note when this share completes the quorum or adds to a published one.
+  mutating func add(_ share: CheckpointShare, from name: Text) throws(ProofError) -> [UInt8]? {
+    guard name != ownName, let member = group.members.first(where: { $0.name == name }) else { return nil }
+    guard share.treeSize <= checkpoint.treeSize else {
+      if share.treeSize > ahead[name]?.treeSize ?? 0 { ahead[name] = share }
+      return nil
+    }
+    guard shares[name] == nil, shares[ownName] != nil, isValid(share, from: member) else { return nil }
+    shares[name] = share
+    return try publishIfQuorum()
+  }
+
+  private func isValid(_ share: CheckpointShare, from member: GroupMember) -> Bool {
+    guard share.treeSize == checkpoint.treeSize, share.root == checkpoint.root else { return false }
+    let body = checkpoint.body()
+    return member.logKey.accepts(share.logSignature, on: body)
+      && member.cosignerKey.accepts(
+        share.cosignature, on: Cosignature.message(timestamp: share.timestamp, body: body))
+  }
+
+  /// The note carries this builder's signature as the log and every cosignature at hand, in the order of the names.
+  private mutating func publishIfQuorum() throws(ProofError) -> [UInt8]? {
+    guard shares.count >= group.quorum, let own = shares[ownName] else { return nil }
+    var signatures: [NoteSignature] = []
+    for member in group.members where member.name == ownName {
+      let key = try NoteKey(name: group.origin, kind: .ed25519, publicKey: member.logKey)
+      signatures.append(NoteSignature(name: key.name, keyID: key.keyID, blob: own.logSignature.bytes))
+    }
+    for member in group.members {
+      guard let share = shares[member.name] else { continue }
+      let key = try group.cosignerKey(of: member)
+      let blob = Cosignature.blob(timestamp: share.timestamp, signature: share.cosignature)
+      signatures.append(NoteSignature(name: key.name, keyID: key.keyID, blob: blob))
+    }
+    let note = SignedNote(text: checkpoint.body(), signatures: signatures).encode()
+    published = (note, checkpoint.treeSize)
+    return note
+  }
+}
+
+extension Group {
+  /// The key under which a member cosigns: named `<member>.<origin>`, type 0x04.
+  func cosignerKey(of member: GroupMember) throws(ProofError) -> NoteKey {
+    try NoteKey(
+      name: Text(utf8: member.name.utf8 + [UInt8(ascii: ".")] + origin.utf8), kind: .cosignatureV1,
+      publicKey: member.cosignerKey)
+  }
+}

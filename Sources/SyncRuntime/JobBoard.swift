@@ -1,0 +1,83 @@
+import SyncLedger
+import SyncProof
+
+/// What people may see of the jobs, as the decided blocks tell it.
+///
+/// A value without I/O, made again from the decided blocks at start. It keeps the newest ``jobsMax`` jobs; older ones
+/// are in the log.
+struct JobBoard {
+  static let jobsMax = 10_000
+
+  private struct Entry {
+    var package: Text
+    var submitter: Text
+    var steps: [BuilderProgress.Step]
+    var isRevealing = false
+    var verdict: Verdict?
+    var agreeing: Int?
+    var index: UInt64?
+    var artifacts: [Artifact] = []
+    var orderedMilliseconds: UInt64
+    var verdictMilliseconds: UInt64?
+  }
+
+  private let builders: [Text]
+  private var entries: [Digest: Entry] = [:]
+  /// Keys of `entries` in the order in which the jobs were ordered.
+  private var order: [Digest] = []
+  /// Which job's evidence stands at which index: for proofs by job, all jobs ever closed.
+  private(set) var indexes: [Digest: UInt64] = [:]
+
+  init(builders: [Text]) { self.builders = builders }
+
+  mutating func apply(_ event: LedgerEvent, timeMilliseconds: UInt64) {
+    switch event {
+    case .ordered(let job, let spec, let submitter):
+      entries[job] = Entry(
+        package: spec.package, submitter: submitter, steps: builders.map { _ in .waiting },
+        orderedMilliseconds: timeMilliseconds)
+      order.append(job)
+      if order.count > JobBoard.jobsMax { entries[order.removeFirst()] = nil }
+    case .committed(let job, let builder): set(.committed, job, builder)
+    case .abstained(let job, let builder): set(.abstained, job, builder)
+    case .revealPhase(let job): entries[job]?.isRevealing = true
+    case .revealed(let job, let builder, _): set(.revealed, job, builder)
+    case .wrongOpening(let job, let builder): set(.wrongOpening, job, builder)
+    case .verdict(let job, let verdict, let evidence, _, let index):
+      indexes[job] = index
+      entries[job]?.verdict = verdict
+      entries[job]?.index = index
+      entries[job]?.verdictMilliseconds = timeMilliseconds
+      entries[job]?.agreeing = evidence.agreeingCount
+      entries[job]?.artifacts = evidence.agreedArtifacts
+    default: break
+    }
+  }
+
+  private mutating func set(_ step: BuilderProgress.Step, _ job: Digest, _ builder: Text) {
+    guard let position = builders.firstIndex(of: builder) else { return }
+    entries[job]?.steps[position] = step
+  }
+
+  func status(of job: Digest, publishedSize: UInt64) -> JobStatus? {
+    guard let entry = entries[job] else { return nil }
+    let phase: JobPhase =
+      if let index = entry.index { index < publishedSize ? .cosigned : .logged } else if entry.isRevealing {
+        .reveal
+      } else { .commit }
+    return JobStatus(
+      id: job.hex, package: entry.package.string, submitter: entry.submitter.string, phase: phase,
+      builders: zip(builders, entry.steps).map { BuilderProgress(builder: $0.string, step: $1) },
+      verdict: entry.verdict.map(\.name), agreeing: entry.agreeing, index: entry.index,
+      artifacts: entry.artifacts.map { .init(path: $0.path.string, sha256: $0.sha256.hex, size: $0.size) },
+      orderedMilliseconds: entry.orderedMilliseconds, verdictMilliseconds: entry.verdictMilliseconds)
+  }
+
+  /// Newest first, those ordered before `before` where it is known.
+  func list(limit: Int, before: Digest?, publishedSize: UInt64) -> [JobStatus] {
+    let end = before.flatMap { order.firstIndex(of: $0) } ?? order.count
+    return order[..<end].suffix(max(0, limit)).reversed().compactMap {
+      status(of: $0, publishedSize: publishedSize)
+    }
+  }
+}

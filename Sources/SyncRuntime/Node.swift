@@ -1,0 +1,293 @@
+import Glibc
+import Logging
+import Metrics
+import NIOCore
+import ServiceLifecycle
+import SyncConsensus
+import SyncLedger
+import SyncProof
+
+extension Ledger: StateMachine {}
+
+/// One member of a group: replica, builder, cosigner and keeper of the log, in one process.
+///
+/// The node owns the consensus core and performs its effects in the order given: what must be durable is durable
+/// before anything leaves. It runs on the event loop it was given, one step at a time; every public method may be
+/// called from any thread.
+public actor Node: NodeView, Service {
+  static let mailboxBytesMaxPerPeer = 32 << 20
+  static let submissionsMax = 16
+  static let shareInterval = TimeAmount.seconds(2)
+  public static let version = "0.1.0"
+
+  let configuration: NodeConfiguration
+  let plugins: NodePlugins
+  let logger: Logger
+  let own: (index: Int, member: GroupMember)
+  let journal: Journal
+  let workshop: Workshop
+  let statement: BuilderStatement
+  private let executor: any SerialExecutor
+
+  var replica: Replica<Ledger>
+  var board: JobBoard
+  var log: TransparencyLog
+  var assembler: CheckpointAssembler
+  var runner: BuildRunner?
+  var connected: Set<String> = []
+  var misbehaved: Set<Text> = []
+  var submissions = 0
+  var inputs: [Input] = []
+  var isProcessing = false
+  private var wakeUp: (at: UInt64, task: Scheduled<Void>)?
+  private var shareTask: Scheduled<Void>?
+  private var failure: PluginError?
+  private var ended: AsyncStream<Void>.Continuation?
+  private let mailbox = Mailbox<TransportEvent>(bytesMaxPerSender: Node.mailboxBytesMaxPerPeer)
+
+  nonisolated public var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  /// Opens the journal and replays the decided blocks.
+  ///
+  /// - Throws: ``PluginError/Code/invalid`` when the signer's keys are not the group's, ``PluginError/Code/io`` when
+  ///   the journal cannot be read or does not check.
+  public init(configuration: NodeConfiguration, plugins: NodePlugins, logger: Logger) throws(PluginError) {
+    var logger = logger
+    logger[metadataKey: "node"] = "\(configuration.name.string)"
+    let own = try configuration.ownMember(signer: plugins.signer)
+    let journal = Journal(plugins.storage)
+    var board = JobBoard(builders: configuration.group.members.map(\.name))
+    var log = TransparencyLog(journal: journal)
+    let replica = try Node.recover(configuration, own.index, journal, &board, &log)
+
+    self.configuration = configuration
+    self.plugins = plugins
+    self.logger = logger
+    self.own = own
+    self.journal = journal
+    self.replica = replica
+    self.board = board
+    self.log = log
+    executor = plugins.eventLoop.executor
+    assembler = CheckpointAssembler(
+      group: configuration.group, ownName: configuration.name, published: try Node.publishedNote(journal, log.size))
+    workshop = Workshop(
+      sandbox: plugins.sandbox, source: plugins.source,
+      artifacts: try ArtifactStore(root: configuration.dataDirectory + "/artifacts"),
+      directory: configuration.dataDirectory, toolchainDirectories: configuration.toolchainDirectories)
+    statement = BuilderStatement.ofThisHost(sandbox: plugins.sandbox)
+  }
+
+  /// Takes part in the group until the service group shuts down, the task is cancelled or the journal fails.
+  ///
+  /// - Throws: ``PluginError`` when the port is taken, or when the journal failed: then nothing was signed that is
+  ///   not stored, and the node may be started again once the cause is removed.
+  public func run() async throws {
+    let (ends, continuation) = AsyncStream<Void>.makeStream()
+    ended = continuation
+    try await start()
+    await cancelWhenGracefulShutdown {
+      for await _ in ends { break }
+    }
+    await stop()
+    if let failure { throw failure }
+  }
+
+  private func start() async throws(PluginError) {
+    runner = BuildRunner(
+      workshop: workshop, concurrentMax: configuration.concurrentBuildsMax, logger: logger,
+      finished: { [weak self] job, outcome in await self?.finished(job, outcome) })
+    try await plugins.transport.start { [weak self, mailbox] event in
+      let (sender, bytes) =
+        switch event {
+        case .message(let sender, let bytes): (sender, bytes.count)
+        case .connected(let sender), .disconnected(let sender): (sender, 0)
+        }
+      if mailbox.put(event, from: sender, bytes: bytes) {
+        Task { await self?.drain() }
+      }
+    }
+    logger.info("Started", metadata: ["height": "\(replica.head.height)", "logSize": "\(log.size)"])
+    process([.start])
+    for job in replica.state.openJobs { resume(job) }
+    if log.size > 0 { beginCheckpoint() }
+  }
+
+  private func stop() async {
+    logger.info("Stopping")
+    wakeUp?.task.cancel()
+    shareTask?.cancel()
+    await plugins.transport.stop()
+    await runner?.stop()
+    journal.close()
+  }
+
+  /// Ends the node after an error beyond which nothing may be signed.
+  func fail(_ error: PluginError) {
+    guard failure == nil else { return }
+    logger.critical("Stopping: \(error.message)")
+    failure = error
+    ended?.finish()
+  }
+
+  var hasFailed: Bool { failure != nil }
+
+  // MARK: Inputs
+
+  private func drain() {
+    var batch: [Input] = []
+    for event in mailbox.takeAll() {
+      switch event {
+      case .message(let sender, let bytes): receive(bytes, from: sender, into: &batch)
+      case .connected(let sender):
+        connected.insert(sender)
+        logger.debug("Connected", metadata: ["peer": "\(sender)"])
+        if let peer = index(of: sender) { batch.append(.peerConnected(peer)) }
+        sendOwnShare(to: sender)
+      case .disconnected(let sender):
+        connected.remove(sender)
+        logger.debug("Disconnected", metadata: ["peer": "\(sender)"])
+      }
+    }
+    process(batch)
+  }
+
+  private func receive(_ bytes: [UInt8], from sender: String, into batch: inout [Input]) {
+    guard let room = bytes.first.flatMap(MessageRoom.init), let peer = index(of: sender) else { return }
+    switch room {
+    case .consensus: batch.append(.message(from: peer, Array(bytes.dropFirst())))
+    case .checkpoint: receiveShare(Array(bytes.dropFirst()), from: sender)
+    }
+  }
+
+  func index(of name: String) -> ReplicaIndex? {
+    configuration.group.members.firstIndex { $0.name == Text(name) }.map { ReplicaIndex(UInt16($0)) }
+  }
+
+  /// Arms the one timer of the consensus; an idle group has none.
+  func scheduleWakeUp() {
+    let wanted = hasFailed ? nil : replica.nextWakeUp
+    guard wanted != wakeUp?.at else { return }
+    wakeUp?.task.cancel()
+    wakeUp = wanted.map { at in
+      let task = plugins.eventLoop.scheduleTask(deadline: .uptimeNanoseconds(at)) { [weak self] in
+        _ = Task { await self?.wake() }
+      }
+      return (at, task)
+    }
+  }
+
+  private func wake() {
+    wakeUp = nil
+    process([.wakeUp])
+  }
+
+  // MARK: Checkpoints
+
+  /// Signs the newest tree head, as the log and as a cosigner, and hands the signatures to the others.
+  func beginCheckpoint() {
+    let checkpoint = Checkpoint(origin: configuration.group.origin, treeSize: log.size, root: log.root)
+    let body = checkpoint.body()
+    let timestamp = Clock.now().wallMilliseconds / 1_000
+    do throws(PluginError) {
+      let share = CheckpointShare(
+        wantsAnswer: true, treeSize: checkpoint.treeSize, root: checkpoint.root,
+        logSignature: try plugins.signer.sign(body, as: .log), timestamp: timestamp,
+        cosignature: try plugins.signer.sign(Cosignature.message(timestamp: timestamp, body: body), as: .cosigner))
+      publish(try PluginError.refusing { () throws(ProofError) in try assembler.begin(checkpoint, own: share) })
+      shareOwn()
+    } catch {
+      logger.error("Cannot sign the checkpoint of size \(checkpoint.treeSize): \(error.message)")
+    }
+  }
+
+  private func receiveShare(_ bytes: [UInt8], from sender: String) {
+    do throws(ProofError) {
+      let share = try CheckpointShare(parsing: bytes)
+      publish(try assembler.add(share, from: Text(sender)))
+      if share.wantsAnswer { sendOwnShare(to: sender) }
+    } catch {
+      logger.warning("Refused a checkpoint share: \(error.message)", metadata: ["peer": "\(sender)"])
+    }
+  }
+
+  private func publish(_ note: [UInt8]?) {
+    guard let note, let published = assembler.published else { return }
+    var batch = StorageBatch()
+    batch.put(.value, Node.checkpointKey, note)
+    do {
+      try journal.write(batch, durable: false)
+    } catch {
+      return fail(error)
+    }
+    logger.info("Cosigned", metadata: ["treeSize": "\(published.treeSize)"])
+  }
+
+  /// Sends the own share to all, and again from time to time until a quorum has answered.
+  private func shareOwn() {
+    for member in configuration.group.members where member.name != configuration.name {
+      sendOwnShare(to: member.name.string)
+    }
+    shareTask?.cancel()
+    guard assembler.isWaiting else { return }
+    shareTask = plugins.eventLoop.scheduleTask(in: Node.shareInterval) { [weak self] in
+      _ = Task { await self?.shareOwnAgain() }
+    }
+  }
+
+  private func shareOwnAgain() {
+    if assembler.isWaiting { shareOwn() }
+  }
+
+  private func sendOwnShare(to peer: String) {
+    guard var share = assembler.ownShare else { return }
+    share.wantsAnswer = assembler.isWaiting
+    plugins.transport.send(MessageRoom.checkpoint.frame(share.encode()), to: peer)
+  }
+
+  static let checkpointKey = [UInt8]("checkpoint".utf8)
+
+  /// The stored note, unless the log that was replayed is shorter than it: then it belongs to another journal.
+  private static func publishedNote(_ journal: Journal, _ logSize: UInt64) throws(PluginError) -> (
+    note: [UInt8], treeSize: UInt64
+  )? {
+    guard let note = try journal.get(.value, checkpointKey) else { return nil }
+    let size = try PluginError.refusing { () throws(ProofError) in
+      try Checkpoint(parsingBody: try SignedNote(parsing: note).text).treeSize
+    }
+    guard size <= logSize else {
+      throw PluginError(
+        .io, "The journal holds a checkpoint of \(size) leaves but blocks for \(logSize) only; restore the whole data folder")
+    }
+    return (note, size)
+  }
+}
+
+/// Who a message between nodes is for; its first byte.
+enum MessageRoom: UInt8 {
+  case consensus = 1
+  case checkpoint = 2
+
+  func frame(_ body: [UInt8]) -> [UInt8] { [rawValue] + body }
+}
+
+enum Clock {
+  static func now() -> Instant {
+    var wall = timespec()
+    clock_gettime(CLOCK_REALTIME, &wall)
+    let milliseconds = UInt64(max(0, wall.tv_sec)) * 1_000 + UInt64(max(0, wall.tv_nsec)) / 1_000_000
+    return Instant(
+      monotonicNanoseconds: NIODeadline.now().uptimeNanoseconds, wallMilliseconds: milliseconds)
+  }
+}
+
+extension PluginError {
+  /// Runs a pure function and says its refusal in the shell's terms.
+  static func refusing<T>(_ body: () throws(ProofError) -> T) throws(PluginError) -> T {
+    do {
+      return try body()
+    } catch {
+      throw PluginError(.invalid, error.message)
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import NIOCore
+import SyncLedger
+import SyncProof
+
+/// What a node is told at its start; everything here is checked before anything is touched.
+public struct NodeConfiguration: Sendable {
+  /// This builder's name in the group.
+  public var name: Text
+  public var group: Group
+  /// Holds the artifacts, sources, transcripts and attempts of this node.
+  public var dataDirectory: String
+  /// The toolchain for jobs that are submitted here; without one, submissions are refused with a sentence.
+  public var toolchain: Digest?
+  /// Folders in which `<digest>.tar` is looked for.
+  public var toolchainDirectories: [String]
+  /// How many builds run side by side.
+  public var concurrentBuildsMax: Int
+  /// The consensus' shortest timeout: above a round trip and a sync of the disk, 1 s unless measured.
+  public var timeoutBaseMilliseconds: UInt64
+
+  public init(
+    name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchainDirectories: [String] = [],
+    concurrentBuildsMax: Int = 1, timeoutBaseMilliseconds: UInt64 = 1_000
+  ) {
+    self.name = name
+    self.group = group
+    self.dataDirectory = dataDirectory
+    self.toolchain = toolchain
+    self.toolchainDirectories = toolchainDirectories
+    self.concurrentBuildsMax = concurrentBuildsMax
+    self.timeoutBaseMilliseconds = timeoutBaseMilliseconds
+  }
+}
+
+/// The plugins of one node and the thread that it owns.
+public struct NodePlugins: Sendable {
+  public var storage: any Storage
+  public var transport: any Transport
+  public var signer: any Signer
+  public var sandbox: any Sandbox
+  public var source: any Source
+  /// The node runs on this loop and blocks it while it syncs the disk: give it one of its own.
+  public var eventLoop: any EventLoop
+
+  public init(
+    storage: any Storage, transport: any Transport, signer: any Signer, sandbox: any Sandbox, source: any Source,
+    eventLoop: any EventLoop
+  ) {
+    self.storage = storage
+    self.transport = transport
+    self.signer = signer
+    self.sandbox = sandbox
+    self.source = source
+    self.eventLoop = eventLoop
+  }
+}
+
+extension NodeConfiguration {
+  /// Checks that the signer's keys are those that the group file gives to this name.
+  ///
+  /// - Throws: ``PluginError/Code/invalid`` with the role of the first key that differs.
+  public func checkKeys(signer: any Signer) throws(PluginError) { _ = try ownMember(signer: signer) }
+
+  /// The same check.
+  ///
+  /// - Returns: This node's place in the group.
+  func ownMember(signer: any Signer) throws(PluginError) -> (index: Int, member: GroupMember) {
+    guard let index = group.members.firstIndex(where: { $0.name == name }) else {
+      throw PluginError(
+        .invalid, "The group \(group.origin.string) has no member named \(name.string); check `name` in the configuration")
+    }
+    let member = group.members[index]
+    let expected: [(KeyRole, PublicKey)] = [
+      (.log, member.logKey), (.cosigner, member.cosignerKey), (.builder, member.builderKey),
+      (.consensus, member.consensusKey), (.transport, member.transportKey),
+    ]
+    for (role, key) in expected where try signer.publicKey(for: role) != key {
+      throw PluginError(
+        .invalid,
+        "The \(role.rawValue) key of this node is not the one that the group file gives to \(name.string);"
+          + " use the seed that the member card was made from")
+    }
+    return (index, member)
+  }
+}

@@ -1,0 +1,226 @@
+import Logging
+import SyncConsensus
+import SyncLedger
+import SyncProof
+
+/// Performing what the consensus asks for, and following what the group decides.
+extension Node {
+  /// Steps the core with every input and performs its effects, until there is nothing left to do.
+  func process(_ new: [Input]) {
+    inputs.append(contentsOf: new)
+    guard !isProcessing, !hasFailed else { return }
+    isProcessing = true
+    defer { isProcessing = false }
+    while !inputs.isEmpty, !hasFailed {
+      let round = inputs
+      inputs = []
+      let now = Clock.now()
+      var effects: [Effect<Ledger>] = []
+      for input in round { effects.append(contentsOf: replica.step(input, now: now)) }
+      perform(effects)
+    }
+    scheduleWakeUp()
+  }
+
+  /// One sync of the disk serves all inputs of a round: records are gathered, written once, and only then does what
+  /// stood behind or after the first of them happen, in its order.
+  private func perform(_ effects: [Effect<Ledger>]) {
+    var level = effects
+    while !level.isEmpty, !hasFailed {
+      var batch = StorageBatch()
+      var isHeld = false
+      var held: [Effect<Ledger>] = []
+      for effect in level {
+        if case .persist(let records, let then) = effect {
+          isHeld = true
+          for record in records {
+            if let value = record.value {
+              batch.put(.consensus, record.key, value)
+            } else {
+              batch.delete(.consensus, record.key)
+            }
+          }
+          held.append(contentsOf: then)
+        } else if isHeld {
+          held.append(effect)
+        } else {
+          perform(effect)
+        }
+      }
+      do {
+        try journal.write(batch, durable: true)
+      } catch {
+        return fail(error)
+      }
+      level = held
+    }
+  }
+
+  private func perform(_ effect: Effect<Ledger>) {
+    switch effect {
+    case .persist: preconditionFailure("Records are gathered before single effects are performed")
+    case .sign(let request):
+      do {
+        let signature = try plugins.signer.sign(request.message, as: .consensus)
+        inputs.append(.signed(request, signature))
+      } catch {
+        fail(error)
+      }
+    case .send(let peer, let message):
+      let name = configuration.group.members[Int(peer.rawValue)].name.string
+      plugins.transport.send(MessageRoom.consensus.frame(message), to: name)
+    case .broadcast(let message):
+      let frame = MessageRoom.consensus.frame(message)
+      for member in configuration.group.members where member.name != configuration.name {
+        plugins.transport.send(frame, to: member.name.string)
+      }
+    case .decided(let block): decided(block)
+    case .load(let request):
+      do {
+        let records = try Node.consensusRecords(
+          journal, prefix: request.prefix, from: request.from, limit: request.limit)
+        inputs.append(.loaded(request, records))
+      } catch {
+        fail(error)
+      }
+    case .halted(let error): fail(PluginError(.io, error.message))
+    case .misbehaviour(let proof):
+      let name = configuration.group.members[Int(proof.offender.rawValue)].name
+      misbehaved.insert(name)
+      logger.error("Proof of misbehaviour kept", metadata: ["replica": "\(name.string)", "kind": "\(proof.kind)"])
+    }
+  }
+
+  // MARK: Decided blocks
+
+  private func decided(_ block: DecidedBlock<Ledger>) {
+    let sizeBefore = log.size
+    do {
+      try Node.apply(block, to: &board, &log, journal)
+    } catch {
+      return fail(error)
+    }
+    for event in block.events { follow(event) }
+    if log.size != sizeBefore { beginCheckpoint() }
+  }
+
+  /// Brings the node's views up to a decided block; the same at replay and in life.
+  static func apply(
+    _ block: DecidedBlock<Ledger>, to board: inout JobBoard, _ log: inout TransparencyLog, _ journal: Journal
+  ) throws(PluginError) {
+    var batch = StorageBatch()
+    for event in block.events {
+      board.apply(event, timeMilliseconds: block.block.timeMilliseconds)
+      if case .verdict(_, _, _, let leaf, _) = event { log.append(leaf, into: &batch) }
+    }
+    try journal.write(batch, durable: false)
+  }
+
+  private func follow(_ event: LedgerEvent) {
+    switch event {
+    case .ordered(let job, let spec, let submitter):
+      logger.info(
+        "Ordered", metadata: ["job": "\(job)", "package": "\(spec.package.string)", "submitter": "\(submitter.string)"])
+      resume(job)
+    case .committed(let job, let builder): note("Committed", job, builder)
+    case .abstained(let job, let builder): note("Abstained", job, builder)
+    case .revealPhase(let job):
+      logger.info("Revealing", metadata: ["job": "\(job)"])
+      resume(job)
+    case .revealed(let job, let builder, _): note("Revealed", job, builder)
+    case .wrongOpening(let job, let builder): note("Wrong opening", job, builder)
+    case .verdict(let job, let verdict, _, _, let index):
+      logger.info("Verdict", metadata: ["job": "\(job)", "verdict": "\(verdict.name)", "index": "\(index)"])
+      Task { [runner] in await runner?.drop(job) }
+      var batch = StorageBatch()
+      batch.delete(.attempt, job.bytes)
+      do { try journal.write(batch, durable: false) } catch { fail(error) }
+    case .doubleCommitment(let job, let builder): note("Second, different commitment refused", job, builder)
+    case .misbehaviour(let proof):
+      misbehaved.insert(proof.builder)
+      logger.error(
+        "Proof of misbehaviour kept", metadata: ["builder": "\(proof.builder.string)", "kind": "\(proof.kind.rawValue)"])
+    case .refused(let entry, let reason):
+      logger.debug("Refused", metadata: ["entry": "\(entry)", "reason": "\(reason)"])
+    }
+  }
+
+  private func note(_ message: Logger.Message, _ job: Digest, _ builder: Text) {
+    logger.info(message, metadata: ["job": "\(job)", "builder": "\(builder.string)"])
+  }
+
+  // MARK: This builder's part
+
+  /// Does what an open job wants of this builder next: rebuild, commit, or reveal. Safe to call again at any time.
+  func resume(_ job: Digest) {
+    guard !hasFailed, case .open(let open) = replica.state.job(job) else { return }
+    do throws(PluginError) {
+      let stored = try journal.get(.attempt, job.bytes)
+      if open.phase == .commit, open.steps[own.index] == .waiting {
+        guard let stored else {
+          let spec = open.spec
+          Task { [runner] in await runner?.enqueue(job, spec) }
+          return
+        }
+        let record = try PluginError.refusing { () throws(ProofError) in try AttemptRecord.decode(stored) }
+        submit(try record.map { record throws(PluginError) in try commitment(of: record) } ?? abstention(from: job))
+      } else if open.phase == .reveal, open.steps[own.index] == .committed, let stored {
+        let record = try PluginError.refusing { () throws(ProofError) in try AttemptRecord.decode(stored) }
+        if let record { submit(try reveal(of: record)) }
+      }
+    } catch {
+      fail(error)
+    }
+  }
+
+  /// Keeps what the build gave, durably, before the commitment leaves: after a crash the same outcome is revealed.
+  func finished(_ job: Digest, _ outcome: Outcome?) {
+    guard !hasFailed else { return }
+    let record = outcome.map { outcome in
+      var generator = SystemRandomNumberGenerator()
+      let nonce = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
+      return AttemptRecord(
+        reveal: Reveal(
+          group: configuration.group.origin, job: job, builder: configuration.name, outcome: outcome, nonce: nonce,
+          statement: statement))
+    }
+    var batch = StorageBatch()
+    batch.put(.attempt, job.bytes, AttemptRecord.encode(record))
+    do {
+      try journal.write(batch, durable: true)
+    } catch {
+      return fail(error)
+    }
+    resume(job)
+  }
+
+  private func commitment(of record: AttemptRecord) throws(PluginError) -> Entry {
+    let reveal = record.reveal
+    let message = Entry.commitmentSignedBytes(
+      job: reveal.job, builder: reveal.builder, commitment: reveal.commitment, chainID: configuration.group.chainID)
+    return .commitment(
+      SignedCommitment(
+        job: reveal.job, builder: reveal.builder, commitment: reveal.commitment,
+        signature: try plugins.signer.sign(message, as: .builder)))
+  }
+
+  private func reveal(of record: AttemptRecord) throws(PluginError) -> Entry {
+    let signature = try plugins.signer.sign(record.reveal.signedBytes(), as: .builder)
+    let message = Entry.revealSignedBytes(
+      record.reveal, signature: signature, chainID: configuration.group.chainID)
+    return .reveal(
+      SignedReveal(
+        reveal: record.reveal, signature: signature,
+        entrySignature: try plugins.signer.sign(message, as: .builder)))
+  }
+
+  private func abstention(from job: Digest) throws(PluginError) -> Entry {
+    let message = Entry.abstentionSignedBytes(
+      job: job, builder: configuration.name, chainID: configuration.group.chainID)
+    return .abstention(
+      SignedAbstention(
+        job: job, builder: configuration.name, signature: try plugins.signer.sign(message, as: .builder)))
+  }
+
+  func submit(_ entry: Entry) { process([.submit(entry.encode())]) }
+}

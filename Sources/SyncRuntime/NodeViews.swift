@@ -1,0 +1,86 @@
+import Logging
+import SyncConsensus
+import SyncLedger
+import SyncProof
+
+/// What a node shows: ``NodeView``.
+extension Node {
+  private var publishedSize: UInt64 { assembler.published?.treeSize ?? 0 }
+
+  public func status() -> NodeStatus {
+    NodeStatus(
+      name: configuration.name.string, origin: configuration.group.origin.string, version: Node.version,
+      epoch: configuration.group.epoch, view: replica.currentView, height: replica.head.height, logSize: log.size,
+      checkpointSize: publishedSize, openJobs: replica.state.openJobs.count, connectedPeers: connected.sorted(),
+      replicas: configuration.group.members.count, quorum: configuration.group.quorum,
+      misbehaved: misbehaved.sorted().map(\.string))
+  }
+
+  public func jobs(limit: Int, before: Digest?) -> [JobStatus] {
+    board.list(limit: min(max(limit, 1), 1_000), before: before, publishedSize: publishedSize)
+  }
+
+  public func job(_ id: Digest) -> JobStatus? { board.status(of: id, publishedSize: publishedSize) }
+
+  public func checkpoint() -> [UInt8]? { assembler.published?.note }
+
+  public func tile(level: Int, index: UInt64, width: Int) throws(PluginError) -> [UInt8]? {
+    try log.tile(level: level, index: index, width: width, treeSize: publishedSize)
+  }
+
+  public func entryBundle(index: UInt64, width: Int) throws(PluginError) -> [UInt8]? {
+    try log.entryBundle(index: index, width: width, treeSize: publishedSize)
+  }
+
+  public func proof(job: Digest) throws(PluginError) -> [UInt8]? {
+    guard let index = board.indexes[job], let published = assembler.published, index < published.treeSize,
+      let leaf = try log.leaf(at: index)
+    else { return nil }
+    let path = try log.inclusionPath(index: index, treeSize: published.treeSize)
+    return try PluginError.refusing { () throws(ProofError) in
+      Proof(extra: leaf, index: index, path: path, checkpoint: try SignedNote(parsing: published.note)).encode()
+    }
+  }
+
+  public func artifactPath(_ sha256: Digest) -> String? { workshop.artifacts.path(of: sha256) }
+
+  public func submit(_ request: SubmitRequest) async throws(PluginError) -> Digest {
+    guard let toolchain = configuration.toolchain else {
+      throw PluginError(
+        .unavailable, "This node has no toolchain for new jobs; make one with scripts/toolchain and name its digest"
+          + " as `toolchain` in the configuration")
+    }
+    guard submissions < Node.submissionsMax else {
+      throw PluginError(.unavailable, "\(submissions) submissions are being resolved here already; try again in a moment")
+    }
+    submissions += 1
+    defer { submissions -= 1 }
+    try await workshop.prepareToolchain(toolchain)
+    let scratch = "\(configuration.dataDirectory)/resolve/\(UInt64.random(in: 0...UInt64.max))"
+    try Folder.make(scratch)
+    defer { Folder.remove(scratch) }
+    let spec = try await plugins.source.resolve(
+      ResolveRequest(
+        package: request.package, features: request.features ?? [], toolchain: toolchain,
+        rebuild: request.rebuild ?? 0), sandbox: plugins.sandbox, scratchDirectory: scratch)
+    return try submit(spec)
+  }
+
+  /// Signs a spec as this builder and hands it to the group; one that is known already is left as it is.
+  public func submit(_ spec: BuildSpec) throws(PluginError) -> Digest {
+    try PluginError.refusing { () throws(ProofError) in try spec.validate() }
+    let job = spec.jobID
+    if board.status(of: job, publishedSize: 0) != nil || board.indexes[job] != nil { return job }
+    let message = Entry.submissionSignedBytes(
+      job: job, submitter: configuration.name, chainID: configuration.group.chainID)
+    let submission = Submission(
+      spec: spec, submitter: configuration.name, signature: try plugins.signer.sign(message, as: .builder))
+    let entry = Entry.submission(submission)
+    guard replica.state.admits(entry.encode()) else {
+      throw PluginError(
+        .unavailable, "The group takes no more jobs now: \(replica.state.openJobs.count) are open; try again later")
+    }
+    submit(entry)
+    return job
+  }
+}

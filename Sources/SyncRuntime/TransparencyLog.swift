@@ -1,0 +1,130 @@
+import SyncProof
+
+/// The append-only log of evidence: an RFC 6962 tree, kept as C2SP tlog-tiles in the node's storage.
+///
+/// A tile at level L, index N holds up to 256 hashes, those of the complete subtrees of height 8·L; an entry bundle
+/// holds up to 256 leaves, each behind its 16-bit length. Everything here can be made again from the decided blocks,
+/// so its writes need no sync of their own. Owned by the node; not for other threads.
+struct TransparencyLog {
+  static let tileWidth = 256
+  private static let tileHeight = 8
+
+  private let journal: Journal
+  private(set) var frontier = MerkleFrontier()
+  /// Right-most tiles, one for each level, and the right-most bundle: what the next append extends.
+  private var edge: [[UInt8]] = []
+  private var bundle: [UInt8] = []
+
+  init(journal: Journal) { self.journal = journal }
+
+  var size: UInt64 { frontier.size }
+  var root: Digest { frontier.root }
+
+  /// Adds a leaf and collects what changes into `batch`.
+  mutating func append(_ leaf: [UInt8], into batch: inout StorageBatch) {
+    let index = size
+    if index % 256 == 0 { bundle = [] }
+    bundle.append(UInt8(truncatingIfNeeded: leaf.count >> 8))
+    bundle.append(UInt8(truncatingIfNeeded: leaf.count))
+    bundle.append(contentsOf: leaf)
+    batch.put(.entries, TransparencyLog.bigEndian(index / 256), bundle)
+
+    let hash = Merkle.leafHash(leaf)
+    frontier.append(leafHash: hash)
+    var level = 0
+    var carried: Digest? = hash
+    var position = index
+    while let digest = carried {
+      if edge.count == level { edge.append([]) }
+      if position % 256 == 0 { edge[level] = [] }
+      edge[level].append(contentsOf: digest.bytes)
+      batch.put(.tile, TransparencyLog.tileKey(level, position / 256), edge[level])
+      // A full tile is one hash of the level above.
+      carried = position % 256 == 255 ? TransparencyLog.tileRoot(edge[level]) : nil
+      position /= 256
+      level += 1
+    }
+  }
+
+  /// The first `width` hashes of a tile, or `nil` when the tree of `treeSize` leaves has no such tile.
+  func tile(level: Int, index: UInt64, width: Int, treeSize: UInt64) throws(PluginError) -> [UInt8]? {
+    guard (0...5).contains(level), (1...256).contains(width), index < 1 << 40 else { return nil }
+    let hashes = treeSize >> UInt64(TransparencyLog.tileHeight * level)
+    guard index * 256 + UInt64(width) <= hashes else { return nil }
+    guard let tile = try journal.get(.tile, TransparencyLog.tileKey(level, index)), tile.count >= width * 32 else {
+      return nil
+    }
+    return Array(tile[..<(width * 32)])
+  }
+
+  /// The first `width` leaves of an entry bundle, or `nil` when the tree of `treeSize` leaves has fewer.
+  func entryBundle(index: UInt64, width: Int, treeSize: UInt64) throws(PluginError) -> [UInt8]? {
+    guard (1...256).contains(width), index < 1 << 40, index * 256 + UInt64(width) <= treeSize else { return nil }
+    guard let bundle = try journal.get(.entries, TransparencyLog.bigEndian(index)) else { return nil }
+    guard let end = TransparencyLog.offset(ofEntry: width, in: bundle) else { return nil }
+    return Array(bundle[..<end])
+  }
+
+  func leaf(at index: UInt64) throws(PluginError) -> [UInt8]? {
+    guard index < size, let bundle = try journal.get(.entries, TransparencyLog.bigEndian(index / 256)),
+      let start = TransparencyLog.offset(ofEntry: Int(index % 256), in: bundle),
+      let end = TransparencyLog.offset(ofEntry: Int(index % 256) + 1, in: bundle)
+    else { return nil }
+    return Array(bundle[(start + 2)..<end])
+  }
+
+  /// RFC 6962 §2.1.1: the path of leaf `index` in the tree of the first `treeSize` leaves.
+  func inclusionPath(index: UInt64, treeSize: UInt64) throws(PluginError) -> [Digest] {
+    try MerkleProver.inclusionPath(index: index, treeSize: treeSize) { level, position throws(PluginError) in
+      try hash(level: level, index: position)
+    }
+  }
+
+  /// The hash of the complete subtree over leaves `index·2^level ..< (index+1)·2^level`.
+  private func hash(level: Int, index: UInt64) throws(PluginError) -> Digest {
+    let tileLevel = level / TransparencyLog.tileHeight
+    let below = level % TransparencyLog.tileHeight
+    let first = index << UInt64(below)
+    let count = 1 << below
+    guard let tile = try journal.get(.tile, TransparencyLog.tileKey(tileLevel, first / 256)) else {
+      throw PluginError(.io, "Tile \(tileLevel)/\(first / 256) of the log is missing from the storage; restart the node")
+    }
+    let start = Int(first % 256) * 32
+    guard tile.count >= start + count * 32 else {
+      throw PluginError(.io, "Tile \(tileLevel)/\(first / 256) of the log is too short; restart the node")
+    }
+    return TransparencyLog.tileRoot(Array(tile[start..<(start + count * 32)]))
+  }
+
+  /// Root over 2^k hashes that stand one behind another.
+  private static func tileRoot(_ bytes: [UInt8]) -> Digest {
+    var hashes: [Digest] = []
+    for start in stride(from: 0, to: bytes.count, by: 32) {
+      guard let digest = Digest(bytes: bytes[start..<(start + 32)]) else { preconditionFailure("32 bytes are a digest") }
+      hashes.append(digest)
+    }
+    while hashes.count > 1 {
+      hashes = stride(from: 0, to: hashes.count, by: 2).map { Merkle.nodeHash(hashes[$0], hashes[$0 + 1]) }
+    }
+    return hashes[0]
+  }
+
+  private static func offset(ofEntry number: Int, in bundle: [UInt8]) -> Int? {
+    var offset = 0
+    for _ in 0..<number {
+      guard offset + 2 <= bundle.count else { return nil }
+      offset += 2 + Int(bundle[offset]) << 8 + Int(bundle[offset + 1])
+    }
+    return offset <= bundle.count ? offset : nil
+  }
+
+  private static func tileKey(_ level: Int, _ index: UInt64) -> [UInt8] {
+    [UInt8(truncatingIfNeeded: level)] + bigEndian(index)
+  }
+
+  private static func bigEndian(_ value: UInt64) -> [UInt8] {
+    var writer = ByteWriter()
+    writer.write(value)
+    return writer.bytes
+  }
+}

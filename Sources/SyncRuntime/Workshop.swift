@@ -1,0 +1,148 @@
+import Foundation
+import Glibc
+import Logging
+import SyncProof
+
+/// Where one builder rebuilds: its sandbox, its sources, its folders.
+///
+/// Thread: any; builds of different jobs may overlap.
+struct Workshop: Sendable {
+  let sandbox: any Sandbox
+  let source: any Source
+  let artifacts: ArtifactStore
+  /// Holds `attempts/`, `sources/` and `transcripts/`.
+  let directory: String
+  /// Folders in which `<digest>.tar` is looked for when the sandbox does not have a toolchain.
+  let toolchainDirectories: [String]
+
+  /// Fetches, runs, collects.
+  ///
+  /// - Throws: ``PluginError`` for a fault of this host, which says nothing about the package.
+  func build(_ job: Digest, _ spec: BuildSpec, _ log: Logger) async throws(PluginError) -> Outcome {
+    try await prepareToolchain(spec.toolchain)
+    let attempt = "\(directory)/attempts/\(job.hex)"
+    Folder.remove(attempt)
+    defer { Folder.remove(attempt) }
+    let output = attempt + "/output"
+    try Folder.make(output)
+    let mounts = try await inputs(of: spec, attempt: attempt, output: output)
+    let request = SandboxRequest(
+      runID: String(job.hex.prefix(16)) + "-\(getpid())", toolchain: spec.toolchain,
+      command: ["/bin/sh", "/input/recipe.sh"],
+      environment: spec.environment.map { ($0.name.string, $0.value.string) }, workingDirectory: "/build",
+      mounts: mounts, limits: SandboxLimits(spec.limits), scratchDirectory: attempt + "/scratch")
+    try Folder.make(request.scratchDirectory)
+    log.info("Rebuilding \(spec.package.string)")
+    let result = try await sandbox.run(request)
+    try keep(result.transcript, of: job)
+    log.info(
+      "Rebuilt \(spec.package.string)",
+      metadata: [
+        "termination": "\(result.termination)", "wallMilliseconds": "\(result.wallNanoseconds / 1_000_000)",
+        "memoryPeakBytes": "\(result.memoryPeakBytes ?? 0)",
+      ])
+    if let reason = FailureReason(result.termination) { return .failed(reason) }
+    return try OutputCollector.collect(
+      spec.artifacts, from: output, bytesMax: spec.limits.diskBytes, into: artifacts)
+  }
+
+  /// Where the transcript of a job is kept.
+  func transcriptPath(of job: Digest) -> String { "\(directory)/transcripts/\(job.hex).txt" }
+
+  func prepareToolchain(_ toolchain: Digest) async throws(PluginError) {
+    if await sandbox.hasToolchain(toolchain) { return }
+    for folder in toolchainDirectories {
+      let archive = "\(folder)/\(toolchain.hex).tar"
+      guard access(archive, R_OK) == 0 else { continue }
+      return try await sandbox.prepare(toolchain: toolchain, archive: archive)
+    }
+    let folders = toolchainDirectories.joined(separator: ", ")
+    throw PluginError(
+      .notFound,
+      "This builder does not have the toolchain \(toolchain); make it with scripts/toolchain or put \(toolchain).tar"
+        + " into one of: \(folders)")
+  }
+
+  /// Fetches every source into a folder by its digest and lists what the sandbox sees.
+  private func inputs(of spec: BuildSpec, attempt: String, output: String) async throws(PluginError)
+    -> [SandboxMount]
+  {
+    let recipe = attempt + "/recipe.sh"
+    guard FileManager.default.createFile(atPath: recipe, contents: Data(spec.recipe)) else {
+      throw Folder.error("write", recipe)
+    }
+    var mounts = [SandboxMount(hostPath: recipe, insidePath: "/input/recipe.sh", isWritable: false)]
+    let registry = attempt + "/registry"
+    try Folder.make(registry)
+    for item in spec.sources {
+      let tree = "\(directory)/sources/\(item.tree.hex)"
+      if access(tree, F_OK) != 0 {
+        try Folder.make("\(directory)/sources")
+        try await source.fetch(item, into: tree)
+      }
+      let inside = item.purl == spec.package ? "/input/package" : "/registry/\(item.name.string)-\(item.version.string)"
+      mounts.append(SandboxMount(hostPath: tree, insidePath: inside, isWritable: false))
+    }
+    if !spec.sources.contains(where: { $0.purl != spec.package }) {
+      mounts.append(SandboxMount(hostPath: registry, insidePath: "/registry", isWritable: false))
+    }
+    mounts.append(SandboxMount(hostPath: output, insidePath: "/output", isWritable: true))
+    return mounts
+  }
+
+  private func keep(_ transcript: [UInt8], of job: Digest) throws(PluginError) {
+    try Folder.make("\(directory)/transcripts")
+    let path = transcriptPath(of: job)
+    guard FileManager.default.createFile(atPath: path, contents: Data(transcript)) else {
+      throw Folder.error("write", path)
+    }
+  }
+}
+
+extension SandboxLimits {
+  init(_ limits: BuildSpec.Limits) {
+    self.init(
+      wallSeconds: limits.wallSeconds, cpuSeconds: limits.cpuSeconds, memoryBytes: limits.memoryBytes,
+      processes: limits.processes, diskBytes: limits.diskBytes, transcriptBytes: limits.transcriptBytes)
+  }
+}
+
+extension FailureReason {
+  /// `nil` for a run that succeeded.
+  init?(_ termination: SandboxTermination) {
+    switch termination {
+    case .exited(status: 0): return nil
+    case .exited(let status): self = .exitStatus(UInt8(truncatingIfNeeded: status))
+    case .signalled(let number): self = .signal(UInt8(truncatingIfNeeded: number))
+    case .wallTimeExceeded: self = .wallTime
+    case .cpuTimeExceeded: self = .cpuTime
+    case .memoryExceeded: self = .memory
+    case .processesExceeded: self = .processes
+    case .diskExceeded: self = .disk
+    case .transcriptExceeded: self = .transcript
+    }
+  }
+}
+
+extension BuilderStatement {
+  /// What this host says of itself.
+  static func ofThisHost(sandbox: any Sandbox) -> BuilderStatement {
+    var name = utsname()
+    uname(&name)
+    let kernel = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let processor =
+      (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n")
+      .first { $0.hasPrefix("model name") }?.split(separator: ":", maxSplits: 1).last.map {
+        $0.trimmingCharacters(in: .whitespaces)
+      } ?? "unknown"
+    return BuilderStatement(
+      sandbox: printable("\(sandbox.name)/\(sandbox.version)"), processor: printable(processor),
+      kernel: printable(kernel))
+  }
+
+  /// Printable ASCII, at most 128 bytes, never empty.
+  private static func printable(_ text: String) -> Text {
+    let bytes = text.utf8.map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }.prefix(128)
+    return bytes.isEmpty ? "unknown" : Text(utf8: Array(bytes))
+  }
+}

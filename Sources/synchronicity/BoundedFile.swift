@@ -1,0 +1,69 @@
+import Foundation
+import SyncProof
+
+/// Reading of files that come from outside.
+enum BoundedFile {
+  /// The bytes of a file that must not be larger than `bytesMax`; a larger one is refused before it is read.
+  static func read(_ path: String, what: String, bytesMax: Int) throws(CommandFailure) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw CommandFailure(.environment, "Cannot open the \(what) \(path): \(String(cString: strerror(errno)))")
+    }
+    defer { close(descriptor) }
+    var info = stat()
+    guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT != S_IFDIR else {
+      throw CommandFailure(.usage, "\(path) is a folder where a \(what) is expected")
+    }
+    guard info.st_size <= bytesMax else {
+      throw CommandFailure(
+        .usage, "\(path) has \(info.st_size) bytes; a \(what) has at most \(bytesMax). Is it the right file?")
+    }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = Foundation.read(descriptor, &buffer, buffer.count)
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw CommandFailure(.environment, "Cannot read the \(what) \(path): \(String(cString: strerror(errno)))")
+      }
+      if count == 0 { return bytes }
+      bytes.append(contentsOf: buffer[..<count])
+      guard bytes.count <= bytesMax else {
+        throw CommandFailure(.usage, "\(path) goes on after \(bytesMax) bytes, the most that a \(what) has")
+      }
+    }
+  }
+
+  /// Writes a whole file or nothing: to a temporary name, then renamed.
+  static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(CommandFailure) {
+    let temporary = "\(path).\(getpid()).partial"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+    guard descriptor >= 0 else {
+      throw CommandFailure(.environment, "Cannot write \(path): \(String(cString: strerror(errno)))")
+    }
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress! + written, bytes.count - written) }
+      if count < 0 {
+        if errno == EINTR { continue }
+        let reason = String(cString: strerror(errno))
+        close(descriptor)
+        unlink(temporary)
+        throw CommandFailure(.environment, "Cannot write \(path): \(reason)")
+      }
+      written += count
+    }
+    close(descriptor)
+    guard rename(temporary, path) == 0 else {
+      throw CommandFailure(.environment, "Cannot write \(path): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  static func makeFolder(_ path: String) throws(CommandFailure) {
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw CommandFailure(.environment, "Cannot create the folder \(path): \(error.localizedDescription)")
+    }
+  }
+}

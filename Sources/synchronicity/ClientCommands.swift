@@ -1,0 +1,210 @@
+import ArgumentParser
+import Foundation
+import SyncProof
+import SyncRuntime
+
+/// Which node a command talks to.
+struct NodeOption: ParsableArguments {
+  @Option(help: ArgumentHelp("The gateway of a node.", valueName: "url"))
+  var node = ProcessInfo.processInfo.environment["SYNCHRONICITY_NODE"] ?? "http://127.0.0.1:7680"
+
+  var client: GatewayClient { GatewayClient(node) }
+}
+
+/// `submit`: asks the group for a rebuild.
+struct SubmitCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "submit", abstract: "Asks the group to rebuild a package.",
+    discussion: "The node resolves and pins every input, signs the job as its builder and hands it to the group.")
+
+  @OptionGroup var node: NodeOption
+  @Option(help: "A Cargo feature beside the default ones; may be given again.")
+  var feature: [String] = []
+  @Option(help: "A number not used before: rebuild afresh what was rebuilt already.")
+  var rebuild: UInt64?
+  @Flag(help: "Wait until the proof can be had.")
+  var wait = false
+  @Flag(help: "Print JSON.")
+  var json = false
+  @Argument(help: "The package, such as pkg:cargo/itoa@1.0.1.")
+  var package: String
+
+  func run() async throws {
+    let id = try await node.client.submit(
+      SubmitRequest(package: package, features: feature.isEmpty ? nil : feature, rebuild: rebuild))
+    guard wait else {
+      return json ? try Console.json(["id": id]) : Console.line(id)
+    }
+    var live = LiveLines()
+    while true {
+      if let job = try? await node.client.job(id) {
+        if !json { live.show([(id, JobLine(job).text, JobLine(job).text)]) }
+        if job.phase == .cosigned {
+          if json { try Console.json(job) }
+          guard job.verdict == "reproduced" else {
+            throw CommandFailure(.notVerified, "\(job.package): the verdict is \(job.verdict ?? "missing")")
+          }
+          return
+        }
+      }
+      try await Task.sleep(for: .milliseconds(300))
+    }
+  }
+}
+
+/// `status`: the node, or one job.
+struct StatusCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "status", abstract: "Shows a node, or one of its jobs.")
+  @OptionGroup var node: NodeOption
+  @Flag(help: "Print JSON.")
+  var json = false
+  @Argument(help: "A job's ID.")
+  var job: String?
+
+  func run() async throws {
+    if let job {
+      let status = try await node.client.job(job)
+      return json ? try Console.json(status) : Console.line(JobLine(status).text)
+    }
+    let status = try await node.client.status()
+    if json { return try Console.json(status) }
+    Console.line("\(status.name) of \(status.origin), version \(status.version)")
+    Console.line("  height \(status.height), view \(status.view), epoch \(status.epoch)")
+    Console.line("  log \(status.logSize) leaves, \(status.checkpointSize) of them cosigned")
+    Console.line("  \(status.openJobs) open jobs")
+    let peers = status.connectedPeers.isEmpty ? "none" : status.connectedPeers.joined(separator: ", ")
+    Console.line("  connected: \(peers) (quorum \(status.quorum) of \(status.replicas), this one included)")
+    for name in status.misbehaved { Console.line(Console.paint("  misbehaved: \(name)", .red)) }
+  }
+}
+
+/// `jobs`: the newest jobs.
+struct JobsCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "jobs", abstract: "Lists the newest jobs.")
+  @OptionGroup var node: NodeOption
+  @Option(help: "How many.")
+  var limit = 50
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  func run() async throws {
+    guard (1...1_000).contains(limit) else { throw CommandFailure(.usage, "--limit is 1 to 1000, not \(limit)") }
+    let jobs = try await node.client.jobs(limit: limit)
+    if json { return try Console.json(jobs) }
+    if jobs.isEmpty { return Console.line("No jobs yet; submit one with: synchronicity submit pkg:cargo/NAME@VERSION") }
+    for job in jobs { Console.line("\(job.id.prefix(16))  \(JobLine(job).text)") }
+  }
+}
+
+/// `proof get`.
+struct ProofCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "proof", abstract: "Fetches proofs.", subcommands: [Get.self])
+
+  struct Get: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Writes the proofs of packages or jobs as .tlog-proof files.")
+    @OptionGroup var node: NodeOption
+    @Option(help: "Where to write them.")
+    var output = "."
+    @Argument(help: "Packages (the newest job of each is taken) or job IDs.")
+    var names: [String]
+
+    func run() async throws {
+      let jobs = try await node.client.jobs(limit: 1_000)
+      try BoundedFile.makeFolder(output)
+      for name in names {
+        guard let job = jobs.first(where: { ($0.package == name && $0.index != nil) || $0.id == name }) else {
+          throw CommandFailure(.environment, "\(node.node) has no finished job for \(name); submit it first")
+        }
+        let path = "\(output)/\(PackageName(job.package).fileName).tlog-proof"
+        try BoundedFile.write(try await node.client.proof(job: job.id), to: path)
+        Console.line(path)
+      }
+    }
+  }
+}
+
+/// `artifact get`.
+struct ArtifactCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "artifact", abstract: "Fetches artifacts by digest.", subcommands: [Get.self])
+
+  struct Get: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Fetches an artifact from a builder; it is checked on arrival.")
+    @OptionGroup var node: NodeOption
+    @Option(help: "The file to write; the digest's name unless given.")
+    var output: String?
+    @Argument(help: "The artifact's SHA-256.")
+    var sha256: String
+
+    func run() async throws {
+      guard let digest = Digest(hex: sha256) else {
+        throw CommandFailure(.usage, "\(sha256) is not a SHA-256 of 64 lower-case hexadecimal digits")
+      }
+      try await node.client.artifact(digest, to: output ?? sha256)
+      Console.line(output ?? sha256)
+    }
+  }
+}
+
+/// `log checkpoint`.
+struct LogCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "log", abstract: "Shows the transparency log.", subcommands: [CheckpointCommand.self])
+
+  struct CheckpointCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "checkpoint", abstract: "Prints the newest cosigned tree head, a C2SP signed note.")
+    @OptionGroup var node: NodeOption
+
+    func run() async throws {
+      FileHandle.standardOutput.write(Data(try await node.client.checkpoint()))
+    }
+  }
+}
+
+/// The part of a purl that makes a file's name.
+struct PackageName {
+  let text: String
+  init(_ purl: String) { text = purl }
+
+  /// `itoa-1.0.1` of `pkg:cargo/itoa@1.0.1`; anything that does not belong into a file name becomes `_`.
+  var fileName: String {
+    let name = text.split(separator: "/").last.map(String.init) ?? text
+    return String(
+      name.split(separator: "?").first.map(String.init)?.replacingOccurrences(of: "@", with: "-").map {
+        $0.isASCII && ($0.isLetter || $0.isNumber || "-._+".contains($0)) ? $0 : "_"
+      } ?? ["_"])
+  }
+}
+
+/// One job on one line.
+struct JobLine {
+  let job: JobStatus
+  init(_ job: JobStatus) { self.job = job }
+
+  private func count(_ steps: BuilderProgress.Step...) -> Int {
+    job.builders.count { steps.contains($0.step) }
+  }
+
+  /// Where the job is: ordered, building, committed, revealed, verdict, logged, cosigned.
+  var phase: String {
+    let total = job.builders.count
+    switch job.phase {
+    case .commit:
+      let answered = total - count(.waiting)
+      return answered == 0 ? "ordered, building ×\(total)" : "committed \(answered)/\(total), building ×\(total - answered)"
+    case .reveal: return "revealed \(count(.revealed))/\(total)"
+    case .logged: return "\(verdict), logged at \(job.index ?? 0)"
+    case .cosigned: return "\(verdict), logged at \(job.index ?? 0), cosigned"
+    }
+  }
+
+  private var verdict: String {
+    let text = "\(job.verdict ?? "?") \(job.agreeing ?? 0)/\(job.builders.count)"
+    return Console.paint(text, job.verdict == "reproduced" ? .green : .red)
+  }
+
+  var text: String { "\(job.package)  \(phase)" }
+}

@@ -1,0 +1,179 @@
+import Foundation
+import SyncProof
+import TOMLKit
+
+/// The node's configuration: TOML, every key known, every path relative to the file's folder.
+struct ConfigurationFile {
+  var name: String
+  var group: String
+  var seed: String
+  var data: String
+  var transportListen: Endpoint
+  var gatewayListen: Endpoint
+  var sandbox: String
+  var source: String
+  var sourceDirectory: String?
+  var cache: String
+  var toolchain: Digest?
+  var toolchainDirectories: [String]
+  var concurrentBuilds: Int
+  var timeoutBaseMilliseconds: UInt64
+  var logLevel: String
+  var logFormat: String
+
+  struct Endpoint: Equatable {
+    var host: String
+    var port: Int
+    var text: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  }
+
+  private static let bytesMax = 1 << 20
+  private static let known: [String: Set<String>] = [
+    "": ["name", "group", "seed", "data", "cache", "listen", "plugins", "toolchain", "build", "consensus", "log"],
+    "listen": ["transport", "gateway"],
+    "plugins": ["sandbox", "source", "source-directory"],
+    "toolchain": ["digest", "directories"],
+    "build": ["concurrent"],
+    "consensus": ["timeout-base-milliseconds"],
+    "log": ["level", "format"],
+  ]
+
+  init(path: String) throws(CommandFailure) {
+    let bytes = try BoundedFile.read(path, what: "configuration", bytesMax: ConfigurationFile.bytesMax)
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    let table: TOMLTable
+    do {
+      table = try TOMLTable(string: String(decoding: bytes, as: UTF8.self))
+    } catch {
+      throw CommandFailure(.usage, "\(path) is not TOML: \(error)")
+    }
+    try ConfigurationFile.refuseUnknown(table, path)
+    let reader = Reader(table: table, path: path, folder: folder)
+    name = try reader.required("name")
+    group = reader.resolved(try reader.text("group") ?? "group.txt")
+    seed = reader.resolved(try reader.text("seed") ?? "seed")
+    data = reader.resolved(try reader.text("data") ?? "data")
+    cache = reader.resolved(try reader.text("cache") ?? ConfigurationFile.defaultCache)
+    transportListen = try reader.endpoint("listen.transport")
+    gatewayListen = try reader.endpoint("listen.gateway")
+    sandbox = try reader.choice("plugins.sandbox", of: ["chroot"], default: "chroot")
+    source = try reader.choice("plugins.source", of: ["debian-crates", "directory"], default: "debian-crates")
+    sourceDirectory = try reader.text("plugins.source-directory").map(reader.resolved)
+    if source == "directory", sourceDirectory == nil {
+      throw CommandFailure(.usage, "\(path): source = \"directory\" needs plugins.source-directory, the folder of crates")
+    }
+    toolchain = try reader.digest("toolchain.digest")
+    toolchainDirectories = try reader.list("toolchain.directories").map(reader.resolved)
+    concurrentBuilds = try reader.number("build.concurrent", in: 1...64) ?? 1
+    timeoutBaseMilliseconds = UInt64(try reader.number("consensus.timeout-base-milliseconds", in: 50...60_000) ?? 1_000)
+    logLevel = try reader.choice(
+      "log.level", of: ["trace", "debug", "info", "notice", "warning", "error", "critical"], default: "info")
+    logFormat = try reader.choice("log.format", of: ["text", "json"], default: "text")
+  }
+
+  /// Where downloads and unpacked toolchains are shared between nodes of one host.
+  static var defaultCache: String {
+    let environment = ProcessInfo.processInfo.environment
+    if let cache = environment["SYNC_CACHE"], !cache.isEmpty { return cache }
+    if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty { return cache + "/synchronicity" }
+    return NSHomeDirectory() + "/.cache/synchronicity"
+  }
+
+  private static func refuseUnknown(_ table: TOMLTable, _ path: String) throws(CommandFailure) {
+    for key in table.keys.sorted() {
+      guard known[""]?.contains(key) == true else {
+        throw CommandFailure(.usage, "\(path): there is no setting named \(key)")
+      }
+      guard let room = known[key] else { continue }
+      guard let inner = table[key]?.table else {
+        throw CommandFailure(.usage, "\(path): \(key) is a table: write [\(key)]")
+      }
+      for name in inner.keys.sorted() where !room.contains(name) {
+        throw CommandFailure(.usage, "\(path): there is no setting named \(key).\(name)")
+      }
+    }
+  }
+}
+
+/// Typed look-ups with errors that name the file and the key.
+private struct Reader {
+  let table: TOMLTable
+  let path: String
+  let folder: String
+
+  func resolved(_ name: String) -> String { name.hasPrefix("/") ? name : folder + "/" + name }
+
+  private func value(_ key: String) -> (any TOMLValueConvertible)? {
+    let parts = key.split(separator: ".").map(String.init)
+    return parts.count == 1 ? table[key] : table[parts[0]]?.table?[parts[1]]
+  }
+
+  func text(_ key: String) throws(CommandFailure) -> String? {
+    guard let value = value(key) else { return nil }
+    guard let text = value.string, !text.isEmpty else {
+      throw CommandFailure(.usage, "\(path): \(key) must be a text that is not empty")
+    }
+    return text
+  }
+
+  func required(_ key: String) throws(CommandFailure) -> String {
+    guard let text = try text(key) else { throw CommandFailure(.usage, "\(path): \(key) is missing") }
+    return text
+  }
+
+  func choice(_ key: String, of choices: [String], default fallback: String) throws(CommandFailure) -> String {
+    let text = try text(key) ?? fallback
+    guard choices.contains(text) else {
+      throw CommandFailure(.usage, "\(path): \(key) is \"\(text)\"; it can be \(choices.joined(separator: ", "))")
+    }
+    return text
+  }
+
+  func number(_ key: String, in range: ClosedRange<Int>) throws(CommandFailure) -> Int? {
+    guard let value = value(key) else { return nil }
+    guard let number = value.int, range.contains(number) else {
+      throw CommandFailure(.usage, "\(path): \(key) must be a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  func list(_ key: String) throws(CommandFailure) -> [String] {
+    guard let value = value(key) else { return [] }
+    guard let array = value.array else { throw CommandFailure(.usage, "\(path): \(key) must be a list of texts") }
+    var texts: [String] = []
+    for element in array {
+      guard let text = element.string else { throw CommandFailure(.usage, "\(path): \(key) must be a list of texts") }
+      texts.append(text)
+    }
+    return texts
+  }
+
+  func digest(_ key: String) throws(CommandFailure) -> Digest? {
+    guard let text = try text(key) else { return nil }
+    guard let digest = Digest(hex: text) else {
+      throw CommandFailure(.usage, "\(path): \(key) must be a SHA-256 of 64 lower-case hexadecimal digits")
+    }
+    return digest
+  }
+
+  func endpoint(_ key: String) throws(CommandFailure) -> ConfigurationFile.Endpoint {
+    let text = try required(key)
+    guard let endpoint = ConfigurationFile.Endpoint(text) else {
+      throw CommandFailure(.usage, "\(path): \(key) is \"\(text)\"; it must be HOST:PORT, such as 127.0.0.1:7600")
+    }
+    return endpoint
+  }
+}
+
+extension ConfigurationFile.Endpoint {
+  /// `HOST:PORT`, an IPv6 address in brackets.
+  init?(_ text: String) {
+    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+      (0...65_535).contains(port)
+    else { return nil }
+    var host = String(text[..<colon])
+    if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+    guard !host.isEmpty else { return nil }
+    self.init(host: host, port: port)
+  }
+}

@@ -1,0 +1,132 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import SyncProof
+import SyncRuntime
+
+/// Talks to a node's gateway.
+struct GatewayClient {
+  /// The largest JSON answer that is taken.
+  private static let jsonBytesMax = 16 << 20
+  /// Resolving a package runs its package manager in a sandbox.
+  private static let submitSeconds: Int64 = 600
+
+  let base: String
+
+  /// - Parameter base: Such as `http://127.0.0.1:7680`.
+  init(_ base: String) { self.base = base.hasSuffix("/") ? String(base.dropLast()) : base }
+
+  func status() async throws(CommandFailure) -> NodeStatus { try await json("/v1/status") }
+  func job(_ id: String) async throws(CommandFailure) -> JobStatus { try await json("/v1/jobs/\(id)") }
+
+  func jobs(limit: Int) async throws(CommandFailure) -> [JobStatus] {
+    let list: JobList = try await json("/v1/jobs?limit=\(limit)")
+    return list.jobs
+  }
+
+  func proof(job: String) async throws(CommandFailure) -> [UInt8] {
+    try await bytes("/v1/proofs/\(job)", max: ProofLimits.proofBytesMax)
+  }
+
+  func checkpoint() async throws(CommandFailure) -> [UInt8] { try await bytes("/checkpoint", max: 1 << 20) }
+
+  func submit(_ request: SubmitRequest) async throws(CommandFailure) -> String {
+    var http = HTTPClientRequest(url: base + "/v1/jobs")
+    http.method = .POST
+    http.headers.add(name: "content-type", value: "application/json")
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let body = try? encoder.encode(request) else {
+      throw CommandFailure(.usage, "The package name cannot be written as JSON")
+    }
+    http.body = .bytes(ByteBuffer(bytes: body))
+    let (_, data) = try await send(http, max: GatewayClient.jsonBytesMax, seconds: GatewayClient.submitSeconds)
+    let accepted: Accepted = try decode(data)
+    return accepted.id
+  }
+
+  /// Fetches an artifact into a file, hashing what arrives; on a wrong digest nothing is left behind.
+  func artifact(_ digest: Digest, to path: String) async throws(CommandFailure) {
+    let partial = "\(path).\(getpid()).partial"
+    guard FileManager.default.createFile(atPath: partial, contents: nil),
+      let file = FileHandle(forWritingAtPath: partial)
+    else { throw CommandFailure(.environment, "Cannot write \(path)") }
+    defer {
+      try? file.close()
+      unlink(partial)
+    }
+    do {
+      let response = try await HTTPClient.shared.execute(
+        HTTPClientRequest(url: base + "/v1/artifacts/\(digest.hex)"), timeout: .minutes(10))
+      guard response.status == .ok else { throw await refusal(response) }
+      var hasher = try FileHasher()
+      for try await var part in response.body {
+        let bytes = part.readBytes(length: part.readableBytes) ?? []
+        try bytes.withUnsafeBytes { try hasher.update($0) }
+        try file.write(contentsOf: bytes)
+      }
+      let got = try hasher.finish()
+      guard got == digest else {
+        throw CommandFailure(.notVerified, "\(base) sent bytes with SHA-256 \(got) for \(digest); nothing was kept")
+      }
+      guard rename(partial, path) == 0 else { throw CommandFailure(.environment, "Cannot write \(path)") }
+    } catch let failure as CommandFailure {
+      throw failure
+    } catch {
+      throw unreachable(error)
+    }
+  }
+
+  private struct JobList: Decodable { let jobs: [JobStatus] }
+  private struct Accepted: Decodable { let id: String }
+  private struct Refusal: Decodable {
+    struct Body: Decodable {
+      let code: String
+      let message: String
+    }
+    let error: Body
+  }
+
+  private func json<T: Decodable>(_ path: String) async throws(CommandFailure) -> T {
+    try decode(try await bytes(path, max: GatewayClient.jsonBytesMax))
+  }
+
+  private func decode<T: Decodable>(_ bytes: [UInt8]) throws(CommandFailure) -> T {
+    do {
+      return try JSONDecoder().decode(T.self, from: Data(bytes))
+    } catch {
+      throw CommandFailure(.environment, "\(base) does not answer as a Synchronicity gateway does; is it one?")
+    }
+  }
+
+  private func bytes(_ path: String, max: Int) async throws(CommandFailure) -> [UInt8] {
+    try await send(HTTPClientRequest(url: base + path), max: max, seconds: 30).body
+  }
+
+  private func send(_ request: HTTPClientRequest, max: Int, seconds: Int64) async throws(CommandFailure) -> (
+    status: UInt, body: [UInt8]
+  ) {
+    do {
+      let response = try await HTTPClient.shared.execute(request, timeout: .seconds(seconds))
+      guard (200..<300).contains(response.status.code) else { throw await refusal(response) }
+      var body = try await response.body.collect(upTo: max)
+      return (response.status.code, body.readBytes(length: body.readableBytes) ?? [])
+    } catch let failure as CommandFailure {
+      throw failure
+    } catch {
+      throw unreachable(error)
+    }
+  }
+
+  private func refusal(_ response: HTTPClientResponse) async -> CommandFailure {
+    let body = try? await response.body.collect(upTo: 1 << 16)
+    let refusal = body.flatMap { try? JSONDecoder().decode(Refusal.self, from: Data($0.readableBytesView)) }
+    let message = refusal?.error.message ?? "\(base) answered \(response.status)"
+    let isOurs = (400..<500).contains(response.status.code) && response.status != .notFound
+    return CommandFailure(isOurs ? .usage : .environment, message)
+  }
+
+  private func unreachable(_ error: any Error) -> CommandFailure {
+    CommandFailure(.environment, "Cannot reach \(base): \(error). Is the node running, and is the address right?")
+  }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import Foundation
+import SodiumSigner
+import SyncProof
+import SyncRuntime
+
+/// `group create` and `group join`.
+struct GroupCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "group", abstract: "Makes a group of builders from their member cards, or joins one.",
+    subcommands: [Create.self, Join.self])
+
+  struct Create: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Writes the group file and the trust policy from the members' cards.",
+      discussion: "The policy is what verifiers need; the group file is what every member's node needs.")
+
+    @Option(help: "The log's name: a bare host name, such as builds.example.")
+    var origin: String
+
+    @Option(help: "How many builders must agree; a quorum of the group unless given.")
+    var reproducers: Int?
+
+    @Option(help: "How long builders have to build and commit.")
+    var commitSeconds: UInt64 = 3_600
+
+    @Option(help: "How long builders have to reveal.")
+    var revealSeconds: UInt64 = 600
+
+    @Option(help: "Where to write the group file.")
+    var output = "group.txt"
+
+    @Option(help: "Where to write the policy.")
+    var policy = "policy"
+
+    @Argument(help: "The members' cards.")
+    var cards: [String]
+
+    func run() async throws {
+      let group = try Self.make(
+        origin: origin, reproducers: reproducers, commitSeconds: commitSeconds, revealSeconds: revealSeconds,
+        cards: cards)
+      try BoundedFile.write(group.encode(), to: output)
+      try BoundedFile.write(try group.policy().encode(), to: policy)
+      Console.line(
+        "Made \(output) (\(group.members.count) builders, quorum \(group.quorum), \(group.reproducers) reproducers)"
+          + " and \(policy). Chain \(group.chainID.hex).")
+    }
+
+    static func make(
+      origin: String, reproducers: Int?, commitSeconds: UInt64, revealSeconds: UInt64, cards: [String]
+    ) throws -> Group {
+      var members: [GroupMember] = []
+      for path in cards {
+        let bytes = try BoundedFile.read(path, what: "member card", bytesMax: MemberCard.bytesMax)
+        do {
+          members.append(try MemberCard(parsing: bytes).member)
+        } catch let error as ProofError {
+          throw CommandFailure(.usage, "\(path): \(error.message)")
+        }
+      }
+      do {
+        return try Group(
+          origin: Text(origin), epoch: 0, reproducers: reproducers, commitSeconds: commitSeconds,
+          revealSeconds: revealSeconds, members: members)
+      } catch let error as ProofError {
+        throw CommandFailure(.usage, error.message)
+      }
+    }
+  }
+
+  struct Join: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Checks a group file against this node's keys and puts it beside the configuration.")
+
+    @Option(help: "This node's configuration.")
+    var config: String
+
+    @Argument(help: "The group file.")
+    var group: String
+
+    func run() async throws {
+      let configuration = try ConfigurationFile(path: config)
+      let bytes = try BoundedFile.read(group, what: "group file", bytesMax: GroupFile.bytesMax)
+      let parsed = try GroupFile.parse(bytes, path: group)
+      let signer = try SodiumSigner(seedFile: configuration.seed)
+      try NodeConfiguration(name: Text(configuration.name), group: parsed, dataDirectory: configuration.data)
+        .checkKeys(signer: signer)
+      try BoundedFile.write(bytes, to: configuration.group)
+      Console.line("Joined \(parsed.origin.string) as \(configuration.name); start with: synchronicity node run --config \(config)")
+    }
+  }
+}
+
+enum GroupFile {
+  static let bytesMax = 1 << 20
+
+  static func read(_ path: String) throws(CommandFailure) -> Group {
+    try parse(try BoundedFile.read(path, what: "group file", bytesMax: bytesMax), path: path)
+  }
+
+  static func parse(_ bytes: [UInt8], path: String) throws(CommandFailure) -> Group {
+    do {
+      return try Group(parsing: bytes)
+    } catch {
+      throw CommandFailure(.usage, "\(path): \(error.message)")
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import SyncProof
+
+/// What a proof says of itself, unverified.
+struct InspectionReport: Encodable {
+  struct Builder: Encodable {
+    let name: String
+    let outcome: String
+    let sandbox: String?
+    let processor: String?
+    let kernel: String?
+  }
+  struct Source: Encodable {
+    let purl: String
+    let tree: String
+    let claimedChecksum: String?
+    let origin: String
+  }
+
+  let log: String
+  let index: UInt64
+  let treeSize: UInt64
+  let signatures: [String]
+  let package: String
+  let job: String
+  let toolchain: String
+  let submitter: String
+  let verdict: String
+  let agreeing: Int
+  let reproducers: UInt32
+  let height: UInt64
+  let timeMilliseconds: UInt64
+  let sources: [Source]
+  let artifacts: [String: String]
+  let builders: [Builder]
+
+  init(parsing bytes: [UInt8]) throws(ProofError) {
+    let proof = try Proof(parsing: bytes)
+    let evidence = try Evidence(parsing: proof.extra)
+    let checkpoint = try Checkpoint(parsingBody: proof.checkpoint.text)
+    log = checkpoint.origin.string
+    index = proof.index
+    treeSize = checkpoint.treeSize
+    signatures = proof.checkpoint.signatures.map(\.name.string)
+    package = evidence.spec.package.string
+    job = evidence.spec.jobID.hex
+    toolchain = evidence.spec.toolchain.hex
+    submitter = evidence.submitter.string
+    verdict = evidence.verdict.name
+    agreeing = evidence.agreeingCount
+    reproducers = evidence.reproducers
+    height = evidence.height
+    timeMilliseconds = evidence.timeMilliseconds
+    sources = evidence.spec.sources.map {
+      Source(purl: $0.purl.string, tree: $0.tree.hex, claimedChecksum: $0.claim?.hex, origin: $0.origin.string)
+    }
+    var files: [String: String] = [:]
+    for artifact in evidence.agreedArtifacts { files[artifact.path.string] = artifact.sha256.hex }
+    artifacts = files
+    builders = evidence.builders.map(Builder.init)
+  }
+
+  var lines: [String] {
+    var lines = [
+      "NOT VERIFIED: this is what the file says. Check it with: synchronicity verify --policy POLICY --proof FILE ARTIFACT",
+      "",
+      "package    \(package)",
+      "job        \(job)",
+      "toolchain  \(toolchain)",
+      "verdict    \(verdict), \(agreeing) of \(builders.count) builders agree, \(reproducers) wanted",
+      "log        \(log), index \(index), tree of \(treeSize) leaves, decided block \(height)",
+      "signed by  \(signatures.joined(separator: ", "))",
+      "",
+      "sources",
+    ]
+    for source in sources { lines.append("  \(source.purl)  tree \(source.tree)  from \(source.origin)") }
+    lines.append("artifacts")
+    for path in artifacts.keys.sorted() { lines.append("  \(artifacts[path] ?? "")  \(path)") }
+    lines.append("builders")
+    for builder in builders {
+      let host = [builder.sandbox, builder.processor, builder.kernel].compactMap(\.self).joined(separator: "; ")
+      lines.append("  \(builder.name)  \(builder.outcome)\(host.isEmpty ? "" : "  (\(host))")")
+    }
+    return lines
+  }
+}

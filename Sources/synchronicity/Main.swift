@@ -1,0 +1,78 @@
+import ArgumentParser
+import Foundation
+import SyncRuntime
+
+/// The exit codes of every command; they never change meaning.
+enum ExitStatus: Int32 {
+  /// Done, or verified.
+  case done = 0
+  /// A well-formed input that does not prove what was asked.
+  case notVerified = 1
+  /// Wrong usage, or malformed input.
+  case usage = 2
+  /// The environment: cannot reach, cannot write, a sandbox is missing.
+  case environment = 3
+}
+
+/// Ends a command with one sentence on standard error.
+struct CommandFailure: Error, CustomStringConvertible {
+  let status: ExitStatus
+  let message: String
+
+  init(_ status: ExitStatus, _ message: String) { (self.status, self.message) = (status, message) }
+
+  init(_ error: PluginError) {
+    switch error.code {
+    case .invalid, .checksumMismatch: self.init(.usage, error.message)
+    default: self.init(.environment, error.message)
+    }
+  }
+
+  var description: String { message }
+}
+
+@main
+struct Synchronicity: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "synchronicity",
+    abstract: "Rebuilds packages on several builders that do not trust each other, and proves that the bytes agree.",
+    discussion: """
+      Exit codes: 0 done or verified; 1 not verified; 2 wrong usage or malformed input; 3 environment.
+      """,
+    version: Node.version,
+    subcommands: [
+      DemoCommand.self, InitCommand.self, GroupCommand.self, NodeCommand.self, SubmitCommand.self,
+      StatusCommand.self, JobsCommand.self, ProofCommand.self, ArtifactCommand.self, VerifyCommand.self,
+      InspectCommand.self, LogCommand.self,
+    ])
+
+  /// ArgumentParser ends wrong usage with 64; here it is 2, as the design fixes it.
+  static func main() async {
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      if var command = command as? AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch let failure as CommandFailure {
+      Console.error(failure.message)
+      exit(failure.status.rawValue)
+    } catch let error as PluginError {
+      let failure = CommandFailure(error)
+      Console.error(failure.message)
+      exit(failure.status.rawValue)
+    } catch let code as ExitCode {
+      exit(code.rawValue)
+    } catch {
+      let text = fullMessage(for: error)
+      guard exitCode(for: error) != .success else {
+        print(text)
+        exit(ExitStatus.done.rawValue)
+      }
+      FileHandle.standardError.write(Data((text + "\n").utf8))
+      exit(ExitStatus.usage.rawValue)
+    }
+  }
+}

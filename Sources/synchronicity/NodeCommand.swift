@@ -1,0 +1,169 @@
+import ArgumentParser
+import ChrootSandbox
+import CratesSource
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import SQLiteStorage
+import ServiceLifecycle
+import SodiumSigner
+import SyncGateway
+import SyncProof
+import SyncRuntime
+import TCPTransport
+
+/// `node run` and `node doctor`.
+struct NodeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "node", abstract: "Runs a builder, or checks what this host can do.",
+    subcommands: [Run.self, Doctor.self])
+
+  struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Takes part in the group until SIGTERM or SIGINT.",
+      discussion: "Nothing is lost when it is stopped or killed: it comes back to the same jobs.")
+    @Option(help: "The configuration that init wrote.")
+    var config: String
+
+    func run() async throws {
+      let file = try ConfigurationFile(path: config)
+      let group = try GroupFile.read(file.group)
+      let logger = try Self.logger(file)
+      let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+      let signer = try SodiumSigner(seedFile: file.seed)
+      try BoundedFile.makeFolder(file.data)
+      let node = try Node(
+        configuration: NodeConfiguration(
+          name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
+          toolchainDirectories: file.toolchainDirectories, concurrentBuildsMax: file.concurrentBuilds,
+          timeoutBaseMilliseconds: file.timeoutBaseMilliseconds),
+        plugins: NodePlugins(
+          storage: try SQLiteStorage(path: file.data + "/journal.sqlite"),
+          transport: try Self.transport(file, group, signer, logger), signer: signer, sandbox: try Self.sandbox(file),
+          source: Self.source(file), eventLoop: loops.next()),
+        logger: logger)
+      let gateway = Gateway(
+        view: node,
+        configuration: GatewayConfiguration(host: file.gatewayListen.host, port: file.gatewayListen.port),
+        logger: logger)
+      let services = ServiceGroup(
+        configuration: ServiceGroupConfiguration(
+          services: [
+            .init(service: node, successTerminationBehavior: .gracefullyShutdownGroup),
+            .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
+          ],
+          gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+      try await services.run()
+      try await loops.shutdownGracefully()
+    }
+
+    private static func logger(_ file: ConfigurationFile) throws(CommandFailure) -> Logger {
+      guard let level = Logger.Level(rawValue: file.logLevel) else {
+        throw CommandFailure(.usage, "There is no log level \(file.logLevel)")
+      }
+      let isJSON = file.logFormat == "json"
+      var logger = Logger(label: "synchronicity") { _ in
+        isJSON ? JSONLogHandler() : StreamLogHandler.standardError(label: "synchronicity")
+      }
+      logger.logLevel = level
+      return logger
+    }
+
+    static func sandbox(_ file: ConfigurationFile) throws(PluginError) -> any Sandbox {
+      try ChrootSandbox(stateDirectory: file.cache + "/chroot")
+    }
+
+    static func source(_ file: ConfigurationFile) -> any Source {
+      if let directory = file.sourceDirectory, file.source == "directory" { return DirectorySource(root: directory) }
+      return DebianCratesSource(cacheDirectory: file.cache + "/debian-crates")
+    }
+
+    static func transport(_ file: ConfigurationFile, _ group: Group, _ signer: any Signer, _ logger: Logger)
+      throws -> any Transport
+    {
+      var peers: [TCPTransport.Peer] = []
+      for member in group.members where member.name != Text(file.name) {
+        guard let endpoint = ConfigurationFile.Endpoint(member.address.string) else {
+          throw CommandFailure(.usage, "The group file gives \(member.name.string) the address \(member.address.string)")
+        }
+        peers.append(
+          TCPTransport.Peer(
+            name: member.name.string, host: endpoint.host, port: endpoint.port, key: member.transportKey))
+      }
+      return try TCPTransport(
+        configuration: TCPTransport.Configuration(
+          name: file.name, listenHost: file.transportListen.host, listenPort: file.transportListen.port,
+          peers: peers, chainID: group.chainID), signer: signer)
+    }
+  }
+
+  struct Doctor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Checks the configuration, the keys, the group and what each plugin finds on this host.")
+    @Option(help: "The configuration that init wrote.")
+    var config: String
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    private struct Finding: Encodable {
+      let room: String
+      let name: String
+      let isMet: Bool
+      let detail: String
+    }
+
+    func run() async throws {
+      let file = try ConfigurationFile(path: config)
+      let group = try GroupFile.read(file.group)
+      let signer = try SodiumSigner(seedFile: file.seed)
+      try NodeConfiguration(name: Text(file.name), group: group, dataDirectory: file.data).checkKeys(signer: signer)
+      var findings = [Finding(room: "group", name: "keys", isMet: true, detail: "are those of \(file.name) in the group file")]
+      let sandbox = try Run.sandbox(file)
+      for finding in await sandbox.probe().findings {
+        findings.append(
+          Finding(room: sandbox.name, name: finding.name, isMet: finding.isMet, detail: finding.detail))
+      }
+      if let toolchain = file.toolchain {
+        let archive = file.toolchainDirectories.map { "\($0)/\(toolchain.hex).tar" }.first { access($0, R_OK) == 0 }
+        let isReady = await sandbox.hasToolchain(toolchain)
+        findings.append(
+          Finding(
+            room: "toolchain", name: String(toolchain.hex.prefix(16)), isMet: isReady || archive != nil,
+            detail: isReady ? "is unpacked" : archive ?? "is missing: make it with scripts/toolchain"))
+      }
+      if json { try Console.json(findings) } else { for finding in findings { show(finding) } }
+      if findings.contains(where: { !$0.isMet }) {
+        throw CommandFailure(.environment, "This host is not ready to build; the lines marked with ✗ say why")
+      }
+    }
+
+    private func show(_ finding: Finding) {
+      let mark = finding.isMet ? Console.paint("✓", .green) : Console.paint("✗", .red)
+      Console.line("\(mark) \(finding.room): \(finding.name): \(finding.detail)")
+    }
+  }
+}
+
+/// One JSON object a line on standard error.
+struct JSONLogHandler: LogHandler {
+  var metadata: Logger.Metadata = [:]
+  var logLevel: Logger.Level = .info
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    var fields: [String: String] = [:]
+    for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) { fields[key] = "\(value)" }
+    fields["level"] = event.level.rawValue
+    fields["message"] = "\(event.message)"
+    fields["time"] = Date().formatted(.iso8601)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let line = try? encoder.encode(fields) else { return }
+    FileHandle.standardError.write(line + Data("\n".utf8))
+  }
+}

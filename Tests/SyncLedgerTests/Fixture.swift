@@ -1,0 +1,191 @@
+import CSodium
+import SyncLedger
+import SyncProof
+
+/// An Ed25519 key pair made from a small number, so that goldens stay what they are.
+struct KeyPair: Sendable {
+  let publicKey: PublicKey
+  private let secret: [UInt8]
+
+  init(seed: [UInt8]) {
+    var (publicBytes, secretBytes) = ([UInt8](repeating: 0, count: 32), [UInt8](repeating: 0, count: 64))
+    crypto_sign_seed_keypair(&publicBytes, &secretBytes, SHA256.hash(seed).bytes)
+    secret = secretBytes
+    publicKey = PublicKey(bytes: publicBytes)!
+  }
+
+  func sign(_ message: [UInt8]) -> Signature {
+    var out = [UInt8](repeating: 0, count: 64)
+    crypto_sign_detached(&out, nil, message, UInt64(message.count), secret)
+    return Signature(bytes: out)!
+  }
+}
+
+/// The secret side of a group: every member's keys, and the verbs with which a builder speaks.
+struct Builders: Sendable {
+  enum Role: String, CaseIterable { case log, cosigner, builder, consensus, transport }
+
+  static let names = ["ada", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ida", "joe"]
+
+  let group: Group
+  let names: [Text]
+
+  /// - Parameter salt: Another salt gives the same names with other keys.
+  init(
+    _ count: Int = 4, reproducers: Int? = nil, origin: Text = "builds.example", epoch: UInt64 = 0, salt: String = "",
+    commitSeconds: UInt64 = 600, revealSeconds: UInt64 = 60
+  ) {
+    names = (0..<count).map { $0 < Builders.names.count ? Text(Builders.names[$0]) : Text("member-\(1000 + $0)") }
+    self.salt = salt
+    let members = names.map { Builders.member($0, salt) }
+    group = try! Group(
+      origin: origin, epoch: epoch, reproducers: reproducers, commitSeconds: commitSeconds,
+      revealSeconds: revealSeconds, members: members)
+  }
+
+  private let salt: String
+
+  static func key(_ name: Text, _ role: Role, salt: String = "") -> KeyPair {
+    KeyPair(seed: Array("\(salt)/\(name.string)/\(role.rawValue)".utf8))
+  }
+
+  func key(_ name: Text, _ role: Role) -> KeyPair { Builders.key(name, role, salt: salt) }
+
+  static func member(_ name: Text, _ salt: String = "", address: Text? = nil, gateway: Text? = nil) -> GroupMember {
+    func publicKey(_ role: Role) -> PublicKey { key(name, role, salt: salt).publicKey }
+    return GroupMember(
+      name: name, address: address ?? Text("\(name.string).example:7001"), gateway: gateway, logKey: publicKey(.log),
+      cosignerKey: publicKey(.cosigner), builderKey: publicKey(.builder), consensusKey: publicKey(.consensus),
+      transportKey: publicKey(.transport))
+  }
+
+  func submission(_ spec: BuildSpec, by name: Text = "ada", chain: Digest? = nil, signer: Text? = nil) -> [UInt8] {
+    let bytes = Entry.submissionSignedBytes(job: spec.jobID, submitter: name, chainID: chain ?? group.chainID)
+    return Entry.submission(
+      Submission(spec: spec, submitter: name, signature: key(signer ?? name, .builder).sign(bytes))
+    ).encode()
+  }
+
+  func commitment(
+    _ job: Digest, by name: Text, to outcome: Outcome, nonce: UInt8 = 1, chain: Digest? = nil, signer: Text? = nil
+  ) -> [UInt8] {
+    let digest = reveal(job, by: name, outcome, nonce: nonce).commitment
+    let bytes = Entry.commitmentSignedBytes(
+      job: job, builder: name, commitment: digest, chainID: chain ?? group.chainID)
+    return Entry.commitment(
+      SignedCommitment(
+        job: job, builder: name, commitment: digest, signature: key(signer ?? name, .builder).sign(bytes))
+    ).encode()
+  }
+
+  func abstention(_ job: Digest, by name: Text, chain: Digest? = nil, signer: Text? = nil) -> [UInt8] {
+    let bytes = Entry.abstentionSignedBytes(job: job, builder: name, chainID: chain ?? group.chainID)
+    return Entry.abstention(
+      SignedAbstention(job: job, builder: name, signature: key(signer ?? name, .builder).sign(bytes))
+    ).encode()
+  }
+
+  func opening(
+    _ job: Digest, by name: Text, of outcome: Outcome, nonce: UInt8 = 1, chain: Digest? = nil, signer: Text? = nil,
+    group origin: Text? = nil, kernel: Text = "6.12.0"
+  ) -> [UInt8] {
+    let reveal = reveal(job, by: name, outcome, nonce: nonce, group: origin, kernel: kernel)
+    let pair = key(signer ?? name, .builder)
+    let signature = pair.sign(reveal.signedBytes())
+    let bytes = Entry.revealSignedBytes(reveal, signature: signature, chainID: chain ?? group.chainID)
+    return Entry.reveal(SignedReveal(reveal: reveal, signature: signature, entrySignature: pair.sign(bytes)))
+      .encode()
+  }
+
+  func reveal(
+    _ job: Digest, by name: Text, _ outcome: Outcome, nonce: UInt8 = 1, group origin: Text? = nil,
+    kernel: Text = "6.12.0"
+  ) -> Reveal {
+    try! Reveal(
+      group: origin ?? group.origin, job: job, builder: name, outcome: outcome,
+      nonce: [UInt8](repeating: nonce, count: 32),
+      statement: try! BuilderStatement(sandbox: "chroot/0.1", processor: "Example CPU 3000", kernel: kernel))
+  }
+}
+
+/// A ledger, the time of its next block, and what happened so far in words.
+struct World {
+  static let startMilliseconds: UInt64 = 1_800_000_000_000
+
+  let builders: Builders
+  var ledger: Ledger
+  var height: UInt64 = 0
+  var milliseconds = World.startMilliseconds
+  private(set) var transcript: [String] = []
+
+  init(_ builders: Builders = Builders()) {
+    self.builders = builders
+    ledger = Ledger(group: builders.group)
+  }
+
+  /// One block with these entries, `later` milliseconds after the last.
+  @discardableResult
+  mutating func block(_ entries: [UInt8]..., later: UInt64 = 1) -> [LedgerEvent] {
+    block(of: entries, later: later)
+  }
+
+  @discardableResult
+  mutating func block(of entries: [[UInt8]], later: UInt64 = 1) -> [LedgerEvent] {
+    height += 1
+    milliseconds += later
+    let events = ledger.apply(entries: entries, height: height, timeMilliseconds: milliseconds)
+    transcript.append("block \(height) +\(milliseconds - World.startMilliseconds) ms, \(entries.count) entries")
+    transcript += events.map { "  \($0.words)" }
+    if let deadline = ledger.nextDeadlineMilliseconds {
+      transcript.append("  next deadline +\(deadline - World.startMilliseconds) ms")
+    }
+    return events
+  }
+
+  /// Orders a job and takes it through the commit phase: all members commit, each to its outcome.
+  mutating func committed(_ spec: BuildSpec = .sample(), _ outcomes: [Outcome]) -> Digest {
+    block(builders.submission(spec))
+    block(of: zip(builders.names, outcomes).map { builders.commitment(spec.jobID, by: $0, to: $1) })
+    return spec.jobID
+  }
+}
+
+extension LedgerEvent {
+  /// One line, for transcripts and for table rows.
+  var words: String {
+    switch self {
+    case .ordered(let job, let spec, let submitter): "ordered \(short(job)) \(spec.package.string) by \(submitter.string)"
+    case .committed(let job, let builder): "committed \(short(job)) \(builder.string)"
+    case .abstained(let job, let builder): "abstained \(short(job)) \(builder.string)"
+    case .revealPhase(let job): "revealPhase \(short(job))"
+    case .revealed(let job, let builder, let outcome): "revealed \(short(job)) \(builder.string) \(short(outcome))"
+    case .wrongOpening(let job, let builder): "wrongOpening \(short(job)) \(builder.string)"
+    case .doubleCommitment(let job, let builder): "doubleCommitment \(short(job)) \(builder.string)"
+    case .misbehaviour(let proof): "misbehaviour \(short(proof.job)) \(proof.builder.string) \(proof.kind.rawValue)"
+    case .verdict(let job, let verdict, _, let leaf, let index):
+      "verdict \(short(job)) \(verdict) leaf \(index) \(short(SHA256.hash(leaf)))"
+    case .refused(let entry, let reason): "refused \(short(entry)) \(reason.rawValue)"
+    }
+  }
+
+  private func short(_ digest: Digest) -> String { String(digest.hex.prefix(8)) }
+
+  var refusal: Refusal? { if case .refused(_, let reason) = self { reason } else { nil } }
+}
+
+extension [LedgerEvent] {
+  var refusals: [Refusal] { compactMap(\.refusal) }
+
+  /// The verdicts, in order.
+  var verdicts: [Verdict] {
+    compactMap { if case .verdict(_, let verdict, _, _, _) = $0 { verdict } else { nil } }
+  }
+
+  var evidence: Evidence? {
+    compactMap { if case .verdict(_, _, let evidence, _, _) = $0 { evidence } else { nil } }.last
+  }
+
+  var leaf: [UInt8]? {
+    compactMap { if case .verdict(_, _, _, let leaf, _) = $0 { leaf } else { nil } }.last
+  }
+}
