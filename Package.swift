@@ -67,7 +67,13 @@ let package = Package(
     .target(
       name: "SyncGateway",
       dependencies: [
-        "SyncProof", "SyncRuntime", .product(name: "Hummingbird", package: "hummingbird"),
+        "SyncProof", "SyncRuntime",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: settings),
 
@@ -129,11 +135,21 @@ let package = Package(
     // Tests, one target for each room of the house.
     .testTarget(name: "SyncProofTests", dependencies: ["SyncProof"], swiftSettings: settings),
     .testTarget(name: "SyncConsensusTests", dependencies: ["SyncConsensus", "SyncTesting"], swiftSettings: settings),
-    .testTarget(name: "SyncLedgerTests", dependencies: ["SyncLedger", "SyncTesting"], swiftSettings: settings),
+    .testTarget(
+      name: "SyncLedgerTests", dependencies: ["SyncLedger", "SyncProof", "SyncTesting", "CSodium"],
+      exclude: ["Goldens"], swiftSettings: settings),
     .testTarget(
       name: "SyncRuntimeTests", dependencies: ["SyncRuntime", "SyncTesting", "SQLiteStorage", "SodiumSigner"],
       swiftSettings: settings),
-    .testTarget(name: "SyncGatewayTests", dependencies: ["SyncGateway", "SyncTesting"], swiftSettings: settings),
+    .testTarget(
+      name: "SyncGatewayTests",
+      dependencies: [
+        "SyncProof", "SyncRuntime", "SyncGateway",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings),
     .testTarget(
       name: "PluginTests",
       dependencies: ["SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource", "ChrootSandbox"],

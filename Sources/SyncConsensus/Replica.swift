@@ -1,12 +1,196 @@
+import Collections
 import SyncProof
 
+/// One replica of the group: a value that turns inputs into effects.
+///
+/// It has no clock, thread, file or randomness: the same inputs at the same instants give the same effects. One
+/// driver owns it, feeds it one input at a time and performs the effects in the order given. The rules are those of
+/// DiemBFT v4 (two-chain HotStuff with timeout certificates); docs/consensus-protocol.md names the function for each.
 public struct Replica<State: StateMachine>: Sendable {
-  public init(
-    configuration: Configuration, genesis: State, recovered: RecoveredRecords,
-    replayed: (DecidedBlock<State>) -> Void = { _ in }
-  ) throws(ConsensusError) {
-    nextWakeUp = nil
+  let configuration: Configuration
+  var verifier: Verifier
+  var safety: SafetyRules
+  var tree: BlockTree<State>
+  var pool: Pool
+
+  /// The certificate of the highest view that was verified here.
+  var highQC: Certificate
+  /// The timeout certificate that led into the current view, where no QC did.
+  var highTC: TimeoutCertificate?
+  /// Proves the last decided block; `nil` while that is the genesis.
+  var finality: Certificate?
+  /// Proves a block that is not decided here yet, since ancestors are missing.
+  var pendingCommit: Certificate?
+
+  /// One for each author, for the current view and the next.
+  var votes: [UInt64: [ReplicaIndex: Vote]] = [:]
+  var timeouts: [UInt64: [ReplicaIndex: Timeout]] = [:]
+  /// The first proposal of a view: the current one's, and the one that the highest certificate is about.
+  var proposals: [UInt64: Proposal] = [:]
+  var ownVote: Vote?
+  var ownTimeout: Timeout?
+
+  var viewDeadline: UInt64?
+  var fetch: Fetch?
+  /// Peers for which records are being read.
+  var loading: Set<ReplicaIndex> = []
+  var helped: [ReplicaIndex: Help] = [:]
+  /// The newest decided blocks, for peers that are a little behind.
+  var recent: Deque<RecentBlock> = []
+  var recentBytes = 0
+
+  var kept: [MisbehaviourKey: Misbehaviour] = [:]
+  var decidedEntries: Set<Digest> = []
+  var hasDecided = false
+  var outbox = Outbox<State>()
+  var now = Instant(monotonicNanoseconds: 0, wallMilliseconds: 0)
+  var haltReason: ConsensusError?
+
+  /// Monotonic nanoseconds at which ``Input/wakeUp`` should be delivered; `nil` while there is nothing to wait for.
+  /// Valid until the next step.
+  public internal(set) var nextWakeUp: UInt64?
+
+  struct MisbehaviourKey: Hashable, Sendable {
+    let offender: ReplicaIndex
+    let kind: Misbehaviour.Kind
   }
-  public mutating func step(_ input: Input, now: Instant) -> [Effect<State>] { [] }
-  public private(set) var nextWakeUp: UInt64?
+
+  struct RecentBlock: Sendable {
+    let block: Block
+    let finality: Certificate
+    let byteCount: Int
+  }
+
+  /// The state after the last decided block.
+  public var state: State { tree.rootState }
+  /// The last decided block; the genesis, of height 0, at first.
+  public var head: BlockInfo { tree.root }
+  /// The decided time: the last decided block's, Unix milliseconds; 0 for the genesis.
+  public var headTimeMilliseconds: UInt64 { tree.rootTimeMilliseconds }
+  /// Proves ``head``; `nil` for the genesis.
+  public var headCertificate: Certificate? { finality }
+  /// Entered by certificates alone: one above the highest QC or TC.
+  public var currentView: UInt64 {
+    let highest = max(highQC.view, highTC?.view ?? 0)
+    return highest == .max ? .max : highest + 1
+  }
+  /// Leader of the current view.
+  public var leader: ReplicaIndex { replicas.leader(of: currentView) }
+  /// Why the replica stopped for good; `nil` while it works.
+  public var halted: ConsensusError? { haltReason }
+  /// Every proof that is kept, ascending by offender and kind.
+  public var misbehaviours: [Misbehaviour] {
+    kept.values.sorted { ($0.offender, $0.kind.rawValue) < ($1.offender, $1.kind.rawValue) }
+  }
+  /// Entries that wait here to be ordered.
+  public var poolCount: Int { pool.count }
+  package var safetyState: SafetyState { safety.state }
+
+  var replicas: ReplicaSet { configuration.set }
+  var own: ReplicaIndex { configuration.own }
+
+  /// Takes one input and says what is to be done about it.
+  ///
+  /// - Complexity: Bounded by the size of the input and of the undecided chain.
+  public mutating func step(_ input: Input, now: Instant) -> [Effect<State>] {
+    guard haltReason == nil else { return [] }
+    self.now = now
+    switch input {
+    case .start: resignAfterRestart()
+    case .message(let peer, let bytes): receive(bytes, from: peer)
+    case .submit(let entry): submit(entry)
+    case .wakeUp: wake()
+    case .signed(let request, let signature): release(request, signature)
+    case .peerConnected(let peer): greet(peer)
+    case .loaded(let request, let records): serve(request, records)
+    }
+    advance()
+    if let haltReason {
+      outbox = Outbox()
+      nextWakeUp = nil
+      return [.halted(haltReason)]
+    }
+    return flush()
+  }
+
+  /// Everything that may have become possible through the input.
+  private mutating func advance() {
+    absorbProposals()
+    resolveCommit()
+    refilterPool()
+    vote()
+    propose()
+    for id in tree.dropUncertified(keeping: ConsensusLimits.uncertifiedBlocksMax) {
+      outbox.records.append(StoredRecord(key: RecordKey.block(id), value: nil))
+    }
+    advanceFetch()
+    armTimer()
+  }
+
+  mutating func halt(_ code: ConsensusError.Code, _ message: String) {
+    if haltReason == nil { haltReason = ConsensusError(code, message) }
+  }
+
+  // MARK: Effects of one step
+
+  private mutating func flush() -> [Effect<State>] {
+    var effects = outbox.free
+    if !outbox.records.isEmpty || !outbox.durable.isEmpty {
+      var records = outbox.staleRecords + outbox.records
+      outbox.staleRecords = []
+      if !outbox.isSafetyStored {
+        outbox.isSafetyStored = true
+        if !records.contains(where: { $0.key == RecordKey.safety }) { records.append(safety.record) }
+      }
+      let certificates = SyncInfo(highQC: highQC, highTC: highTC, finality: nil)
+      if outbox.storedCertificates != certificates {
+        outbox.storedCertificates = certificates
+        records.append(StoredRecord(key: RecordKey.pacemaker, value: certificates.encode()))
+      }
+      effects.append(.persist(records, then: outbox.durable))
+    }
+    outbox.clear()
+    return effects
+  }
+
+  /// Everything before a signature: its safety record, then, once that is durable, the signing itself.
+  mutating func sign(_ permit: SafetyRules.Permit) {
+    outbox.records.append(permit.record)
+    outbox.durable.append(.sign(permit.request))
+  }
+
+  mutating func send(_ body: Message.Body, to peer: ReplicaIndex) {
+    outbox.free.append(.send(to: peer, encode(body)))
+  }
+
+  mutating func broadcast(_ body: Message.Body) {
+    if replicas.count > 1 { outbox.free.append(.broadcast(encode(body))) }
+  }
+
+  private func encode(_ body: Message.Body) -> [UInt8] {
+    Message(epoch: replicas.epoch, sync: syncInfo, body: body).encode()
+  }
+
+  var syncInfo: SyncInfo {
+    let isShown = highQC.commit?.id == head.id
+    return SyncInfo(highQC: highQC, highTC: highTC, finality: isShown ? nil : finality)
+  }
+}
+
+/// What one step wants done, by what has to be durable first.
+struct Outbox<State: StateMachine>: Sendable {
+  var free: [Effect<State>] = []
+  var records: [StoredRecord] = []
+  /// Performed once `records` are durable.
+  var durable: [Effect<State>] = []
+  /// Found at the start and of no use any more; deleted with the first batch.
+  var staleRecords: [StoredRecord] = []
+  var isSafetyStored = false
+  var storedCertificates: SyncInfo?
+
+  mutating func clear() {
+    free = []
+    records = []
+    durable = []
+  }
 }

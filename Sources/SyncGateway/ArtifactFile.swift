@@ -82,7 +82,8 @@ enum ByteRange: Equatable, Sendable {
     case (.some(let from), .some(let to)) where from <= to:
       self = from < size ? .part(from..<(min(to, size - 1) + 1)) : .unsatisfiable
     case (.some(let from), .none): self = from < size ? .part(from..<size) : .unsatisfiable
-    case (.none, .some(let suffix)): self = suffix > 0 && size > 0 ? .part(max(0, size - suffix)..<size) : .unsatisfiable
+    case (.none, .some(let suffix)):
+      self = suffix > 0 && size > 0 ? .part(max(0, size - suffix)..<size) : .unsatisfiable
     default: self = .whole
     }
   }

@@ -68,7 +68,8 @@ public struct Gateway: Service {
   }
 
   private func bindMessage(_ error: any Error) -> String {
-    let address = Authority.isAddress(configuration.host) && configuration.host.contains(":")
+    let address =
+      Authority.isAddress(configuration.host) && configuration.host.contains(":")
       ? "[\(configuration.host)]:\(configuration.port)" : "\(configuration.host):\(configuration.port)"
     switch (error as? IOError)?.errnoCode {
     case EADDRINUSE:

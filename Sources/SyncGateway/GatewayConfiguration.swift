@@ -14,7 +14,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
   /// A request from a browser that names any other host is refused, which is what stops a foreign web page that
   /// rebinds its own name to this address.
   public var hostNames: [String]
-  /// Connections held open at once; more wait in the system's queue until one ends.
+  /// Connections held open at once; more wait in the system's queue until one ends. A burst may pass it by three,
+  /// since the queue is emptied in fours.
   public var connectionsMax: Int
   /// Submissions worked on at once; more are answered with 429.
   public var submissionsMax: Int

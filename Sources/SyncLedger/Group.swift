@@ -83,6 +83,7 @@ public struct Group: Hashable, Sendable {
         .malformed,
         "The key \(Digest(bytes: keys[i].bytes)?.hex ?? "") stands twice; each member and each role has its own")
     }
+    _ = try makePolicy()
   }
 
   // MARK: - Text

@@ -27,7 +27,7 @@ public struct OpenJob: Sendable {
     case waiting
     case abstained
     case committed(Commitment)
-    case revealed(Opening)
+    case revealed(Reveal, Signature)
     case wrongOpening
 
     var step: Step {
@@ -44,16 +44,6 @@ public struct OpenJob: Sendable {
   struct Commitment: Sendable {
     let digest: Digest
     /// Of the entry, kept to prove a double commitment or a wrong opening.
-    let signature: Signature
-    /// Whether a second, different commitment was ordered: one proof of it is enough.
-    var isDoubled = false
-  }
-
-  struct Opening: Sendable {
-    /// Into ``OpenJob/outcomes``.
-    let outcome: Int
-    let nonce: [UInt8]
-    let statement: BuilderStatement
     let signature: Signature
   }
 
@@ -82,9 +72,8 @@ public struct OpenJob: Sendable {
   var ticket: UInt64
   /// In the order of the group's members.
   var answers: [Answer]
-  /// Distinct outcomes in the order in which they were revealed.
-  private(set) var outcomes: [(digest: Digest, outcome: Outcome)] = []
-
+  /// Names of members of which a second, different commitment was ordered, in that order: one proof each is enough.
+  public internal(set) var doubleCommitments: [Text] = []
   init(order: Order, builders: Int, deadlineMilliseconds: UInt64, ticket: UInt64) {
     self.order = order
     self.deadlineMilliseconds = deadlineMilliseconds
@@ -100,23 +89,22 @@ public struct OpenJob: Sendable {
   /// A step for each member of the group, in the order of their names.
   public var steps: [Step] { answers.map(\.step) }
 
-  /// Names of members of `group` that have signed two different commitments to this job.
-  public func doubleCommitments(in group: Group) -> [Text] {
-    zip(group.members, answers).compactMap { member, answer in
-      if case .committed(let commitment) = answer, commitment.isDoubled { member.name } else { nil }
-    }
-  }
-
   /// Whether everybody has committed or abstained.
   var isAnswered: Bool { !answers.contains { $0.step == .waiting } }
   /// Whether no commitment waits for its opening.
   var isOpened: Bool { !answers.contains { $0.step == .committed } }
 
-  /// Where this outcome stands in ``outcomes``; each is kept once, however many builders reveal it.
-  mutating func place(of outcome: Outcome) -> Int {
-    let digest = outcome.digest
-    if let known = outcomes.firstIndex(where: { $0.digest == digest }) { return known }
-    outcomes.append((digest, outcome))
-    return outcomes.count - 1
+  /// Takes a right opening. Builders that agree share one copy of the outcome, so memory does not grow with their
+  /// number.
+  mutating func open(_ reveal: Reveal, _ signature: Signature, by member: Int) {
+    var shared = reveal.outcome
+    for case .revealed(let other, _) in answers where other.outcome == shared {
+      shared = other.outcome
+      break
+    }
+    let kept = try? Reveal(
+      group: reveal.group, job: reveal.job, builder: reveal.builder, outcome: shared, nonce: reveal.nonce,
+      statement: reveal.statement)
+    answers[member] = .revealed(kept ?? reveal, signature)
   }
 }

@@ -11,9 +11,8 @@ extension Ledger {
         OpenJob.Commitment(digest: signed.commitment, signature: signed.signature))
       block.events.append(.committed(job: signed.job, builder: signed.builder))
       endCommitPhaseIfAnswered(signed.job, &block)
-    case .doubleCommit(let second, let first, let member):
-      open[second.job]?.answers[member] = .committed(
-        OpenJob.Commitment(digest: first.commitment, signature: first.signature, isDoubled: true))
+    case .doubleCommit(let second, let first):
+      open[second.job]?.doubleCommitments.append(second.builder)
       block.events.append(.doubleCommitment(job: second.job, builder: second.builder))
       block.events.append(
         .misbehaviour(
@@ -25,8 +24,11 @@ extension Ledger {
       block.events.append(.abstained(job: signed.job, builder: signed.builder))
       endCommitPhaseIfAnswered(signed.job, &block)
     case .open(let signed, let member):
-      take(signed, member, &block)
-      endRevealPhaseIfOpened(signed.reveal.job, &block)
+      let reveal = signed.reveal
+      open[reveal.job]?.open(reveal, signed.signature, by: member)
+      block.events.append(
+        .revealed(job: reveal.job, builder: reveal.builder, outcome: reveal.outcome.digest))
+      endRevealPhaseIfOpened(reveal.job, &block)
     case .openWrongly(let signed, let first, let member):
       let (job, builder) = (signed.reveal.job, signed.reveal.builder)
       open[job]?.answers[member] = .wrongOpening
@@ -55,15 +57,6 @@ extension Ledger {
       order: order, builders: group.members.count, deadlineMilliseconds: deadline,
       ticket: committing.join(id, deadlineMilliseconds: deadline))
     block.events.append(.ordered(job: id, spec: submission.spec, submitter: submission.submitter))
-  }
-
-  private mutating func take(_ signed: SignedReveal, _ member: Int, _ block: inout Block) {
-    let reveal = signed.reveal
-    guard let place = open[reveal.job]?.place(of: reveal.outcome) else { return }
-    open[reveal.job]?.answers[member] = .revealed(
-      OpenJob.Opening(
-        outcome: place, nonce: reveal.nonce, statement: reveal.statement, signature: signed.signature))
-    block.events.append(.revealed(job: reveal.job, builder: reveal.builder, outcome: reveal.outcome.digest))
   }
 
   // MARK: - Phases

@@ -15,5 +15,5 @@ public enum LedgerLimits {
   /// Open jobs of a group. Each member may use its equal share, so no member can keep the others out.
   public static let openJobsMax = 10_000
   /// Bytes of the open jobs' specs, shared in the same way: they are held in memory by every replica.
-  public static let openSpecBytesMax = 256 * 1024 * 1024
+  public static let openSpecBytesMax = 64 * 1024 * 1024
 }

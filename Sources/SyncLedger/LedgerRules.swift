@@ -6,7 +6,7 @@ extension Ledger {
   enum Step {
     case order(Submission, id: Digest, specBytesCount: Int, member: Int)
     case commit(SignedCommitment, member: Int)
-    case doubleCommit(SignedCommitment, first: SignedCommitment, member: Int)
+    case doubleCommit(SignedCommitment, first: SignedCommitment)
     case abstain(SignedAbstention, member: Int)
     case open(SignedReveal, member: Int)
     case openWrongly(SignedReveal, first: SignedCommitment, member: Int)
@@ -23,7 +23,11 @@ extension Ledger {
       case .reveal(let signed): step(for: signed)
       }
     } catch {
-      return .refuse(error.code == .invalidSpec ? .invalidSpec : .malformed)
+      return switch error.code {
+      case .invalidSpec: .refuse(.invalidSpec)
+      case .tooLarge: .refuse(.tooLarge)
+      default: .refuse(.malformed)
+      }
     }
   }
 
@@ -53,11 +57,11 @@ extension Ledger {
       return isSigned(signed, by: member) ? .commit(signed, member: member) : .refuse(.invalidSignature)
     case .committed(let first):
       guard first.digest != signed.commitment else { return .refuse(.duplicateCommitment) }
-      guard !first.isDoubled else { return .refuse(.doubleCommitment) }
+      guard !job.doubleCommitments.contains(signed.builder) else { return .refuse(.doubleCommitment) }
       guard isSigned(signed, by: member) else { return .refuse(.invalidSignature) }
       let counted = SignedCommitment(
         job: signed.job, builder: signed.builder, commitment: first.digest, signature: first.signature)
-      return .doubleCommit(signed, first: counted, member: member)
+      return .doubleCommit(signed, first: counted)
     case .abstained, .revealed, .wrongOpening:
       // Openings belong to the reveal phase, so this is an abstention.
       return .refuse(.abstainedBefore)

@@ -1,8 +1,9 @@
 /// Why an entry changes nothing. The raw value is what goldens, metrics and people see; it never changes its meaning.
 public enum Refusal: String, Hashable, Sendable, CaseIterable {
-  /// The bytes are no entry: another version, truncated, trailing, not canonical, too large, or a
-  /// spec whose evidence might not fit a leaf.
+  /// The bytes are no entry: another version, truncated, trailing, not canonical.
   case malformed
+  /// A bound is passed: an entry's bytes, or a spec whose evidence might not fit a leaf.
+  case tooLarge = "too-large"
   /// The name is no member of the group.
   case stranger
   /// The member's builder key did not sign this for this chain.

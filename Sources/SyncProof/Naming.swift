@@ -54,7 +54,7 @@ package enum Naming {
     guard !text.utf8.isEmpty, text.utf8.count <= ProofLimits.keyNameBytesMax else { return false }
     var scanner = UTF8Scanner(text.utf8)
     while !scanner.isAtEnd {
-      guard let scalar = scanner.next(), scalar > 0x20, scalar != 0x7f, scalar != 0x2b, !isUnicodeSpace(scalar)
+      guard let scalar = scanner.next(), scalar > 0x20, scalar != 0x2b, !isUnicodeSpace(scalar)
       else { return false }
     }
     return true

@@ -25,7 +25,7 @@ public struct ProofError: Error, Equatable, Sendable, CustomStringConvertible {
     public static let reproducersMissed = Code(rawValue: 9)
     /// The artifact's digest is not among the artifacts on which the builders agreed.
     public static let artifactMismatch = Code(rawValue: 10)
-    /// The evidence's verdict is not `reproduced`, or is not the one that its own lines give.
+    /// The evidence's verdict is not the one that its own lines give.
     public static let verdictMismatch = Code(rawValue: 11)
   }
 

@@ -59,20 +59,21 @@ public struct ArtifactStore: Sendable {
         throw Folder.error("read", name)
       }
       if count == 0 { return (try hasher.finish(), size) }
-      try buffer.withUnsafeBytes { bytes throws(PluginError) in
-        let chunk = UnsafeRawBufferPointer(rebasing: bytes[..<count])
-        try hasher.update(chunk)
-        var written = 0
-        while written < count {
-          let result = write(target, chunk.baseAddress! + written, count - written)
-          if result < 0 {
-            if errno == EINTR { continue }
-            throw Folder.error("write", name)
-          }
-          written += result
-        }
-      }
+      try hasher.update(buffer, count: count)
+      try write(buffer, count: count, to: target, name: name)
       size += UInt64(count)
+    }
+  }
+
+  private static func write(_ buffer: [UInt8], count: Int, to target: Int32, name: String) throws(PluginError) {
+    var written = 0
+    while written < count {
+      let result = buffer.withUnsafeBytes { Glibc.write(target, $0.baseAddress! + written, count - written) }
+      if result < 0 {
+        if errno == EINTR { continue }
+        throw Folder.error("write", name)
+      }
+      written += result
     }
   }
 }

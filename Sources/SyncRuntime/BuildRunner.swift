@@ -7,41 +7,19 @@ import SyncProof
 struct AttemptRecord: Sendable, Equatable {
   let reveal: Reveal
 
-  /// `nil` stands for an abstention: the builder's own sandbox failed for good.
-  static func encode(_ record: AttemptRecord?) -> [UInt8] {
-    var writer = ByteWriter()
-    guard let reveal = record?.reveal else { return [0] }
-    writer.write(UInt8(1))
-    writer.writeCounted(reveal.group.utf8)
-    writer.write(reveal.job)
-    writer.writeCounted(reveal.builder.utf8)
-    writer.writeCounted(reveal.outcome.encode())
-    writer.writeRaw(reveal.nonce)
-    writer.writeCounted(reveal.statement.sandbox.utf8)
-    writer.writeCounted(reveal.statement.processor.utf8)
-    writer.writeCounted(reveal.statement.kernel.utf8)
-    return writer.bytes
-  }
+  private static let version: UInt8 = 1
+  private static let revealBytesMax = 1 << 20
+
+  /// One byte of version, then the reveal's own text; nothing behind the version stands for an abstention: the
+  /// builder's own sandbox failed for good.
+  static func encode(_ record: AttemptRecord?) -> [UInt8] { [version] + (record?.reveal.encode() ?? []) }
 
   static func decode(_ bytes: [UInt8]) throws(ProofError) -> AttemptRecord? {
-    if bytes == [0] { return nil }
-    var reader = ByteReader(bytes)
-    guard try reader.read(UInt8.self) == 1 else {
-      throw ProofError(.unsupportedVersion, "An attempt record of another version; keep the data folder for the newer node")
+    guard bytes.first == version else {
+      throw ProofError(
+        .unsupportedVersion, "An attempt record of another version; run the version of the node that wrote it", at: 0)
     }
-    let group = Text(utf8: try reader.readCounted(max: 1024))
-    let job = try reader.readDigest()
-    let builder = Text(utf8: try reader.readCounted(max: 1024))
-    let outcome = try Outcome(parsing: try reader.readCounted(max: ProofLimits.leafBytesMax))
-    let nonce = try reader.readRaw(32)
-    let sandbox = Text(utf8: try reader.readCounted(max: 1024))
-    let processor = Text(utf8: try reader.readCounted(max: 1024))
-    let kernel = Text(utf8: try reader.readCounted(max: 1024))
-    try reader.expectEnd()
-    let statement = BuilderStatement(sandbox: sandbox, processor: processor, kernel: kernel)
-    return AttemptRecord(
-      reveal: Reveal(
-        group: group, job: job, builder: builder, outcome: outcome, nonce: nonce, statement: statement))
+    return bytes.count == 1 ? nil : AttemptRecord(reveal: try Reveal(parsing: Array(bytes.dropFirst())))
   }
 }
 

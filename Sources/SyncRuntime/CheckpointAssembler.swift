@@ -117,15 +117,16 @@ struct CheckpointAssembler {
     var signatures: [NoteSignature] = []
     for member in group.members where member.name == ownName {
       let key = try NoteKey(name: group.origin, kind: .ed25519, publicKey: member.logKey)
-      signatures.append(NoteSignature(name: key.name, keyID: key.keyID, blob: own.logSignature.bytes))
+      signatures.append(NoteSignature(key: key, signature: own.logSignature))
     }
-    for member in group.members {
+    // A note takes 100 signatures: in a group of 100, the log's own and 99 cosignatures, a quorum being 67.
+    for member in group.members where signatures.count < ProofLimits.signaturesMax {
       guard let share = shares[member.name] else { continue }
-      let key = try group.cosignerKey(of: member)
-      let blob = Cosignature.blob(timestamp: share.timestamp, signature: share.cosignature)
-      signatures.append(NoteSignature(name: key.name, keyID: key.keyID, blob: blob))
+      signatures.append(
+        NoteSignature(
+          key: try group.cosignerKey(of: member), timestamp: share.timestamp, signature: share.cosignature))
     }
-    let note = SignedNote(text: checkpoint.body(), signatures: signatures).encode()
+    let note = try SignedNote(text: checkpoint.body(), signatures: signatures).encode()
     published = (note, checkpoint.treeSize)
     return note
   }

@@ -36,9 +36,7 @@ public enum FileDigest {
       }
       if count == 0 { break }
       size += UInt64(count)
-      try buffer.withUnsafeBytes { bytes throws(PluginError) in
-        try hasher.update(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
-      }
+      try hasher.update(buffer, count: count)
     }
     return (try hasher.finish(), size)
   }
@@ -57,9 +55,12 @@ public struct FileHasher: ~Copyable {
     self.context = context
   }
 
-  public mutating func update(_ bytes: UnsafeRawBufferPointer) throws(PluginError) {
-    guard EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1 else {
-      throw PluginError(.io, "OpenSSL failed to hash \(bytes.count) bytes")
+  /// - Parameter count: How many bytes of the front of `bytes`; all of them unless given.
+  public mutating func update(_ bytes: [UInt8], count: Int? = nil) throws(PluginError) {
+    let count = count ?? bytes.count
+    precondition((0...bytes.count).contains(count), "Only bytes that are there can be hashed")
+    guard EVP_DigestUpdate(context, bytes, count) == 1 else {
+      throw PluginError(.io, "OpenSSL failed to hash \(count) bytes")
     }
   }
 

@@ -48,8 +48,8 @@ struct JobBoard {
       entries[job]?.verdict = verdict
       entries[job]?.index = index
       entries[job]?.verdictMilliseconds = timeMilliseconds
-      entries[job]?.agreeing = evidence.agreeingCount
-      entries[job]?.artifacts = evidence.agreedArtifacts
+      entries[job]?.agreeing = evidence.agreeing
+      entries[job]?.artifacts = evidence.artifacts
     default: break
     }
   }
@@ -68,7 +68,7 @@ struct JobBoard {
     return JobStatus(
       id: job.hex, package: entry.package.string, submitter: entry.submitter.string, phase: phase,
       builders: zip(builders, entry.steps).map { BuilderProgress(builder: $0.string, step: $1) },
-      verdict: entry.verdict.map(\.name), agreeing: entry.agreeing, index: entry.index,
+      verdict: entry.verdict?.text.string, agreeing: entry.agreeing, index: entry.index,
       artifacts: entry.artifacts.map { .init(path: $0.path.string, sha256: $0.sha256.hex, size: $0.size) },
       orderedMilliseconds: entry.orderedMilliseconds, verdictMilliseconds: entry.verdictMilliseconds)
   }

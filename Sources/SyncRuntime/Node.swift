@@ -161,7 +161,7 @@ public actor Node: NodeView, Service {
   }
 
   func index(of name: String) -> ReplicaIndex? {
-    configuration.group.members.firstIndex { $0.name == Text(name) }.map { ReplicaIndex(UInt16($0)) }
+    configuration.group.members.firstIndex { $0.name == Text(name) }.map { ReplicaIndex(rawValue: UInt16($0)) }
   }
 
   /// Arms the one timer of the consensus; an idle group has none.

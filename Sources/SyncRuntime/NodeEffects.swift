@@ -130,7 +130,7 @@ extension Node {
     case .revealed(let job, let builder, _): note("Revealed", job, builder)
     case .wrongOpening(let job, let builder): note("Wrong opening", job, builder)
     case .verdict(let job, let verdict, _, _, let index):
-      logger.info("Verdict", metadata: ["job": "\(job)", "verdict": "\(verdict.name)", "index": "\(index)"])
+      logger.info("Verdict", metadata: ["job": "\(job)", "verdict": "\(verdict.text.string)", "index": "\(index)"])
       Task { [runner] in await runner?.drop(job) }
       var batch = StorageBatch()
       batch.delete(.attempt, job.bytes)
@@ -163,7 +163,7 @@ extension Node {
           return
         }
         let record = try PluginError.refusing { () throws(ProofError) in try AttemptRecord.decode(stored) }
-        submit(try record.map { record throws(PluginError) in try commitment(of: record) } ?? abstention(from: job))
+        if let record { submit(try commitment(of: record)) } else { submit(try abstention(from: job)) }
       } else if open.phase == .reveal, open.steps[own.index] == .committed, let stored {
         let record = try PluginError.refusing { () throws(ProofError) in try AttemptRecord.decode(stored) }
         if let record { submit(try reveal(of: record)) }
@@ -176,22 +176,26 @@ extension Node {
   /// Keeps what the build gave, durably, before the commitment leaves: after a crash the same outcome is revealed.
   func finished(_ job: Digest, _ outcome: Outcome?) {
     guard !hasFailed else { return }
-    let record = outcome.map { outcome in
-      var generator = SystemRandomNumberGenerator()
-      let nonce = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
-      return AttemptRecord(
-        reveal: Reveal(
-          group: configuration.group.origin, job: job, builder: configuration.name, outcome: outcome, nonce: nonce,
-          statement: statement))
-    }
-    var batch = StorageBatch()
-    batch.put(.attempt, job.bytes, AttemptRecord.encode(record))
-    do {
+    do throws(PluginError) {
+      let record: AttemptRecord? = if let outcome { try attemptRecord(job, outcome) } else { nil }
+      var batch = StorageBatch()
+      batch.put(.attempt, job.bytes, AttemptRecord.encode(record))
       try journal.write(batch, durable: true)
     } catch {
       return fail(error)
     }
     resume(job)
+  }
+
+  private func attemptRecord(_ job: Digest, _ outcome: Outcome) throws(PluginError) -> AttemptRecord {
+    var generator = SystemRandomNumberGenerator()
+    let nonce = (0..<ProofLimits.nonceBytes).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    return try PluginError.refusing { () throws(ProofError) in
+      AttemptRecord(
+        reveal: try Reveal(
+          group: configuration.group.origin, job: job, builder: configuration.name, outcome: outcome, nonce: nonce,
+          statement: statement))
+    }
   }
 
   private func commitment(of record: AttemptRecord) throws(PluginError) -> Entry {

@@ -24,7 +24,7 @@ extension Node {
         }
       }
       if let failure = views.failure { throw ConsensusError(.storage, failure.message) }
-      guard log(views, matches: replica.state) else {
+      guard isFollowed(views, replica.state) else {
         throw ConsensusError(.diverged, "The replayed log is not the one that the group decided")
       }
       return replica
@@ -40,7 +40,7 @@ extension Node {
     init(board: JobBoard, log: TransparencyLog) { (self.board, self.log) = (board, log) }
   }
 
-  private static func log(_ views: Views, matches ledger: Ledger) -> Bool {
+  private static func isFollowed(_ views: Views, _ ledger: Ledger) -> Bool {
     views.log.size == ledger.logSize && views.log.root == ledger.logRoot
   }
 
@@ -51,7 +51,7 @@ extension Node {
     let set = try ReplicaSet(
       epoch: group.epoch, members: group.members.map { .init(name: $0.name, key: $0.consensusKey) })
     return try Configuration(
-      chainID: group.chainID, set: set, own: ReplicaIndex(UInt16(ownIndex)),
+      chainID: group.chainID, set: set, own: ReplicaIndex(rawValue: UInt16(ownIndex)),
       timeoutBaseNanoseconds: configuration.timeoutBaseMilliseconds * 1_000_000)
   }
 

@@ -38,7 +38,7 @@ extension Node {
     else { return nil }
     let path = try log.inclusionPath(index: index, treeSize: published.treeSize)
     return try PluginError.refusing { () throws(ProofError) in
-      Proof(extra: leaf, index: index, path: path, checkpoint: try SignedNote(parsing: published.note)).encode()
+      try Proof(leaf: leaf, index: index, path: path, note: try SignedNote(parsing: published.note)).encode()
     }
   }
 

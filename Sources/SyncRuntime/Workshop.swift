@@ -80,10 +80,10 @@ struct Workshop: Sendable {
         try Folder.make("\(directory)/sources")
         try await source.fetch(item, into: tree)
       }
-      let inside = item.purl == spec.package ? "/input/package" : "/registry/\(item.name.string)-\(item.version.string)"
+      let inside = spec.isRoot(item) ? "/input/package" : "/registry/\(item.directoryName.string)"
       mounts.append(SandboxMount(hostPath: tree, insidePath: inside, isWritable: false))
     }
-    if !spec.sources.contains(where: { $0.purl != spec.package }) {
+    if spec.sources.allSatisfy(spec.isRoot) {
       mounts.append(SandboxMount(hostPath: registry, insidePath: "/registry", isWritable: false))
     }
     mounts.append(SandboxMount(hostPath: output, insidePath: "/output", isWritable: true))
@@ -100,7 +100,7 @@ struct Workshop: Sendable {
 }
 
 extension SandboxLimits {
-  init(_ limits: BuildSpec.Limits) {
+  init(_ limits: Limits) {
     self.init(
       wallSeconds: limits.wallSeconds, cpuSeconds: limits.cpuSeconds, memoryBytes: limits.memoryBytes,
       processes: limits.processes, diskBytes: limits.diskBytes, transcriptBytes: limits.transcriptBytes)
@@ -136,13 +136,6 @@ extension BuilderStatement {
         $0.trimmingCharacters(in: .whitespaces)
       } ?? "unknown"
     return BuilderStatement(
-      sandbox: printable("\(sandbox.name)/\(sandbox.version)"), processor: printable(processor),
-      kernel: printable(kernel))
-  }
-
-  /// Printable ASCII, at most 128 bytes, never empty.
-  private static func printable(_ text: String) -> Text {
-    let bytes = text.utf8.map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }.prefix(128)
-    return bytes.isEmpty ? "unknown" : Text(utf8: Array(bytes))
+      reportedSandbox: Text("\(sandbox.name)/\(sandbox.version)"), processor: Text(processor), kernel: Text(kernel))
   }
 }

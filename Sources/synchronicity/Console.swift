@@ -21,8 +21,7 @@ enum Console {
 
   /// One line on standard output, at once.
   static func line(_ text: String = "") {
-    print(text)
-    fflush(stdout)
+    FileHandle.standardOutput.write(Data((text + "\n").utf8))
   }
 
   /// One sentence on standard error.

@@ -72,7 +72,7 @@ final class DemoGroup {
     }
     let group = try GroupCommand.Create.make(
       origin: DemoGroup.origin, reproducers: nil, commitSeconds: 3_600, revealSeconds: 600, cards: cards)
-    try BoundedFile.write(try group.policy().encode(), to: policy)
+    try BoundedFile.write(group.policy().encode(), to: policy)
     for (number, name) in DemoGroup.names.enumerated() {
       let home = "\(folder)/\(name)"
       try BoundedFile.write(group.encode(), to: home + "/group.txt")
@@ -91,7 +91,7 @@ final class DemoGroup {
   /// Starts the four processes and waits until each sees a quorum of the others.
   func start() async throws {
     for builder in builders {
-      FileManager.default.createFile(atPath: builder.folder + "/log.txt", contents: nil)
+      try BoundedFile.write([], to: builder.folder + "/log.txt")
       let log = FileHandle(forWritingAtPath: builder.folder + "/log.txt")
       builder.process.standardInput = FileHandle.nullDevice
       builder.process.standardOutput = log

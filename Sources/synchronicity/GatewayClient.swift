@@ -62,7 +62,7 @@ struct GatewayClient {
       var hasher = try FileHasher()
       for try await var part in response.body {
         let bytes = part.readBytes(length: part.readableBytes) ?? []
-        try bytes.withUnsafeBytes { try hasher.update($0) }
+        try hasher.update(bytes)
         try file.write(contentsOf: bytes)
       }
       let got = try hasher.finish()

@@ -41,7 +41,7 @@ struct GroupCommand: AsyncParsableCommand {
         origin: origin, reproducers: reproducers, commitSeconds: commitSeconds, revealSeconds: revealSeconds,
         cards: cards)
       try BoundedFile.write(group.encode(), to: output)
-      try BoundedFile.write(try group.policy().encode(), to: policy)
+      try BoundedFile.write(group.policy().encode(), to: policy)
       Console.line(
         "Made \(output) (\(group.members.count) builders, quorum \(group.quorum), \(group.reproducers) reproducers)"
           + " and \(policy). Chain \(group.chainID.hex).")
@@ -55,7 +55,7 @@ struct GroupCommand: AsyncParsableCommand {
         let bytes = try BoundedFile.read(path, what: "member card", bytesMax: MemberCard.bytesMax)
         do {
           members.append(try MemberCard(parsing: bytes).member)
-        } catch let error as ProofError {
+        } catch {
           throw CommandFailure(.usage, "\(path): \(error.message)")
         }
       }
@@ -63,7 +63,7 @@ struct GroupCommand: AsyncParsableCommand {
         return try Group(
           origin: Text(origin), epoch: 0, reproducers: reproducers, commitSeconds: commitSeconds,
           revealSeconds: revealSeconds, members: members)
-      } catch let error as ProofError {
+      } catch {
         throw CommandFailure(.usage, error.message)
       }
     }

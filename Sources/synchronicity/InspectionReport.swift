@@ -8,6 +8,20 @@ struct InspectionReport: Encodable {
     let sandbox: String?
     let processor: String?
     let kernel: String?
+
+    init(_ line: BuilderLine, of evidence: Evidence) {
+      name = line.name.string
+      switch line {
+      case .revealed(_, let number, _, let statement, _):
+        outcome = "revealed outcome \(number + 1), \(evidence.outcomes[number].digest.hex)"
+        (sandbox, processor, kernel) = (
+          statement.sandbox.string, statement.processor.string, statement.kernel.string
+        )
+      case .absent(_, let absence):
+        outcome = "absent: \(absence.text.string)"
+        (sandbox, processor, kernel) = (nil, nil, nil)
+      }
+    }
   }
   struct Source: Encodable {
     let purl: String
@@ -26,7 +40,7 @@ struct InspectionReport: Encodable {
   let submitter: String
   let verdict: String
   let agreeing: Int
-  let reproducers: UInt32
+  let reproducers: Int
   let height: UInt64
   let timeMilliseconds: UInt64
   let sources: [Source]
@@ -34,19 +48,19 @@ struct InspectionReport: Encodable {
   let builders: [Builder]
 
   init(parsing bytes: [UInt8]) throws(ProofError) {
-    let proof = try Proof(parsing: bytes)
-    let evidence = try Evidence(parsing: proof.extra)
-    let checkpoint = try Checkpoint(parsingBody: proof.checkpoint.text)
+    let inspection = try Verifier.inspect(proof: bytes)
+    let (proof, evidence) = (inspection.proof, inspection.evidence)
+    let checkpoint = proof.checkpoint
     log = checkpoint.origin.string
     index = proof.index
     treeSize = checkpoint.treeSize
-    signatures = proof.checkpoint.signatures.map(\.name.string)
+    signatures = proof.note.signatures.map(\.name.string)
     package = evidence.spec.package.string
     job = evidence.spec.jobID.hex
     toolchain = evidence.spec.toolchain.hex
     submitter = evidence.submitter.string
-    verdict = evidence.verdict.name
-    agreeing = evidence.agreeingCount
+    verdict = evidence.verdict.text.string
+    agreeing = evidence.agreeing
     reproducers = evidence.reproducers
     height = evidence.height
     timeMilliseconds = evidence.timeMilliseconds
@@ -54,9 +68,9 @@ struct InspectionReport: Encodable {
       Source(purl: $0.purl.string, tree: $0.tree.hex, claimedChecksum: $0.claim?.hex, origin: $0.origin.string)
     }
     var files: [String: String] = [:]
-    for artifact in evidence.agreedArtifacts { files[artifact.path.string] = artifact.sha256.hex }
+    for artifact in evidence.artifacts { files[artifact.path.string] = artifact.sha256.hex }
     artifacts = files
-    builders = evidence.builders.map(Builder.init)
+    builders = evidence.builders.map { Builder($0, of: evidence) }
   }
 
   var lines: [String] {

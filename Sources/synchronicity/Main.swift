@@ -58,21 +58,21 @@ struct Synchronicity: AsyncParsableCommand {
       }
     } catch let failure as CommandFailure {
       Console.error(failure.message)
-      exit(failure.status.rawValue)
+      Foundation.exit(failure.status.rawValue)
     } catch let error as PluginError {
       let failure = CommandFailure(error)
       Console.error(failure.message)
-      exit(failure.status.rawValue)
+      Foundation.exit(failure.status.rawValue)
     } catch let code as ExitCode {
-      exit(code.rawValue)
+      Foundation.exit(code.rawValue)
     } catch {
       let text = fullMessage(for: error)
       guard exitCode(for: error) != .success else {
         print(text)
-        exit(ExitStatus.done.rawValue)
+        Foundation.exit(ExitStatus.done.rawValue)
       }
       FileHandle.standardError.write(Data((text + "\n").utf8))
-      exit(ExitStatus.usage.rawValue)
+      Foundation.exit(ExitStatus.usage.rawValue)
     }
   }
 }

@@ -63,8 +63,9 @@ struct NodeCommand: AsyncParsableCommand {
         throw CommandFailure(.usage, "There is no log level \(file.logLevel)")
       }
       let isJSON = file.logFormat == "json"
-      var logger = Logger(label: "synchronicity") { _ in
-        isJSON ? JSONLogHandler() : StreamLogHandler.standardError(label: "synchronicity")
+      var logger = Logger(label: "synchronicity") { label -> any LogHandler in
+        if isJSON { return JSONLogHandler() }
+        return StreamLogHandler.standardError(label: label)
       }
       logger.logLevel = level
       return logger
@@ -91,10 +92,11 @@ struct NodeCommand: AsyncParsableCommand {
           TCPTransport.Peer(
             name: member.name.string, host: endpoint.host, port: endpoint.port, key: member.transportKey))
       }
-      return try TCPTransport(
-        configuration: TCPTransport.Configuration(
-          name: file.name, listenHost: file.transportListen.host, listenPort: file.transportListen.port,
-          peers: peers, chainID: group.chainID), signer: signer)
+      var configuration = TCPTransport.Configuration(
+        listenHost: file.transportListen.host, listenPort: file.transportListen.port, group: group.chainID,
+        peers: peers)
+      configuration.onNotice = { logger.debug("\($0)") }
+      return try TCPTransport(configuration, signer: signer)
     }
   }
 
@@ -125,7 +127,10 @@ struct NodeCommand: AsyncParsableCommand {
           Finding(room: sandbox.name, name: finding.name, isMet: finding.isMet, detail: finding.detail))
       }
       if let toolchain = file.toolchain {
-        let archive = file.toolchainDirectories.map { "\($0)/\(toolchain.hex).tar" }.first { access($0, R_OK) == 0 }
+        let archives: [String] = file.toolchainDirectories.map { "\($0)/\(toolchain.hex).tar" }
+        let archive = archives.first {
+          access($0, R_OK) == 0
+        }
         let isReady = await sandbox.hasToolchain(toolchain)
         findings.append(
           Finding(

@@ -76,10 +76,10 @@ struct VerificationReport: Encodable {
 
   init(_ verification: Verification, _ digest: Digest) {
     let spec = verification.evidence.spec
-    artifact = verification.artifact.path.string
+    artifact = verification.artifact?.path.string ?? ""
     sha256 = digest.hex
     package = spec.package.string
-    source = spec.sources.first { $0.purl == spec.package }?.tree.hex ?? ""
+    source = spec.root?.tree.hex ?? ""
     toolchain = spec.toolchain.hex
     job = spec.jobID.hex
     log = verification.checkpoint.origin.string
@@ -117,7 +117,7 @@ struct InspectCommand: AsyncParsableCommand {
     let report: InspectionReport
     do {
       report = try InspectionReport(parsing: bytes)
-    } catch let error as ProofError {
+    } catch {
       throw CommandFailure(.usage, "\(proof): \(error.message)")
     }
     if json { return try Console.json(report) }

@@ -41,7 +41,9 @@ static void refused(sync_status wanted, const uint8_t *policy, size_t policy_siz
   result.abi_version = SYNC_ABI_VERSION;
 
   sync_status status = sync_verify(policy, policy_size, proof, proof_size, artifact, flags, &result, &error);
-  if (!matches(status, wanted)) fprintf(stderr, "status %d instead of %d: %s\n", status, wanted, sync_error_get_message(error));
+  if (!matches(status, wanted)) {
+    fprintf(stderr, "status %d instead of %d: %s\n", status, wanted, sync_error_get_message(error));
+  }
   CHECK(matches(status, wanted));
   CHECK(sync_error_get_code(error) == status);
   CHECK(strlen(sync_error_get_message(error)) > 10);

@@ -4,7 +4,8 @@
 #include <sync.h>
 
 #define SIZE(type) printf("%s size %zu\n", #type, sizeof(type))
-#define FIELD(type, field) printf("%s.%s at %zu size %zu\n", #type, #field, offsetof(type, field), sizeof(((type *)0)->field))
+#define FIELD(type, field) \
+  printf("%s.%s at %zu size %zu\n", #type, #field, offsetof(type, field), sizeof(((type *)0)->field))
 
 int main(void) {
   SIZE(sync_status);

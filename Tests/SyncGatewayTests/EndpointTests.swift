@@ -79,15 +79,54 @@ struct EndpointTests {
   private static func root(_ tiles: [[UInt8]]) -> Digest? {
     var subtrees: [Digest] = []
     for tile in tiles {
-      var hashes = stride(from: 0, to: tile.count, by: 32).compactMap { Digest(bytes: tile[$0..<$0 + 32]) }[...]
+      var hashes = Self.hashes(tile)[...]
       while !hashes.isEmpty {
-        var part = Array(hashes.prefix(1 << (Int.bitWidth - 1 - hashes.count.leadingZeroBitCount)))
+        let part = Array(hashes.prefix(1 << (Int.bitWidth - 1 - hashes.count.leadingZeroBitCount)))
         hashes = hashes.dropFirst(part.count)
-        while part.count > 1 { part = stride(from: 0, to: part.count, by: 2).map { Tree.node(part[$0], part[$0 + 1]) } }
-        subtrees += part
+        subtrees.append(Self.fold(part))
       }
     }
     return subtrees.popLast().map { last in subtrees.reversed().reduce(last) { Tree.node($1, $0) } }
+  }
+
+  private static func hashes(_ tile: [UInt8]) -> [Digest] {
+    stride(from: 0, to: tile.count, by: 32).compactMap { Digest(bytes: tile[$0..<$0 + 32]) }
+  }
+
+  /// The root of a power of two of neighbours.
+  private static func fold(_ hashes: [Digest]) -> Digest {
+    var hashes = hashes
+    while hashes.count > 1 {
+      hashes = stride(from: 0, to: hashes.count, by: 2).map { Tree.node(hashes[$0], hashes[$0 + 1]) }
+    }
+    return hashes[0]
+  }
+
+  /// A client that trusts the checkpoint alone proves the last entry from three tiles and a bundle.
+  @Test func aClientProvesAnEntryFromTiles() async throws {
+    let tree = Tree.ofSpecification
+    var frontier = MerkleFrontier()
+    for hash in tree.levels[0] { frontier.append(leafHash: hash) }
+    let root = frontier.root
+    #expect(root == tree.root(0, 70_000))
+    try await withGateway(NodeDouble(tree: tree)) { port in
+      let tiles = try await ["/tile/0/273.p/112", "/tile/1/001.p/17", "/tile/2/000.p/1"].asyncMap {
+        Self.hashes(try await get(port, $0).body)
+      }
+      let starts: [UInt64] = [273 * 256, 256, 0]
+      let path = MerkleProver.inclusionPath(index: 69_999, treeSize: 70_000) { level, index in
+        let tile = level / 8
+        let first = Int(index << UInt64(level % 8) - starts[tile])
+        return Self.fold(Array(tiles[tile][first..<first + 1 << (level % 8)]))
+      }
+      let bundle = try await get(port, "/tile/entries/273.p/112").body
+      let leaf = Array(bundle.suffix(tree.leaves[69_999].count))
+      let hash = Merkle.leafHash(leaf)
+      try Merkle.verifyInclusion(leafHash: hash, index: 69_999, treeSize: 70_000, path: path, root: root)
+      #expect(throws: ProofError.self) {
+        try Merkle.verifyInclusion(leafHash: hash, index: 69_998, treeSize: 70_000, path: path, root: root)
+      }
+    }
   }
 
   @Test func submitHandsTheRequestToTheNode() async throws {
@@ -104,7 +143,8 @@ struct EndpointTests {
       #expect(reply["location"] == "/v1/jobs/\(NodeDouble.id(9).hex)")
       #expect(reply["cache-control"] == "no-store")
       let plain = try await request(
-        port, "POST", "/v1/jobs", fields: ["Content-Type: Application/JSON; charset=UTF-8", "Origin: http://localhost"],
+        port, "POST", "/v1/jobs",
+        fields: ["Content-Type: Application/JSON; charset=UTF-8", "Origin: http://localhost"],
         body: Array(#"{"package":"pkg:cargo/itoa@1.0.1"}"#.utf8), host: "localhost")
       #expect(plain.status == 202)
     }
@@ -239,7 +279,8 @@ struct EndpointTests {
     }
     let reply = try await withGateway(NodeDouble(peers: ["beta"])) { try await get($0, "/readyz") }
     #expect(reply.status == 503)
-    #expect(reply.text.hasPrefix(#"{"ready":false,"reasons":["Connected to 1 other replicas, but a quorum of 3 needs 2"#))
+    let reason = "Connected to 1 other replicas, but a quorum of 3 needs 2"
+    #expect(reply.text.hasPrefix(#"{"ready":false,"reasons":["\#(reason)"#))
   }
 
   @Test func keepAliveAndPipelining() async throws {

@@ -56,11 +56,12 @@ final class HTTPClient: Sendable {
     return count < 0 ? nil : Array(buffer[..<count])
   }
 
-  /// Whether the peer has closed, as far as can be told without waiting.
+  /// Whether the peer has closed, without waiting; what it sent before is thrown away.
   var isClosed: Bool {
-    var byte: UInt8 = 0
-    let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
-    return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    var count: Int
+    repeat { count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT)) } while count > 0
+    return count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)
   }
 
   /// Reads one response; what `Content-Length` promises must arrive, and no byte more.
@@ -88,7 +89,9 @@ final class HTTPClient: Sendable {
     var body = Array(bytes[headEnd...])
     let promised = toHead || status == 304 ? 0 : Int(fields["content-length"] ?? "") ?? 0
     while body.count < promised {
-      guard let more = receive(), !more.isEmpty else { throw Failure(description: "\(body.count) of \(promised) bytes") }
+      guard let more = receive(), !more.isEmpty else {
+        throw Failure(description: "\(body.count) of \(promised) bytes")
+      }
       body += more
     }
     guard body.count == promised else { throw Failure(description: "\(body.count) bytes for \(promised)") }

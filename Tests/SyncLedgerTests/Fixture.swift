@@ -29,15 +29,17 @@ struct Builders: Sendable {
 
   let group: Group
   let names: [Text]
+  /// What every builder says of itself.
+  var statement = try! BuilderStatement(sandbox: "chroot/0.1", processor: "Example CPU 3000", kernel: "6.12.0")
 
   /// - Parameter salt: Another salt gives the same names with other keys.
   init(
     _ count: Int = 4, reproducers: Int? = nil, origin: Text = "builds.example", epoch: UInt64 = 0, salt: String = "",
-    commitSeconds: UInt64 = 600, revealSeconds: UInt64 = 60
+    commitSeconds: UInt64 = 600, revealSeconds: UInt64 = 60, names: [Text]? = nil
   ) {
-    names = (0..<count).map { $0 < Builders.names.count ? Text(Builders.names[$0]) : Text("member-\(1000 + $0)") }
+    self.names = names ?? (0..<count).map { $0 < Builders.names.count ? Text(Builders.names[$0]) : Text("member-\(1000 + $0)") }
     self.salt = salt
-    let members = names.map { Builders.member($0, salt) }
+    let members = self.names.map { Builders.member($0, salt, address: "builder.example:7001") }
     group = try! Group(
       origin: origin, epoch: epoch, reproducers: reproducers, commitSeconds: commitSeconds,
       revealSeconds: revealSeconds, members: members)
@@ -87,9 +89,9 @@ struct Builders: Sendable {
 
   func opening(
     _ job: Digest, by name: Text, of outcome: Outcome, nonce: UInt8 = 1, chain: Digest? = nil, signer: Text? = nil,
-    group origin: Text? = nil, kernel: Text = "6.12.0"
+    group origin: Text? = nil
   ) -> [UInt8] {
-    let reveal = reveal(job, by: name, outcome, nonce: nonce, group: origin, kernel: kernel)
+    let reveal = reveal(job, by: name, outcome, nonce: nonce, group: origin)
     let pair = key(signer ?? name, .builder)
     let signature = pair.sign(reveal.signedBytes())
     let bytes = Entry.revealSignedBytes(reveal, signature: signature, chainID: chain ?? group.chainID)
@@ -98,13 +100,11 @@ struct Builders: Sendable {
   }
 
   func reveal(
-    _ job: Digest, by name: Text, _ outcome: Outcome, nonce: UInt8 = 1, group origin: Text? = nil,
-    kernel: Text = "6.12.0"
+    _ job: Digest, by name: Text, _ outcome: Outcome, nonce: UInt8 = 1, group origin: Text? = nil
   ) -> Reveal {
     try! Reveal(
       group: origin ?? group.origin, job: job, builder: name, outcome: outcome,
-      nonce: [UInt8](repeating: nonce, count: 32),
-      statement: try! BuilderStatement(sandbox: "chroot/0.1", processor: "Example CPU 3000", kernel: kernel))
+      nonce: [UInt8](repeating: nonce, count: 32), statement: statement)
   }
 }
 
@@ -143,7 +143,7 @@ struct World {
   }
 
   /// Orders a job and takes it through the commit phase: all members commit, each to its outcome.
-  mutating func committed(_ spec: BuildSpec = .sample(), _ outcomes: [Outcome]) -> Digest {
+  mutating func committed(_ spec: BuildSpec, _ outcomes: [Outcome]) -> Digest {
     block(builders.submission(spec))
     block(of: zip(builders.names, outcomes).map { builders.commitment(spec.jobID, by: $0, to: $1) })
     return spec.jobID
@@ -188,4 +188,9 @@ extension [LedgerEvent] {
   var leaf: [UInt8]? {
     compactMap { if case .verdict(_, _, _, let leaf, _) = $0 { leaf } else { nil } }.last
   }
+}
+
+extension Evidence {
+  /// For each member, why it has no outcome; `nil` where it has one.
+  var absences: [Absence?] { builders.map { if case .absent(_, let absence) = $0 { absence } else { nil } } }
 }

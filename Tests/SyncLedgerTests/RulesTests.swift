@@ -81,7 +81,7 @@ private let strangers = Builders(4, epoch: 1, salt: "other")
     Rule("bytes behind the end", .malformed) { $0.submission(spec) + [0] },
     Rule("another version", .malformed) { [2] + $0.submission(spec).dropFirst() },
     Rule("an unknown kind", .malformed) { [1, 9] + $0.submission(spec).dropFirst(2) },
-    Rule("above the size of an entry", .malformed) { _ in
+    Rule("above the size of an entry", .tooLarge) { _ in
       [UInt8](repeating: 1, count: LedgerLimits.entryBytesMax + 1)
     },
   ]
@@ -238,6 +238,6 @@ private struct Shape: Equatable {
       if case .open(let job) = ledger.job(id) { job } else { nil }
     }
     steps = jobs.map(\.steps)
-    doubled = jobs.map { $0.doubleCommitments(in: ledger.group) }
+    doubled = jobs.map(\.doubleCommitments)
   }
 }

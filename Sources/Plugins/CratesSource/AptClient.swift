@@ -24,7 +24,7 @@ struct AptPackage: Sendable, Hashable {
       AptPackage.isCrate(purl.name), version.utf8.first != UInt8(ascii: "-")
     else {
       throw PluginError(
-        .invalid, "'\(text)' is not the origin of a crate; it looks like pkg:deb/debian/librust-itoa-dev@1.0.1-2?arch=all")
+        .invalid, "'\(text)' is no crate's origin, which looks like pkg:deb/debian/librust-itoa-dev@1.0.1-2?arch=amd64")
     }
     self.init(name: purl.name, version: version, architecture: arch)
   }
@@ -107,7 +107,7 @@ struct AptClient: Sendable {
     if !missing.isEmpty {
       do {
         try await fetch(missing)
-      } catch where error.code == .io {
+      } catch  where error.code == .io {
         // The lists may name a version that the archive has replaced meanwhile.
         guard try await refreshLists() else { throw error }
         try await fetch(missing)
@@ -146,7 +146,7 @@ struct AptClient: Sendable {
       guard rename(file, path(of: package)) == 0 else {
         throw PluginError(
           .notFound,
-          "apt gave no \(package.name) \(package.version) for \(package.architecture); this host may be of another kind")
+          "apt gave no \(package.name) \(package.version) for \(package.architecture); is this host of another kind?")
       }
     }
   }
@@ -206,7 +206,9 @@ struct AptClient: Sendable {
     let out = try await Tool(name: "apt-config").run(["shell", "LISTS", "Dir::State::lists/d"])
     let path = String(decoding: out, as: UTF8.self).split(separator: "'", omittingEmptySubsequences: false)
     guard path.count == 3 else { return false }
-    return CrateFiles.names(in: String(path[1])).contains { $0.split(separator: "_").last?.hasPrefix("Packages") ?? false }
+    return CrateFiles.names(in: String(path[1])).contains { name in
+      name.split(separator: "_").last?.hasPrefix("Packages") ?? false
+    }
   }
 
   private func updateLists() async throws(PluginError) {
@@ -217,7 +219,8 @@ struct AptClient: Sendable {
   }
 
   /// One process at a time; asks again instead of blocking a thread.
-  private func locked<Result: Sendable>(_ body: () async throws(PluginError) -> Result) async throws(PluginError) -> Result
+  private func locked<Result: Sendable>(_ body: () async throws(PluginError) -> Result)
+    async throws(PluginError) -> Result
   {
     let descriptor = open(folder + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else {

@@ -76,7 +76,9 @@ enum CrateFiles {
       case .file(let isExecutable, let size):
         try copyFile("\(source)/\(path)", to: "\(target)/\(path)", size: size, mode: isExecutable ? 0o755 : 0o644)
       case .link(let link):
-        guard symlink(String(decoding: link, as: UTF8.self), "\(target)/\(path)") == 0 else { throw failed("write", path) }
+        guard symlink(String(decoding: link, as: UTF8.self), "\(target)/\(path)") == 0 else {
+          throw failed("write", path)
+        }
       }
     }
   }

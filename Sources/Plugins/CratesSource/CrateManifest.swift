@@ -1,4 +1,5 @@
 import FoundationEssentials
+import SyncProof
 import SyncRuntime
 
 /// What `cargo metadata --no-deps` says of one crate, as far as it is needed here.
@@ -82,7 +83,8 @@ struct FeatureSelection: Equatable {
   init(manifest: CrateManifest, requested: [String]) throws(PluginError) {
     for name in requested where manifest.features[name] == nil {
       let known = manifest.features.keys.sorted().prefix(50).joined(separator: ", ")
-      throw PluginError(.invalid, "\(manifest.name) has no feature '\(name)'; it has: \(known.isEmpty ? "none" : known)")
+      throw PluginError(
+        .invalid, "\(manifest.name) has no feature '\(name)'; it has: \(known.isEmpty ? "none" : known)")
     }
     let real = manifest.dependencies.filter { $0.kind != "dev" }
     let required = Set(real.filter { !$0.optional }.map(\.key))
@@ -133,7 +135,9 @@ struct FeatureSelection: Equatable {
         self = .dependency(String(text.dropFirst(4)))
       } else if let slash = text.firstIndex(of: "/") {
         let key = text[..<slash]
-        self = key.hasSuffix("?") ? .ofDependency(String(key.dropLast()), isWeak: true)
+        self =
+          key.hasSuffix("?")
+          ? .ofDependency(String(key.dropLast()), isWeak: true)
           : .ofDependency(String(key), isWeak: false)
       } else {
         self = .feature(text)
@@ -174,11 +178,13 @@ struct CargoChecksum: Decodable {
   /// SHA-256 of the crate's archive as the registry published it: whoever made the folder says so.
   let package: String?
 
-  /// - Returns: `nil` without the file, or without a claim in it.
-  static func claim(folder: String) throws(PluginError) -> String? {
+  /// - Returns: `nil` without the file, or where it does not tell: some of Debian's packages hold a sentence instead.
+  static func claim(folder: String) throws(PluginError) -> Digest? {
     guard CrateFiles.exists("\(folder)/.cargo-checksum.json") else { return nil }
     let bytes = try CrateFiles.read("\(folder)/.cargo-checksum.json", bytesMax: 16 << 20)
-    do { return try JSONDecoder().decode(CargoChecksum.self, from: Data(bytes)).package } catch {
+    do {
+      return try JSONDecoder().decode(CargoChecksum.self, from: Data(bytes)).package.flatMap { Digest(hex: $0) }
+    } catch {
       throw PluginError(.invalid, "\(folder)/.cargo-checksum.json is not what cargo writes: \(error)")
     }
   }

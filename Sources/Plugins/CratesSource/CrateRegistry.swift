@@ -61,7 +61,7 @@ enum CrateFetch {
       let temporary = try CrateFiles.makeTemporary(in: parent.isEmpty ? "/" : parent)
       defer { CrateFiles.remove(temporary) }
       let folder = try await registry.unpack(item.origin.string, into: temporary)
-      guard let folder, folder == "\(purl.name)-\(version)" else {
+      guard let folder, CrateName.isFolder(folder, of: purl.name, version: version) else {
         throw PluginError(
           .notFound, "\(item.origin.string) holds \(folder ?? "no crate"), not \(purl.name)-\(version)")
       }

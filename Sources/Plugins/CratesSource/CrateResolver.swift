@@ -24,29 +24,35 @@ struct CrateResolver<Registry: CrateRegistry> {
     let package = scratch + "/input/package"
     try CrateFiles.makeFolder(package)
     let folder = try await registry.unpack(root.origin, into: package)
-    guard let folder, let name = CrateName.split(folder: folder), name.name == purl.name,
-      name.version.text == root.version
-    else {
+    guard let folder, CrateName.isFolder(folder, of: root.name, version: root.version) else {
       throw PluginError(
         .notFound, "\(registry.title) has no crate \(purl.name) \(root.version), but \(folder ?? "an empty package")")
     }
-    let run = RecipeRun(sandbox: sandbox, toolchain: request.toolchain, scratch: scratch, crate: folder)
+    let run = RecipeRun(
+      sandbox: sandbox, toolchain: request.toolchain, scratch: scratch, crate: folder,
+      title: registry.title)
     try CrateFiles.write(CargoRecipe.script, to: scratch + "/input/recipe.sh")
 
     let description = try await run.describe()
-    let selection = try FeatureSelection(manifest: description.manifest, requested: features)
+    let manifest = description.manifest
+    guard CrateName.isFolder(folder, of: manifest.name, version: manifest.version) else {
+      throw PluginError(.invalid, "The manifest in \(folder) is that of \(manifest.name) \(manifest.version)")
+    }
+    // From here on with the version as the crate spells it: a folder may leave out the build metadata.
+    let crate = CrateEntry(name: manifest.name, version: manifest.version, origin: root.origin)
+    let selection = try FeatureSelection(manifest: manifest, requested: features)
     var environment = CargoRecipe.environment(selection: selection, enabled: features)
     let (lock, dependencies) = try await pin(
-      root, selection: selection, features: features, environment: environment, run: run, scratch: scratch)
+      crate, selection: selection, features: features, environment: environment, run: run, scratch: scratch)
 
-    let artifacts = description.manifest.artifacts(features: selection.names)
+    let artifacts = manifest.artifacts(features: selection.names)
     guard !artifacts.isEmpty else {
       throw PluginError(.invalid, "\(folder) has neither a library nor a program; there is nothing to compare")
     }
     let lockDigest = SHA256.hash(lock)
     environment["SYNC_LOCK_SHA256"] = lockDigest.hex
     environment["SYNC_ARTIFACTS"] = artifacts.joined(separator: " ")
-    let item = try Self.item(name: root.name, version: root.version, origin: root.origin, folder: package)
+    let item = try Self.item(crate, folder: package)
     return try SpecWriter.write(
       request: request, features: features, sources: [item] + dependencies, lock: lockDigest, environment: environment,
       artifacts: artifacts, target: description.target)
@@ -66,34 +72,30 @@ struct CrateResolver<Registry: CrateRegistry> {
     var items: [SourceItem] = []
     for (name, version) in try CargoLock.packages(lock) where name != root.name || version != root.version {
       let folder = "\(name)-\(version)"
-      guard let origin = candidates.origins[folder] else {
+      let short = CrateName.withoutMetadata(folder)
+      let found = candidates.origins[folder] == nil ? short : folder
+      guard let origin = candidates.origins[found] else {
         throw PluginError(.invalid, "The lock names \(folder), which \(registry.title) does not have")
       }
       try CrateFiles.makeFolder("\(pinned)/\(folder)")
-      try CrateFiles.copyTree("\(candidates.directory)/\(folder)", to: "\(pinned)/\(folder)")
-      items.append(try Self.item(name: name, version: version, origin: origin, folder: "\(pinned)/\(folder)"))
+      try CrateFiles.copyTree("\(candidates.directory)/\(found)", to: "\(pinned)/\(folder)")
+      let crate = CrateEntry(name: name, version: version, origin: origin)
+      items.append(try Self.item(crate, folder: "\(pinned)/\(folder)"))
     }
     let again = try await run.lock(registry: pinned, environment: environment)
     guard again == lock else {
       throw PluginError(
-        .invalid, "cargo locks \(root.name) \(root.version) otherwise when it sees only the crates that it chose itself")
+        .invalid, "cargo locks \(root.name) \(root.version) otherwise when it sees only the crates that it chose itself"
+      )
     }
     return (lock, items)
   }
 
-  private static func item(name: String, version: String, origin: String, folder: String) throws(PluginError)
-    -> SourceItem
-  {
-    var claim: Digest?
-    if let text = try CargoChecksum.claim(folder: folder) {
-      claim = Digest(hex: text)
-      guard claim != nil else {
-        throw PluginError(.invalid, "\(folder)/.cargo-checksum.json claims '\(text.prefix(80))', which is no SHA-256")
-      }
-    }
-    return SourceItem(
-      purl: Text(PackageURL(type: "cargo", name: name, version: version).text),
-      tree: try TreeDigest.sha256(directory: folder), claim: claim, origin: Text(origin))
+  private static func item(_ crate: CrateEntry, folder: String) throws(PluginError) -> SourceItem {
+    SourceItem(
+      purl: Text(PackageURL(type: "cargo", name: crate.name, version: crate.version).text),
+      tree: try TreeDigest.sha256(directory: folder), claim: try CargoChecksum.claim(folder: folder),
+      origin: Text(crate.origin))
   }
 
   /// What cargo takes as a feature's name, without what the recipe's table separates by.
@@ -110,8 +112,9 @@ struct RecipeRun {
   let sandbox: any Sandbox
   let toolchain: Digest
   let scratch: String
-  /// For messages.
+  /// For messages: the crate's folder and where it is from.
   let crate: String
+  let title: String
 
   private static let outputBytesMax = 16 << 20
 
@@ -150,20 +153,26 @@ struct RecipeRun {
       SandboxRequest(
         runID: "resolve-\(UInt64.random(in: .min ... .max))", toolchain: toolchain,
         command: ["/bin/sh", "/input/recipe.sh"],
-        environment: environment.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map { ($0.key, $0.value) },
+        environment: environment.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map {
+          ($0.key, $0.value)
+        },
         workingDirectory: "/build", mounts: mounts, limits: CargoRecipe.resolveLimits, scratchDirectory: own))
     guard result.termination == .exited(status: 0) else {
-      throw PluginError(.invalid, "\(crate) cannot be resolved: \(reason(result))")
+      throw PluginError(.invalid, "\(crate) cannot be built from the crates of \(title): \(reason(result))")
     }
     return output
   }
 
-  /// cargo's own sentence, where there is one.
+  /// cargo's own words where there are some, from its error to the innermost cause, on one line.
   private func reason(_ result: SandboxResult) -> String {
     let lines = String(decoding: result.transcript.suffix(1 << 16), as: UTF8.self).split(separator: "\n")
-    if let first = lines.firstIndex(where: { $0.hasPrefix("error") }) {
-      return lines[first...].prefix(4).map { $0.drop { $0 == " " } }.joined(separator: " ").prefix(500) + ""
+    guard let first = lines.firstIndex(where: { $0.hasPrefix("error") }) else {
+      return "\(lines.last ?? "it printed nothing") (\(result.termination))"
     }
-    return "\(lines.last ?? "it printed nothing") (\(result.termination))"
+    let words = lines[first...].map { $0.drop { $0 == " " } }.filter { line in
+      !["Caused by:", "recipe:", "note:", "help:"].contains { line.hasPrefix($0) }
+    }
+    let text = words.joined(separator: "; ")
+    return text.count > 600 ? "\(text.prefix(250)) ... \(text.suffix(350))" : text
   }
 }

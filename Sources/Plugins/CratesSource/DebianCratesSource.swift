@@ -30,19 +30,20 @@ struct DebianRegistry: CrateRegistry {
   var title: String { "Debian" }
 
   func locate(name: String, version: String?) async throws(PluginError) -> CrateEntry {
+    let wanted = version.flatMap { CrateVersion($0) }
     var found = try await packages(of: name)
-    if found.isEmpty || version != nil && !found.contains(where: { $0.crate.text == version }),
+    if found.isEmpty || wanted != nil && !found.contains(where: { $0.crate == wanted }),
       try await apt.refreshLists()
     {
       found = try await packages(of: name)
     }
-    guard let newest = found.last else {
+    guard let newest = CrateVersion.newest(found, version: \.crate) else {
       throw PluginError(
         .notFound,
         "Debian has no package \(Self.packageName(name)); look for the crate with 'apt-cache search librust', or put "
           + "its sources into a folder and use the source 'directory'")
     }
-    guard let chosen = version.map({ wanted in found.last { $0.crate.text == wanted } }) ?? newest else {
+    guard let chosen = wanted.map({ wanted in found.last { $0.crate == wanted } }) ?? newest else {
       throw noSuchVersion(name, wanted: version ?? "", available: found.map(\.crate.text))
     }
     return CrateEntry(name: name, version: chosen.crate.text, origin: chosen.package.purl.text)
@@ -92,7 +93,7 @@ struct DebianRegistry: CrateRegistry {
   private func download(_ package: AptPackage) async throws(PluginError) -> String {
     do {
       return try await apt.download([package])[0]
-    } catch where error.code == .io || error.code == .notFound {
+    } catch  where error.code == .io || error.code == .notFound {
       throw PluginError(
         .notFound, "apt cannot get \(package.name) \(package.version) (\(error.message)); it may have left the archive")
     }

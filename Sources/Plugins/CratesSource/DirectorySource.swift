@@ -30,10 +30,10 @@ struct DirectoryRegistry: CrateRegistry {
   func locate(name: String, version: String?) throws(PluginError) -> CrateEntry {
     let found = CrateFiles.names(in: root).compactMap(CrateName.split).filter { $0.name == name }
       .map(\.version).sorted()
-    guard let newest = found.last else {
+    guard let newest = CrateVersion.newest(found, version: { $0 }) else {
       throw PluginError(.notFound, "\(root) has no crate \(name); put its sources into \(root)/\(name)-VERSION")
     }
-    guard let chosen = version.map({ wanted in found.first { $0.text == wanted } }) ?? newest else {
+    guard let chosen = version.map({ wanted in found.first { $0 == CrateVersion(wanted) } }) ?? newest else {
       throw noSuchVersion(name, wanted: version ?? "", available: found.map(\.text))
     }
     return entry(name: name, version: chosen.text)

@@ -115,9 +115,19 @@ enum CrateName {
     }
     return nil
   }
+
+  /// Whether a folder is that of the crate; the version's build metadata, which has no precedence, may be left out.
+  static func isFolder(_ folder: String, of name: String, version: String) -> Bool {
+    guard let found = split(folder: folder) else { return false }
+    return found.name == name && found.version == CrateVersion(version)
+  }
+
+  static func withoutMetadata(_ folder: String) -> String {
+    String(folder.split(separator: "+", omittingEmptySubsequences: false)[0])
+  }
 }
 
-/// A version by the rules of Semantic Versioning 2.0.0, ordered by precedence (§11).
+/// A version by the rules of Semantic Versioning 2.0.0; ordered and equal by precedence (§11), without build metadata.
 struct CrateVersion: Comparable {
   let text: String
   private let numbers: [UInt64]
@@ -137,6 +147,11 @@ struct CrateVersion: Comparable {
     guard prerelease.allSatisfy({ $0.utf8.first != 0x30 || $0.utf8.count == 1 || !Self.isNumeric($0) }) else {
       return nil
     }
+  }
+
+  /// What is taken when nobody asks for a version: the last release, or the last pre-release where there is no release.
+  static func newest<Entry>(_ sorted: [Entry], version: (Entry) -> CrateVersion) -> Entry? {
+    sorted.last { version($0).prerelease.isEmpty } ?? sorted.last
   }
 
   private static func number(_ text: Substring) -> UInt64? {

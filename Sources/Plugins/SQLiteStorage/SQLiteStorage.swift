@@ -166,6 +166,11 @@ public final class SQLiteStorage: Storage {
     try? database.close()
   }
 
+  /// SQLite's number for the connection's setting: 1 is normal, 2 is full.
+  func synchronousLevel() throws(PluginError) -> Int {
+    try access { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
+  }
+
   private func access<R>(_ body: (Database) throws -> R) throws(PluginError) -> R {
     let refusal = state.withLock { state in
       state.isClosed ? PluginError(.io, "The journal \(path) is closed") : state.failure

@@ -1,0 +1,162 @@
+// Process 1 of the run: sets up, starts the worker, reaps, samples, and at the end brings the writable mounts home.
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <linux/sched.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TICK_NANOSECONDS = 5000000, SAMPLE_TICKS = 10, FULL_BLOCKS = 16 };
+
+static int status_pipe = -1;
+
+static void send_message(struct Message *message) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  message->at_nanoseconds = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+  while (write(status_pipe, message, sizeof *message) < 0 && errno == EINTR) {}
+}
+
+void init_fault(int code, const char *format, ...) {
+  struct Message message = {.kind = MESSAGE_FAULT, .value = code};
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message.text, sizeof message.text, format, arguments);
+  va_end(arguments);
+  send_message(&message);
+  _exit(1);
+}
+
+static void settle(struct Settings *s, int go) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  prctl(PR_SET_NAME, "sandbox-init");
+  // The launcher answers once ids are mapped and limits are set, so an end of file means that it is gone.
+  char byte;
+  if (read(go, &byte, 1) != 1) _exit(1);
+  close(go);
+  // Not earlier: the launcher may write the maps of a dumpable process only.
+  prctl(PR_SET_DUMPABLE, 0);
+  setsid();
+  errno = 0;
+  if (nice(NICENESS) == -1 && errno) init_fault(FAULT_IO, "Cannot lower the priority: %s", strerror(errno));
+  umask(0);
+  // Only now, so that the run's own cgroup is the root that it sees.
+  if (unshare(CLONE_NEWCGROUP) != 0) init_fault(FAULT_UNAVAILABLE, "No cgroup namespace: %s", strerror(errno));
+  if (sethostname(s->host_name, strlen(s->host_name)) != 0 || setdomainname("(none)", 6) != 0)
+    init_fault(FAULT_INVALID, "Cannot set the host name '%s': %s", s->host_name, strerror(errno));
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0 || dup2(null, STDIN_FILENO) < 0) init_fault(FAULT_UNAVAILABLE, "Cannot open /dev/null");
+  close(null);
+}
+
+static pid_t start_worker(struct Settings *s, struct Identity identity, struct Sampled sampled) {
+  int mapped[2];
+  if (pipe2(mapped, O_CLOEXEC) != 0) init_fault(FAULT_IO, "No pipe: %s", strerror(errno));
+  struct clone_args arguments = {.flags = identity.worker_namespace ? CLONE_NEWUSER : 0, .exit_signal = SIGCHLD};
+  pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid < 0) init_fault(FAULT_IO, "Cannot start a process: %s", strerror(errno));
+  if (pid == 0) {
+    close(mapped[1]);
+    worker(s, identity, sampled, mapped[0]);
+  }
+  close(mapped[0]);
+  if (identity.worker_namespace && write_maps(pid, INSIDE_ID, OUTSIDE_ID, OUTSIDE_ID, false) != 0)
+    init_fault(FAULT_IO, "Cannot map the user's ids: %s", strerror(errno));
+  struct Message started = {.kind = MESSAGE_STARTED};
+  send_message(&started);
+  if (write(mapped[1], "m", 1) != 1) init_fault(FAULT_IO, "The worker is gone before it began");
+  close(mapped[1]);
+  return pid;
+}
+
+static bool is_full(int disk) {
+  struct statfs info;
+  return fstatfs(disk, &info) == 0 && (info.f_bavail < FULL_BLOCKS || info.f_ffree < FULL_BLOCKS);
+}
+
+static void watch(const struct Settings *s, struct Sampled sampled, struct Message *end) {
+  struct Usage usage;
+  sample(&usage);
+  end->cpu_nanoseconds = usage.cpu_nanoseconds;
+  if (usage.memory_bytes > end->memory_bytes) end->memory_bytes = usage.memory_bytes;
+  if (sampled.processes && usage.processes >= s->processes) end->processes_full = 1;
+  enum Strike strike = STRIKE_NONE;
+  if (sampled.cpu && usage.cpu_nanoseconds / 1000000000 >= s->cpu_seconds) strike = STRIKE_CPU;
+  if (sampled.memory && usage.memory_bytes > s->memory_bytes) strike = STRIKE_MEMORY;
+  if (strike == STRIKE_NONE) return;
+  struct Message message = *end;
+  message.kind = MESSAGE_STRUCK;
+  message.value = (int32_t)strike;
+  send_message(&message);
+  _exit(0);
+}
+
+// Reaps until the worker has ended; what it left running is killed and reaped as well.
+static int supervise(pid_t pid, const struct Settings *s, struct Sampled sampled, int disk, struct Message *end) {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  bool samples = sampled.cpu || sampled.memory || sampled.processes;
+  int result = -1;
+  for (unsigned tick = 0; result < 0; tick++) {
+    struct timespec wait = {.tv_nsec = TICK_NANOSECONDS};
+    sigtimedwait(&child, NULL, &wait);
+    int status;
+    pid_t ended;
+    if (samples && tick % SAMPLE_TICKS == 0) watch(s, sampled, end);
+    while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
+      if (ended == pid) result = status;
+    if (is_full(disk)) end->disk_full = 1;
+  }
+  if (samples) watch(s, sampled, end);
+  return result;
+}
+
+static void bring_home(const struct Settings *s, const int *insides, struct Message *end) {
+  uint64_t budget = s->disk_bytes;
+  for (size_t i = 0; i < s->mount_count; i++) {
+    const struct Mount *m = &s->mounts[i];
+    if (!m->writable) continue;
+    if (!is_empty(m->tree) && remove_contents(m->tree, 0) != 0)
+      init_fault(FAULT_IO, "Cannot empty %s: %s", m->host, strerror(errno));
+    errno = 0;
+    if (harvest(insides[i], m->tree, &budget, 0)) continue;
+    if (errno == ENOSPC || errno == EIO || errno == EDQUOT)
+      init_fault(FAULT_IO, "Cannot copy what the run wrote to %s: %s", m->host, strerror(errno));
+    end->harvest_overflow = 1;
+    remove_contents(m->tree, 0);
+  }
+}
+
+void init(struct Settings *s, struct Identity identity, struct Sampled sampled, int status, int go) {
+  status_pipe = status;
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, NULL);
+  settle(s, go);
+  static int insides[MOUNTS_MAX];
+  int disk = make_root(s, identity, insides);
+  pid_t pid = start_worker(s, identity, sampled);
+  struct Message end = {0};
+  int result = supervise(pid, s, sampled, disk, &end);
+  end.kind = MESSAGE_WORKER_ENDED;
+  end.value = result;
+  send_message(&end);
+  kill(-1, SIGKILL);
+  while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {}
+  bring_home(s, insides, &end);
+  end.kind = MESSAGE_FINISHED;
+  send_message(&end);
+  _exit(0);
+}

@@ -1,0 +1,316 @@
+// Starts init in new namespaces, watches clock, processor time and memory, passes the transcript on, and reports.
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TICK_MILLISECONDS = 20, CHUNK_BYTES = 65536 };
+// Setting up and bringing files home have no limit of the spec's; a hanging disk shall not hang the node.
+#define GRACE_NANOSECONDS (120ULL * 1000000000)
+
+static volatile sig_atomic_t is_interrupted;
+static void interrupt(int number) {
+  (void)number;
+  is_interrupted = 1;
+}
+
+static uint64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+// What `fault` must undo.
+static struct Groups groups;
+static const char *locked_state, *locked_run;
+
+static void undo(void) {
+  groups_remove(&groups);
+  if (locked_run) unlock_run(locked_state, locked_run);
+}
+
+void fault(int code, const char *format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  text[strcspn(text, "\n")] = 0;
+  dprintf(STDERR_FILENO, "fault %d %s\n", code, text);
+  undo();
+  exit(1);
+}
+
+struct Run {
+  const struct Settings *settings;
+  pid_t pid;
+  int process, status, transcript;  // init's pidfd, its messages, what the worker prints
+  uint64_t started, ended, deadline, last_tick;
+  bool is_running, has_started, has_ended, is_cancelled, is_finished;
+  enum Strike strike;
+  struct Message end;
+  uint64_t forwarded;
+  size_t pending, pending_from;
+  char buffer[CHUNK_BYTES];
+};
+
+static void kill_run(struct Run *run) { syscall(SYS_pidfd_send_signal, run->process, SIGKILL, NULL, 0); }
+
+static void strike(struct Run *run, enum Strike why) {
+  if (run->strike != STRIKE_NONE || run->has_ended) return;
+  run->strike = why;
+  kill_run(run);
+}
+
+static const char *clone_advice(int error) {
+  if (geteuid() == 0) return "root without CAP_SYS_ADMIN cannot; grant it or run as an ordinary user";
+  if (error == ENOSPC || error == EUSERS) return "raise the sysctl user.max_user_namespaces";
+  return "ordinary users may not make user namespaces here: see the sysctls kernel.unprivileged_userns_clone, "
+         "kernel.apparmor_restrict_unprivileged_userns and user.max_user_namespaces, or run as root";
+}
+
+static void start(struct Run *run, struct Settings *s) {
+  struct Identity who = identity();
+  groups_make(&groups, s);
+  struct Sampled sampled = {
+      .cpu = !groups.cpu_version, .memory = !groups.memory_version, .processes = !groups.pids_version};
+  int transcript[2], status[2], go[2];
+  if (pipe2(transcript, O_CLOEXEC) != 0 || pipe2(status, O_CLOEXEC) != 0 || pipe2(go, O_CLOEXEC) != 0)
+    fault(FAULT_IO, "No pipe: %s", strerror(errno));
+  int process = -1;
+  struct clone_args arguments = {
+      .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD |
+               (who.is_root ? 0 : CLONE_NEWUSER),
+      .pidfd = (uint64_t)(uintptr_t)&process,
+      .exit_signal = SIGCHLD};
+  pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid < 0) {
+    int error = errno;
+    fault(FAULT_UNAVAILABLE, "Cannot make namespaces: %s; %s", strerror(error), clone_advice(error));
+  }
+  if (pid == 0) {
+    dup2(transcript[1], STDOUT_FILENO);
+    dup2(transcript[1], STDERR_FILENO);
+    close(transcript[0]), close(transcript[1]), close(status[0]), close(go[1]);
+    init(s, who, sampled, status[1], go[0]);
+  }
+  close(transcript[1]), close(status[1]), close(go[0]);
+  if (who.idmap >= 0) close(who.idmap);
+  run->pid = pid, run->process = process, run->status = status[0], run->transcript = transcript[0];
+  run->is_running = true;
+  if ((!who.is_root && write_maps(pid, INSIDE_ID, geteuid(), getegid(), true) != 0) || groups_add(&groups, pid) != 0) {
+    int error = errno;
+    kill_run(run);
+    waitpid(pid, NULL, 0);
+    fault(FAULT_UNAVAILABLE, "Cannot map ids or enter the cgroups: %s", strerror(error));
+  }
+  run->deadline = now() + GRACE_NANOSECONDS;
+  if (write(go[1], "g", 1) != 1) {}  // init's end is seen below
+  close(go[1]);
+}
+
+static void receive(struct Run *run) {
+  struct Message message;
+  ssize_t count = read(run->status, &message, sizeof message);
+  if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN)) {
+    close(run->status);
+    run->status = -1;
+    return;
+  }
+  if (count != sizeof message) return;
+  switch (message.kind) {
+    case MESSAGE_FAULT:
+      // The first one names the cause.
+      if (run->end.kind != MESSAGE_FAULT) run->end = message;
+      kill_run(run);
+      return;
+    case MESSAGE_STARTED:
+      run->has_started = true;
+      run->started = message.at_nanoseconds;
+      run->deadline = run->started + run->settings->wall_seconds * 1000000000;
+      return;
+    case MESSAGE_STRUCK:
+      if (run->strike == STRIKE_NONE) run->strike = (enum Strike)message.value;
+      break;
+    case MESSAGE_WORKER_ENDED:
+      run->has_ended = true;
+      run->deadline = now() + GRACE_NANOSECONDS;
+      break;
+    case MESSAGE_FINISHED: run->is_finished = true; break;
+    default: return;
+  }
+  if (!run->ended) run->ended = message.at_nanoseconds;
+  if (run->end.kind != MESSAGE_FAULT) run->end = message;
+}
+
+// Takes from the run what its limit allows; the rest is read and dropped, so that nobody blocks on a full pipe.
+static void take_transcript(struct Run *run) {
+  char dropped[4096];
+  uint64_t room = run->settings->transcript_bytes - run->forwarded;
+  bool keeps = room > 0;
+  ssize_t count = keeps ? read(run->transcript, run->buffer, sizeof run->buffer)
+                        : read(run->transcript, dropped, sizeof dropped);
+  if (count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN)) {
+    close(run->transcript);
+    run->transcript = -1;
+    return;
+  }
+  if (count <= 0) return;
+  size_t kept = keeps ? ((uint64_t)count < room ? (size_t)count : (size_t)room) : 0;
+  run->pending = kept, run->pending_from = 0;
+  run->forwarded += kept;
+  if (kept < (size_t)count) {
+    // Even a worker that has just ended has said too much.
+    if (run->strike == STRIKE_NONE) run->strike = STRIKE_TRANSCRIPT;
+    if (!run->has_ended) kill_run(run);
+  }
+}
+
+static void pass_transcript(struct Run *run) {
+  ssize_t count = write(STDOUT_FILENO, run->buffer + run->pending_from, run->pending);
+  if (count > 0) {
+    run->pending_from += (size_t)count, run->pending -= (size_t)count;
+  } else if (count < 0 && errno != EAGAIN && errno != EINTR) {
+    run->is_cancelled = true;
+    run->pending = 0;
+    kill_run(run);
+  }
+}
+
+static void tick(struct Run *run) {
+  uint64_t time = now(), value;
+  if (run->is_running && time >= run->deadline) {
+    if (run->has_started) strike(run, STRIKE_WALL);
+    if (!run->has_started || run->has_ended) {
+      run->end.kind = MESSAGE_FAULT, run->end.value = FAULT_IO;
+      snprintf(run->end.text, sizeof run->end.text, "Setting up or bringing files home took longer than two minutes");
+      kill_run(run);
+    }
+  }
+  if (!run->has_started || run->has_ended || time - run->last_tick < TICK_MILLISECONDS * 1000000ULL / 2) return;
+  run->last_tick = time;
+  if (groups_cpu(&groups, &value) && value / 1000000000 >= run->settings->cpu_seconds) strike(run, STRIKE_CPU);
+  if (groups_kills(&groups) || (groups_anonymous(&groups, &value) && value > run->settings->memory_bytes))
+    strike(run, STRIKE_MEMORY);
+}
+
+static void read_lifeline(struct Run *run) {
+  char byte;
+  ssize_t count = read(STDIN_FILENO, &byte, 1);
+  if (count > 0 || (count < 0 && (errno == EINTR || errno == EAGAIN))) return;
+  run->is_cancelled = true;
+  kill_run(run);
+}
+
+static void watch(struct Run *run) {
+  while (run->is_running || run->status >= 0 || run->transcript >= 0 || run->pending) {
+    if (is_interrupted && !run->is_cancelled) run->is_cancelled = true, kill_run(run);
+    // Nobody reads any more: the rest of the transcript is of no use.
+    if (run->is_cancelled && !run->is_running) return;
+    struct pollfd files[] = {
+        {.fd = run->is_cancelled || run->settings->trial ? -1 : STDIN_FILENO, .events = POLLIN},
+        {.fd = run->status, .events = POLLIN},
+        {.fd = run->pending ? -1 : run->transcript, .events = POLLIN},
+        {.fd = run->pending ? STDOUT_FILENO : -1, .events = POLLOUT},
+        {.fd = run->is_running ? run->process : -1, .events = POLLIN},
+    };
+    if (poll(files, 5, TICK_MILLISECONDS) < 0 && errno != EINTR) fault(FAULT_IO, "poll: %s", strerror(errno));
+    if (files[0].revents) read_lifeline(run);
+    if (files[1].revents) receive(run);
+    if (files[2].revents) take_transcript(run);
+    if (files[3].revents) pass_transcript(run);
+    if (files[4].revents && waitpid(run->pid, NULL, WNOHANG) == run->pid) {
+      run->is_running = false;
+      if (!run->ended) run->ended = now();
+    }
+    tick(run);
+  }
+}
+
+// The precedence is documented at ChrootSandbox: a strike of the launcher's own, then the kernel's memory limit and
+// the processor's, then success; a failed run is put down to a limit that it is known to have met; else it speaks for
+// itself.
+static void report(struct Run *run, uint64_t cpu) {
+  static const char *const strikes[] = {"", "wall", "cpu", "memory", "transcript"};
+  const struct Message *end = &run->end;
+  int status = end->value;
+  bool succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (run->is_cancelled) fault(FAULT_CANCELLED, "The run was cancelled");
+  if (end->kind == MESSAGE_FAULT) fault(end->value, "%s", end->text);
+  if (run->strike != STRIKE_NONE) dprintf(STDERR_FILENO, "end %s\n", strikes[run->strike]);
+  else if (groups_kills(&groups)) dprintf(STDERR_FILENO, "end memory\n");
+  else if (!run->is_finished) fault(FAULT_IO, "The sandbox's init was killed from outside");
+  else if (cpu / 1000000000 >= run->settings->cpu_seconds) dprintf(STDERR_FILENO, "end cpu\n");
+  else if (end->harvest_overflow) dprintf(STDERR_FILENO, "end disk\n");
+  else if (succeeded) dprintf(STDERR_FILENO, "end exited 0\n");
+  else if (end->processes_full || groups_refusals(&groups)) dprintf(STDERR_FILENO, "end processes\n");
+  else if (end->disk_full) dprintf(STDERR_FILENO, "end disk\n");
+  else if (WIFSIGNALED(status)) dprintf(STDERR_FILENO, "end signalled %d\n", WTERMSIG(status));
+  else dprintf(STDERR_FILENO, "end exited %d\n", WEXITSTATUS(status));
+}
+
+static void launch(struct Settings *s) {
+  static struct Run run;
+  run.settings = s, run.status = run.transcript = run.process = -1;
+  if (lock_run(s->state, s->run) < 0)
+    fault(errno == EWOULDBLOCK ? FAULT_INVALID : FAULT_IO, "Cannot lock %s/runs/%s: %s", s->state, s->run,
+          errno == EWOULDBLOCK ? "a run of that name is going on" : strerror(errno));
+  locked_state = s->state, locked_run = s->run;
+  fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+  start(&run, s);
+  watch(&run);
+  uint64_t cpu = run.end.cpu_nanoseconds, memory = run.end.memory_bytes;
+  bool has_cpu = groups_cpu(&groups, &cpu) || cpu, has_memory = groups_peak(&groups, &memory) || memory;
+  report(&run, cpu);
+  dprintf(STDERR_FILENO, "wall %llu\n", (unsigned long long)(run.has_started ? run.ended - run.started : 0));
+  if (has_cpu) dprintf(STDERR_FILENO, "cpu %llu\n", (unsigned long long)cpu);
+  if (has_memory) dprintf(STDERR_FILENO, "memory %llu\n", (unsigned long long)memory);
+  undo();
+}
+
+// Sets up a run on the host's own root, executes nothing, and says what the limits rest on.
+static int probe(char *state) {
+  static char name[64];
+  snprintf(name, sizeof name, "probe-%d-%llu", getpid(), (unsigned long long)now());
+  static struct Settings s;
+  s = (struct Settings){
+      .run = name, .state = state, .toolchain = "/", .host_name = "builder", .directory = "/tmp", .argument_count = 1,
+      .wall_seconds = 10, .cpu_seconds = 10, .memory_bytes = 64 << 20, .processes = 10, .disk_bytes = 1 << 20,
+      .transcript_bytes = 4096, .trial = true};
+  launch(&s);
+  const char *weaker = "sampled every 50 ms (weaker: a short peak is missed), since no cgroup is writable here";
+  printf("memory %s\n", groups.memory_version ? (groups.memory_version == 1 ? "cgroup version 1" : "cgroup version 2")
+                                               : weaker);
+  printf("processes %s\n", groups.pids_version ? (groups.pids_version == 1 ? "cgroup version 1" : "cgroup version 2")
+                                               : weaker);
+  printf("cpu %s\n", groups.cpu_version ? (groups.cpu_version == 1 ? "cgroup version 1" : "cgroup version 2") : weaker);
+  return 0;
+}
+
+int main(int count, char **arguments) {
+  signal(SIGPIPE, SIG_IGN);
+  struct sigaction action = {.sa_handler = interrupt};
+  sigaction(SIGTERM, &action, NULL), sigaction(SIGINT, &action, NULL), sigaction(SIGHUP, &action, NULL);
+  if (count == 2 && !strcmp(arguments[1], "run")) {
+    static struct Settings s;
+    read_settings(&s);
+    launch(&s);
+    return 0;
+  }
+  if (count == 3 && !strcmp(arguments[1], "probe")) return probe(arguments[2]);
+  if (count == 3 && !strcmp(arguments[1], "clean")) return clean(arguments[2]);
+  fprintf(stderr, "synchronicity-sandbox-init is started by a node, with: run | probe STATE | clean STATE\n");
+  return 2;
+}

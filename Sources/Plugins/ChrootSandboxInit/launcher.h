@@ -1,0 +1,151 @@
+// The sandbox's launcher: one C program that sets up a run, watches it and reports how it ended.
+//
+// Three processes a run:
+//   launcher   in the host's namespaces; owns cgroups, clock and transcript          (launcher.c, cgroup.c)
+//   init       process 1 of the run's namespaces; mounts, reaps, brings /output home (inside.c, root.c, harvest.c)
+//   worker     the program of the request: no capability, no new privilege, filtered (worker.c, filter.c)
+//
+// Each watches the one above: the launcher dies with its standard input, init with the launcher (parent-death
+// signal), and the kernel ends every process of the run with init.
+//
+// Standard input carries the settings and then stays open as the lifeline; standard output carries the transcript;
+// standard error carries the report, in lines:
+//   fault CODE SENTENCE          the sandbox failed; CODE is a PluginError.Code
+//   end exited STATUS | signalled NUMBER | wall | cpu | memory | processes | disk | transcript
+//   wall NANOSECONDS, cpu NANOSECONDS, memory BYTES
+#ifndef SYNCHRONICITY_LAUNCHER_H
+#define SYNCHRONICITY_LAUNCHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+  MOUNTS_MAX = 4096,
+  ARGUMENTS_MAX = 4096,
+  PATH_BYTES = 4096,
+  SETTINGS_BYTES_MAX = 4 << 20,
+  // The ids that a run sees, and the niceness that leaves the consensus its processor.
+  INSIDE_ID = 1000,
+  NICENESS = 10,
+  // Deeper folders of a writable mount stay behind: an artifact's path has at most 255 bytes.
+  DEPTH_MAX = 130,
+};
+
+// A host id that no account and no subordinate range of a usual host has: what ids 1000 inside are outside when the
+// launcher runs as root.
+#define OUTSIDE_ID ((uid_t)1398362881)
+
+enum FaultCode {  // PluginError.Code
+  FAULT_UNAVAILABLE = 1,
+  FAULT_INVALID = 4,
+  FAULT_IO = 5,
+  FAULT_CANCELLED = 6,
+};
+
+struct Mount {
+  const char *host;
+  const char *inside;
+  bool writable;
+  int tree;  // detached clone of a read-only mount, or the host folder of a writable one
+};
+
+struct Settings {
+  const char *run;
+  const char *state;      // folder: runs/, mountpoint/
+  const char *toolchain;  // unpacked root
+  const char *host_name;
+  const char *directory;
+  char *arguments[ARGUMENTS_MAX + 1];
+  char *environment[ARGUMENTS_MAX + 1];
+  struct Mount *mounts;
+  size_t argument_count, environment_count, mount_count;
+  uint64_t wall_seconds, cpu_seconds, memory_bytes, processes, disk_bytes, transcript_bytes;
+  bool trial;  // a probe: everything is set up, nothing is executed
+};
+
+// What a cgroup cannot enforce on this host, init samples.
+struct Sampled {
+  bool cpu, memory, processes;
+};
+
+// Ids as seen from the outside, and how the run gets to them.
+struct Identity {
+  bool is_root;          // the launcher is root: init keeps the host's user namespace
+  bool worker_namespace; // the worker gets a user namespace of its own
+  uid_t outside;         // owner of private files, as init names it
+  int idmap;             // user namespace that maps root's files to `outside`, or -1
+};
+
+enum MessageKind { MESSAGE_FAULT = 1, MESSAGE_STARTED, MESSAGE_WORKER_ENDED, MESSAGE_STRUCK, MESSAGE_FINISHED };
+enum Strike { STRIKE_NONE, STRIKE_WALL, STRIKE_CPU, STRIKE_MEMORY, STRIKE_TRANSCRIPT };
+
+// From init to the launcher; shorter than PIPE_BUF, so each arrives whole.
+struct Message {
+  int32_t kind;
+  int32_t value;  // fault code, wait status or strike
+  uint64_t at_nanoseconds;  // CLOCK_MONOTONIC
+  uint64_t cpu_nanoseconds, memory_bytes;
+  uint8_t disk_full, processes_full, harvest_overflow, sampled;
+  char text[512];
+};
+
+// launcher.c
+_Noreturn void fault(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// settings.c
+void read_settings(struct Settings *settings);
+
+// identity.c
+struct Identity identity(void);
+int write_file(const char *path, const char *text);
+int write_maps(pid_t pid, uid_t inside, uid_t outside_uid, gid_t outside_gid, bool deny_groups);
+
+// cgroup.c
+struct Groups {
+  char memory[PATH_BYTES], pids[PATH_BYTES], cpu[PATH_BYTES];  // empty when not enforceable
+  int memory_version, pids_version, cpu_version;
+  char why[512];  // when one is missing
+};
+void groups_make(struct Groups *groups, const struct Settings *settings);
+int groups_add(const struct Groups *groups, pid_t pid);
+bool groups_cpu(const struct Groups *groups, uint64_t *nanoseconds);
+bool groups_anonymous(const struct Groups *groups, uint64_t *bytes);
+bool groups_peak(const struct Groups *groups, uint64_t *bytes);
+uint64_t groups_kills(const struct Groups *groups);
+uint64_t groups_refusals(const struct Groups *groups);
+void groups_remove(struct Groups *groups);
+void groups_remove_leftovers(const char *run);
+
+// inside.c
+_Noreturn void init(struct Settings *settings, struct Identity identity, struct Sampled sampled, int status, int go);
+_Noreturn void init_fault(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// root.c
+// Fills `writable[i]` for each writable mount with a descriptor of its folder inside; returns one of the disk.
+int make_root(struct Settings *settings, struct Identity identity, int *writable);
+
+// harvest.c
+bool harvest(int from, int to, uint64_t *budget, uid_t owner);
+int remove_contents(int directory, int depth);
+bool is_empty(int directory);
+
+// worker.c
+_Noreturn void worker(struct Settings *settings, struct Identity identity, struct Sampled sampled, int mapped);
+
+// filter.c
+int install_filter(void);
+
+// leftovers.c
+int lock_run(const char *state, const char *run);
+void unlock_run(const char *state, const char *run);
+int clean(const char *state);
+
+// sample.c
+struct Usage {
+  uint64_t cpu_nanoseconds, memory_bytes, processes;
+};
+void sample(struct Usage *usage);
+
+#endif

@@ -1,0 +1,61 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+import SyncProof
+import SyncRuntime
+
+/// Who we are and whom we know, in TLS's terms.
+struct Identity: Sendable {
+  let context: NIOSSLContext
+  /// Names by the encoding of their keys.
+  private let names: [[UInt8]: String]
+
+  init(signer: any Signer, peers: [TCPTransport.Peer]) throws(PluginError) {
+    let key = SignerKey(signer: signer, publicKey: try signer.publicKey(for: .transport))
+    let certificate = try Certificate.encode(signer: signer)
+    do {
+      var configuration = TLSConfiguration.makeServerConfiguration(
+        certificateChain: [.certificate(try NIOSSLCertificate(bytes: certificate, format: .der))],
+        privateKey: .privateKey(NIOSSLPrivateKey(customPrivateKey: key)))
+      configuration.minimumTLSVersion = .tlsv13
+      configuration.maximumTLSVersion = .tlsv13
+      configuration.signingSignatureAlgorithms = [.ed25519]
+      configuration.verifySignatureAlgorithms = [.ed25519]
+      // Demands a certificate of the client too. Which one is right is for the verification callback to say.
+      configuration.certificateVerification = .noHostnameVerification
+      configuration.trustRoots = .certificates([])
+      context = try NIOSSLContext(configuration: configuration)
+    } catch {
+      throw PluginError(.unavailable, "TLS cannot be set up with an Ed25519 key: \(error)")
+    }
+    names = Dictionary(uniqueKeysWithValues: peers.map { (Certificate.subjectPublicKeyInfo(of: $0.key), $0.name) })
+  }
+
+  /// The peer whose key the first certificate carries. TLS itself has the other side prove that it holds the key.
+  func peer(for chain: [NIOSSLCertificate]) -> String? {
+    guard let key = try? chain.first?.extractPublicKey().toSPKIBytes() else { return nil }
+    return names[key]
+  }
+}
+
+/// The transport key as TLS sees it: a thing that signs, somewhere else.
+private struct SignerKey: NIOSSLCustomPrivateKey, Hashable {
+  let signer: any Signer
+  let publicKey: PublicKey
+
+  var signatureAlgorithms: [SignatureAlgorithm] { [.ed25519] }
+
+  // A signer may ask another process or a device: never on the event loop.
+  func sign(channel: any Channel, algorithm: SignatureAlgorithm, data: ByteBuffer) -> EventLoopFuture<ByteBuffer> {
+    NIOThreadPool.singleton.runIfActive(eventLoop: channel.eventLoop) { [signer] in
+      ByteBuffer(bytes: try signer.sign([UInt8](data.readableBytesView), as: .transport).bytes)
+    }
+  }
+
+  func decrypt(channel: any Channel, data: ByteBuffer) -> EventLoopFuture<ByteBuffer> {
+    channel.eventLoop.makeFailedFuture(PluginError(.invalid, "An Ed25519 key does not decrypt"))
+  }
+
+  static func == (a: SignerKey, b: SignerKey) -> Bool { a.publicKey == b.publicKey }
+  func hash(into hasher: inout Hasher) { hasher.combine(publicKey) }
+}

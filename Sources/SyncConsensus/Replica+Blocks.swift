@@ -1,0 +1,151 @@
+import SyncProof
+
+/// Proposals, votes for them, and the blocks that become final.
+extension Replica {
+  // MARK: Proposals of others
+
+  mutating func receive(_ proposal: Proposal, from peer: ReplicaIndex) {
+    let (block, vote) = (proposal.block, proposal.vote)
+    guard block.author == peer, vote.author == peer, block.fault(in: replicas) == nil, vote.statement.proposed.id == block.id,
+      vote.view == block.view, vote.statement.parent == block.parentCertificate.proposed,
+      block.view >= min(currentView, highQC.view), verifier.accepts(block.parentCertificate)
+    else { return }
+    if let tc = block.timeoutCertificate, !verifier.accepts(tc) { return }
+    process(block.parentCertificate)
+    if let tc = block.timeoutCertificate { process(tc) }
+    guard verifier.accepts(vote) else { return }
+    let isRepeated = proposals[block.view]?.block.id == block.id
+    if proposals[block.view] == nil, block.view == currentView || block.view == highQC.view {
+      proposals[block.view] = proposal
+    }
+    receive(vote)
+    if isRepeated, let own = ownVote, own.statement.proposed.id == block.id { send(.vote(own), to: peer) }
+  }
+
+  /// Executes held proposals whose parents are here.
+  mutating func absorbProposals() {
+    for view in proposals.keys.sorted() {
+      guard let block = proposals[view]?.block, !tree.contains(block.id),
+        let parentTime = tree.timeMilliseconds(of: block.parent), block.timeMilliseconds > parentTime
+      else { continue }
+      tree.insert(block)
+      if highQC.proposed.id == block.id { process(highQC) }
+    }
+  }
+
+  /// Votes for the current view's proposal where every rule allows it.
+  mutating func vote() {
+    guard let proposal = proposals[currentView], proposal.block.author != own, !hasGivenUpView,
+      let node = tree[proposal.block.id], let parent = tree.info(of: node.block.parent),
+      let parentTime = tree.timeMilliseconds(of: node.block.parent),
+      // The leader's own statement about the outcome: if it differs, one of the two computes wrongly.
+      proposal.vote.statement == VoteStatement(proposed: node.info, parent: parent),
+      node.block.timeIsAcceptable(
+        parentTime: parentTime, wallMilliseconds: now.wallMilliseconds,
+        skewMilliseconds: configuration.clockSkewMaxMilliseconds)
+    else { return }
+    requestVote(for: node, parent: parent)
+  }
+
+  private mutating func requestVote(for node: BlockTree<State>.Node, parent: BlockInfo) {
+    guard
+      let permit = try? safety.vote(
+        for: node.block, info: node.info, parent: parent, leader: leader, currentView: currentView)
+    else { return }
+    for ancestor in tree.path(to: node.block.id) ?? [] where !ancestor.isStored {
+      outbox.records.append(StoredRecord(key: RecordKey.block(ancestor.block.id), value: ancestor.block.encode()))
+      tree.markStored(ancestor.block.id)
+    }
+    sign(permit)
+  }
+
+  // MARK: Own proposals
+
+  /// Proposes, if this replica leads the view and there is something to order, a deadline to pass, or a block that
+  /// matters and is not decided yet.
+  mutating func propose() {
+    let view = currentView
+    guard leader == own, view > safety.state.lastVotedView, view < .max,
+      let tip = tree.info(of: highQC.proposed.id), let state = tree.state(of: tip.id),
+      let parentTime = tree.timeMilliseconds(of: tip.id), parentTime < .max, let path = tree.path(to: tip.id)
+    else { return }
+    let taken = Set(path.flatMap(\.entryDigests))
+    let entries = pool.isPending ? pool.select(excluding: taken) { state.admits($0) } : []
+    let isDue = state.nextDeadlineMilliseconds.map { $0 <= now.wallMilliseconds } ?? false
+    guard !entries.isEmpty || isDue || path.contains(where: \.matters) else { return }
+    let block = Block(
+      epoch: replicas.epoch, view: view, height: tip.height + 1, author: own,
+      timeMilliseconds: max(now.wallMilliseconds, parentTime + 1), entries: entries, parentCertificate: highQC,
+      timeoutCertificate: highQC.view + 1 == view ? nil : highTC)
+    tree.insert(block)
+    guard let node = tree[block.id] else { return }
+    requestVote(for: node, parent: tip)
+  }
+
+  // MARK: Deciding
+
+  /// Decides what ``pendingCommit`` proves, once every ancestor is here.
+  mutating func resolveCommit() {
+    guard haltReason == nil, let certificate = pendingCommit, let commit = certificate.commit else { return }
+    guard commit.height > head.height else {
+      pendingCommit = nil
+      return
+    }
+    guard let path = tree.path(to: commit.id) else {
+      // The whole branch stands on our root, or it is missing: a branch that left our chain below the root is a fork.
+      return
+    }
+    guard path.last?.info == commit else {
+      return halt(.diverged, "The quorum decided another outcome of block \(commit.id) than this replica computed")
+    }
+    pendingCommit = nil
+    finality = certificate
+    hasDecided = true
+    for node in path { decide(node, certificate) }
+    guard let last = path.last else { return }
+    for id in tree.advance(to: last) {
+      outbox.records.append(StoredRecord(key: RecordKey.block(id), value: nil))
+    }
+  }
+
+  private mutating func decide(_ node: BlockTree<State>.Node, _ certificate: Certificate) {
+    let value = DecidedRecord(block: node.block, finality: certificate).encode()
+    outbox.records.append(StoredRecord(key: RecordKey.decided(node.info.height), value: value))
+    if node.isStored { outbox.records.append(StoredRecord(key: RecordKey.block(node.block.id), value: nil)) }
+    outbox.durable.append(
+      .decided(
+        DecidedBlock(
+          block: node.block, info: node.info, certificate: certificate, events: node.events, state: node.state)))
+    decidedEntries.formUnion(node.entryDigests)
+    remember(RecentBlock(block: node.block, finality: certificate, byteCount: value.count))
+  }
+
+  mutating func remember(_ block: RecentBlock) {
+    recent.append(block)
+    recentBytes += block.byteCount
+    while recent.count > 1,
+      recent.count > ConsensusLimits.recentBlocksMax || recentBytes > ConsensusLimits.recentBytesMax
+    {
+      recentBytes -= recent.removeFirst().byteCount
+    }
+  }
+}
+
+/// The durable form of a decided block.
+package struct DecidedRecord: Hashable, Sendable, CanonicallyCodable {
+  package let block: Block
+  /// Its ``Certificate/commit`` is the block or a descendant of it.
+  package let finality: Certificate
+
+  package init(block: Block, finality: Certificate) { (self.block, self.finality) = (block, finality) }
+
+  package func encode(to writer: inout ByteWriter) {
+    block.encode(to: &writer)
+    finality.encode(to: &writer)
+  }
+
+  package init(from reader: inout ByteReader) throws(ProofError) {
+    block = try Block(from: &reader)
+    finality = try Certificate(from: &reader)
+  }
+}

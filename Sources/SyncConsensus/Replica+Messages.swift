@@ -1,0 +1,118 @@
+import SyncProof
+
+/// When a peer was last shown what it lacks, and what that was.
+struct Help: Sendable {
+  var view: UInt64
+  var height: UInt64
+  var untilNanoseconds: UInt64
+}
+
+extension Replica {
+  /// Bytes of local entries that are sent again at once.
+  private static var regossipBytesMax: Int { ConsensusLimits.blockBytesMax }
+
+  mutating func receive(_ bytes: [UInt8], from peer: ReplicaIndex) {
+    guard replicas.contains(peer), peer != own, let message = try? Message(decoding: bytes), message.epoch == replicas.epoch,
+      take(message.sync)
+    else { return }
+    switch message.body {
+    case .status: help(peer, message.sync, isUrgent: true)
+    case .proposal(let proposal):
+      receive(proposal, from: peer)
+      help(peer, message.sync, isUrgent: false)
+    case .vote(let vote):
+      if vote.author == peer { receive(vote) }
+      help(peer, message.sync, isUrgent: false)
+    case .timeout(let timeout):
+      if timeout.author == peer { receive(timeout) }
+      help(peer, message.sync, isUrgent: true)
+    case .entries(let entries):
+      for entry in entries {
+        _ = pool.add(entry, from: .peer(peer), isAdmitted: state.admits(entry), height: head.height)
+      }
+      help(peer, message.sync, isUrgent: false)
+    case .fetch(let request): serve(request, to: peer)
+    case .blocks(let answer): receive(answer, from: peer)
+    }
+  }
+
+  /// Takes over whichever of the sender's certificates are news.
+  ///
+  /// - Returns: `false` when one that would be news is invalid; the message is dropped then.
+  private mutating func take(_ sync: SyncInfo) -> Bool {
+    for certificate in [sync.highQC, sync.finality] {
+      guard let certificate, isNews(certificate) else { continue }
+      guard verifier.accepts(certificate) else { return false }
+      process(certificate)
+    }
+    if let tc = sync.highTC, tc.view >= currentView {
+      guard verifier.accepts(tc) else { return false }
+      process(tc)
+    }
+    return true
+  }
+
+  private func isNews(_ certificate: Certificate) -> Bool {
+    certificate.view > highQC.view || certificate.commit.map { $0.height > head.height } ?? false
+  }
+
+  /// Shows our certificates to a peer that is behind.
+  ///
+  /// A message that crossed ours on its way is one view old in every healthy round, so only timeouts and status
+  /// messages, by which a peer says that it is stuck, are answered at the slightest lag.
+  private mutating func help(_ peer: ReplicaIndex, _ theirs: SyncInfo, isUrgent: Bool) {
+    let (theirView, theirHeight) = (theirs.currentView, theirs.decidedHeight)
+    let slack: UInt64 = isUrgent ? 0 : 2
+    let isBehind =
+      theirView < currentView && currentView - theirView > slack
+      || theirHeight < head.height && head.height - theirHeight > slack
+    guard isBehind else { return }
+    if let last = helped[peer], now.monotonicNanoseconds < last.untilNanoseconds,
+      !isUrgent || (last.view == currentView && last.height == head.height)
+    {
+      return
+    }
+    helped[peer] = Help(
+      view: currentView, height: head.height,
+      untilNanoseconds: now.monotonicNanoseconds &+ configuration.timeoutBaseNanoseconds)
+    send(.status, to: peer)
+  }
+
+  /// A new connection: both sides show their certificates, and what was lost with the old one is sent again.
+  mutating func greet(_ peer: ReplicaIndex) {
+    guard replicas.contains(peer), peer != own else { return }
+    send(.status, to: peer)
+    let entries = pool.localEntries(bytesMax: Self.regossipBytesMax)
+    if !entries.isEmpty { send(.entries(entries), to: peer) }
+    if let body = ownCurrentVote { send(body, to: peer) }
+    if let timeout = ownTimeout, timeout.view == currentView { send(.timeout(timeout), to: peer) }
+  }
+
+  /// This replica's vote in the current view, with the block where it is a proposal.
+  var ownCurrentVote: Message.Body? {
+    guard let vote = ownVote, vote.view == currentView else { return nil }
+    if leader == own, let node = tree[vote.statement.proposed.id] {
+      return .proposal(Proposal(block: node.block, vote: vote))
+    }
+    return .vote(vote)
+  }
+
+  mutating func submit(_ entry: [UInt8]) {
+    guard state.admits(entry), pool.add(entry, from: .local, isAdmitted: true, height: head.height) else { return }
+    broadcast(.entries([entry]))
+  }
+
+  /// Sends again what was submitted here and is not decided: the first sending may not have arrived.
+  mutating func regossip() {
+    let entries = pool.localEntries(bytesMax: Self.regossipBytesMax)
+    if !entries.isEmpty { broadcast(.entries(entries)) }
+  }
+
+  mutating func refilterPool() {
+    guard hasDecided else { return }
+    let state = tree.rootState
+    pool.refilter(decided: decidedEntries, height: head.height) { state.admits($0) }
+    hasDecided = false
+    decidedEntries = []
+  }
+}

@@ -1,0 +1,114 @@
+import SyncProof
+
+extension Replica {
+  /// Starts from the genesis state and what earlier lives made durable.
+  ///
+  /// - Parameters:
+  ///   - genesis: The state of height 0; the same on every replica and at every start.
+  ///   - recovered: Everything that ``Effect/persist(_:then:)`` has stored; a part of it is refused, or unsafe.
+  ///   - replayed: Called with each decided block, ascending from height 1, so that the caller rebuilds its views.
+  /// - Throws: ``ConsensusError/Code/corruptedRecords``, or what `recovered` throws.
+  public init(
+    configuration: Configuration, genesis: State, recovered: RecoveredRecords = RecoveredRecords(),
+    replayed: (DecidedBlock<State>) throws(ConsensusError) -> Void = { _ throws(ConsensusError) in }
+  ) throws(ConsensusError) {
+    let replicas = configuration.set
+    let genesisInfo = BlockInfo.genesis(
+      chainID: configuration.chainID, epoch: replicas.epoch, logSize: genesis.logSize, logRoot: genesis.logRoot)
+    let genesisQC = Certificate.genesis(genesisInfo)
+    self.configuration = configuration
+    verifier = Verifier(chainID: configuration.chainID, set: replicas, genesis: genesisQC)
+    tree = BlockTree(root: genesisInfo, state: genesis, timeMilliseconds: 0)
+    pool = Pool(local: configuration.localPool, peer: configuration.peerPool)
+    highQC = genesisQC
+    safety = SafetyRules(state: SafetyState(epoch: replicas.epoch), chainID: configuration.chainID)
+
+    let safetyBytes = try recovered.value(of: RecordKey.safety)
+    if let safetyBytes { try recoverSafety(safetyBytes) }
+    try replay(recovered, replayed)
+    if safetyBytes == nil, head.height > 0 {
+      throw Self.corrupted("decided blocks but not what this replica has signed; restore everything or nothing")
+    }
+    if let bytes = try recovered.value(of: RecordKey.pacemaker) { try recoverCertificates(bytes) }
+    try recoverBlocks(recovered)
+    process(highQC)
+    try recovered.forEach(prefix: RecordKey.misbehaviourPrefix) { (_, value) throws(ConsensusError) in
+      guard let proof = try? Misbehaviour(decoding: value, set: replicas) else {
+        throw Self.corrupted("a proof of misbehaviour that does not parse")
+      }
+      kept[MisbehaviourKey(offender: proof.offender, kind: proof.kind)] = proof
+    }
+    if let haltReason { throw haltReason }
+  }
+
+  private static func corrupted(_ what: String) -> ConsensusError {
+    ConsensusError(.corruptedRecords, "The consensus' records hold \(what)")
+  }
+
+  private mutating func recoverSafety(_ bytes: [UInt8]) throws(ConsensusError) {
+    guard let state = try? SafetyState(decoding: bytes) else { throw Self.corrupted("a safety record that does not parse") }
+    guard state.epoch == replicas.epoch else {
+      throw Self.corrupted("signatures of epoch \(state.epoch), but the set is of epoch \(replicas.epoch)")
+    }
+    safety = SafetyRules(state: state, chainID: configuration.chainID)
+    outbox.isSafetyStored = true
+  }
+
+  /// Applies the decided blocks in order; each must follow from the one before, and the last be proven.
+  private mutating func replay(
+    _ recovered: RecoveredRecords, _ replayed: (DecidedBlock<State>) throws(ConsensusError) -> Void
+  ) throws(ConsensusError) {
+    try recovered.forEach(prefix: RecordKey.decidedPrefix) { (key, value) throws(ConsensusError) in
+      guard let record = try? DecidedRecord(decoding: value), key == RecordKey.decided(record.block.height),
+        record.block.parent == head.id, record.block.height == head.height + 1
+      else { throw Self.corrupted("no decided block of height \(head.height + 1) that follows from this genesis") }
+      tree.insert(record.block)
+      guard let node = tree[record.block.id], let commit = record.finality.commit, commit.height >= node.info.height,
+        commit.height > node.info.height || commit == node.info
+      else { throw Self.corrupted("another outcome of height \(record.block.height) than these blocks give") }
+      let certificate = record.finality
+      finality = certificate
+      if certificate.view > highQC.view { highQC = certificate }
+      _ = tree.advance(to: node)
+      remember(RecentBlock(block: node.block, finality: certificate, byteCount: value.count))
+      try replayed(
+        DecidedBlock(
+          block: node.block, info: node.info, certificate: certificate, events: node.events, state: node.state))
+    }
+    if let finality {
+      guard finality.commit == head, verifier.accepts(finality) else {
+        throw Self.corrupted("a last decided block, of height \(head.height), that no quorum of this set has signed")
+      }
+    }
+  }
+
+  private mutating func recoverCertificates(_ bytes: [UInt8]) throws(ConsensusError) {
+    guard let stored = try? SyncInfo(decoding: bytes), verifier.accepts(stored.highQC) else {
+      throw Self.corrupted("a highest certificate that does not check")
+    }
+    outbox.storedCertificates = stored
+    if stored.highQC.view > highQC.view { highQC = stored.highQC }
+    guard let tc = stored.highTC, tc.view > highQC.view else { return }
+    guard verifier.accepts(tc) else { throw Self.corrupted("a timeout certificate that does not check") }
+    highTC = tc
+  }
+
+  /// Puts undecided blocks back; those that no longer descend from the last decided one are deleted.
+  private mutating func recoverBlocks(_ recovered: RecoveredRecords) throws(ConsensusError) {
+    var blocks: [Block] = []
+    try recovered.forEach(prefix: RecordKey.blockPrefix) { (key, value) throws(ConsensusError) in
+      guard let block = try? Block(decoding: value), key == RecordKey.block(block.id) else {
+        throw Self.corrupted("a block that does not parse")
+      }
+      blocks.append(block)
+    }
+    for block in blocks.sorted(by: { ($0.view, $0.id) < ($1.view, $1.id) }) {
+      tree.insert(block)
+      if tree.contains(block.id), block.id != head.id {
+        tree.markStored(block.id)
+      } else {
+        outbox.staleRecords.append(StoredRecord(key: RecordKey.block(block.id), value: nil))
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import SyncProof
+
+/// The one timer, and the rule by which an idle group has none.
+extension Replica {
+  /// `base · 1.5^min(max(k − 2, 0), 6)`, at most 60 s; `k` is the number of views since the last decided block's.
+  package static func viewTimeout(baseNanoseconds: UInt64, viewsSinceDecided k: UInt64) -> UInt64 {
+    var timeout = baseNanoseconds
+    for _ in 0..<min(k > 2 ? k - 2 : 0, 6) { timeout += timeout / 2 }
+    return min(timeout, ConsensusLimits.timeoutNanosecondsMax)
+  }
+
+  /// Whether something waits for the group's progress.
+  var isActive: Bool {
+    if pool.isPending || hasGivenUpView || pendingCommit != nil { return true }
+    if let deadline = state.nextDeadlineMilliseconds, deadline <= now.wallMilliseconds { return true }
+    guard let path = tree.path(to: highQC.proposed.id) else { return highQC.proposed.height > head.height }
+    if path.contains(where: \.matters) { return true }
+    guard let proposal = proposals[currentView] else { return false }
+    return tree[proposal.block.id]?.matters ?? true
+  }
+
+  mutating func armTimer() {
+    if !isActive {
+      viewDeadline = nil
+    } else if viewDeadline == nil {
+      let timeout = Self.viewTimeout(
+        baseNanoseconds: configuration.timeoutBaseNanoseconds,
+        viewsSinceDecided: currentView > head.view ? currentView - head.view : 0)
+      viewDeadline = now.monotonicNanoseconds &+ (hasGivenUpView ? configuration.timeoutBaseNanoseconds : timeout)
+    }
+    nextWakeUp = [viewDeadline, fetch?.deadline, stateDeadline].compactMap { $0 }.min()
+  }
+
+  /// The state's next deadline on the monotonic clock, by the difference that the two clocks have now.
+  private var stateDeadline: UInt64? {
+    guard let deadline = state.nextDeadlineMilliseconds, deadline > now.wallMilliseconds else { return nil }
+    let (nanoseconds, isTooLarge) = (deadline - now.wallMilliseconds).multipliedReportingOverflow(by: 1_000_000)
+    let (at, isTooLate) = now.monotonicNanoseconds.addingReportingOverflow(nanoseconds)
+    return isTooLarge || isTooLate ? nil : at
+  }
+
+  /// The view's time is up: gives it up, or says so again where that was said.
+  mutating func wake() {
+    guard let deadline = viewDeadline, deadline <= now.monotonicNanoseconds, isActive else { return }
+    viewDeadline = now.monotonicNanoseconds &+ configuration.timeoutBaseNanoseconds
+    regossip()
+    if !hasGivenUpView {
+      giveUpView()
+    } else if let timeout = ownTimeout, timeout.view == currentView {
+      broadcast(.timeout(timeout))
+    }
+  }
+}

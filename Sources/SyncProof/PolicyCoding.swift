@@ -1,0 +1,183 @@
+extension Policy {
+  /// The policy as text: logs, witnesses, builders, groups in the order of their definition, the two thresholds.
+  public func encode() -> [UInt8] {
+    var writer = LineWriter()
+    writeCommon(to: &writer)
+    for builder in builders { writer.line("builder", fields: [builder.name.utf8, builder.key.vkey]) }
+    for group in groups { Policy.write(group, to: &writer) }
+    writer.line("quorum", quorum ?? "none")
+    writer.line("reproducers", reproducers)
+    return writer.bytes
+  }
+
+  /// The policy for tools that know C2SP tlog-policy alone: without builders, their groups and the reproducers.
+  ///
+  /// It checks half of what this policy asks for: that the log is the one everyone sees.
+  public func exportTlogPolicy() -> [UInt8] {
+    var writer = LineWriter()
+    writeCommon(to: &writer)
+    var builderNames: [Text] = []
+    for builder in builders { Policy.insert(builder.name, into: &builderNames) }
+    for group in groups {
+      if let first = group.members.first, Policy.contains(builderNames, first) {
+        Policy.insert(group.name, into: &builderNames)
+      } else {
+        Policy.write(group, to: &writer)
+      }
+    }
+    writer.line("quorum", quorum ?? "none")
+    return writer.bytes
+  }
+
+  private func writeCommon(to writer: inout LineWriter) {
+    for log in logs { writer.line("log", fields: [log.key.vkey] + Policy.optional(log.url)) }
+    for witness in witnesses {
+      writer.line("witness", fields: [witness.name.utf8, witness.key.vkey] + Policy.optional(witness.url))
+    }
+  }
+
+  private static func optional(_ url: Text?) -> [[UInt8]] {
+    guard let url else { return [] }
+    return [url.utf8]
+  }
+
+  private static func write(_ group: PolicyGroup, to writer: inout LineWriter) {
+    let threshold: [UInt8]
+    if group.threshold == group.members.count {
+      threshold = Text("all").utf8
+    } else if group.threshold == 1 {
+      threshold = Text("any").utf8
+    } else {
+      threshold = Decimal.encode(UInt64(group.threshold))
+    }
+    writer.line("group", fields: [group.name.utf8, threshold] + group.members.map { $0.utf8 })
+  }
+
+  /// Parses a policy file: lenient in white space, comments and order, strict in everything else.
+  ///
+  /// - Throws: ``ProofError/Code/malformed``, ``ProofError/Code/tooLarge``, ``ProofError/Code/invalidKey`` or
+  ///   ``ProofError/Code/invalidPolicy``.
+  public init(parsing bytes: [UInt8]) throws(ProofError) {
+    guard bytes.count <= ProofLimits.policyBytesMax else {
+      throw ProofError(
+        .tooLarge, "A policy of \(bytes.count) bytes; at most \(ProofLimits.policyBytesMax) are taken")
+    }
+    var reader = LineReader(bytes)
+    var parser = PolicyParser()
+    while !reader.isAtEnd {
+      let start = reader.offset
+      try parser.take(try reader.line(), at: start)
+    }
+    self = try parser.finish()
+  }
+}
+
+/// Collects the lines of a policy.
+private struct PolicyParser {
+  private var logs: [PolicyLog] = []
+  private var witnesses: [PolicyWitness] = []
+  private var builders: [PolicyBuilder] = []
+  private var groups: [PolicyGroup] = []
+  private var quorum: Text?
+  private var reproducers: Text?
+  /// Every name so far, sorted: what a line may refer to.
+  private var defined: [Text] = []
+
+  mutating func take(_ line: [UInt8], at offset: Int) throws(ProofError) {
+    for byte in line where (byte < 0x20 && byte != 0x09) || byte == 0x7f {
+      throw ProofError(.malformed, "A policy has no control characters but tab and newline", at: offset)
+    }
+    var words: [[UInt8]] = []
+    for word in line.split(whereSeparator: { $0 == 0x20 || $0 == 0x09 }) { words.append([UInt8](word)) }
+    guard let keyword = words.first, keyword.first != UInt8(ascii: "#") else { return }
+    words.removeFirst()
+    switch Text(utf8: keyword) {
+    case "log":
+      try expect(words, 1...2, "log <vkey> [<url>]", offset)
+      logs.append(PolicyLog(key: try NoteKey(vkey: words[0]), url: words.count > 1 ? Text(utf8: words[1]) : nil))
+    case "witness":
+      try expect(words, 2...3, "witness <name> <vkey> [<url>]", offset)
+      witnesses.append(
+        PolicyWitness(
+          name: try define(words[0], offset), key: try NoteKey(vkey: words[1]),
+          url: words.count > 2 ? Text(utf8: words[2]) : nil))
+    case "builder":
+      try expect(words, 2...2, "builder <name> <vkey>", offset)
+      builders.append(PolicyBuilder(name: try define(words[0], offset), key: try NoteKey(vkey: words[1])))
+    case "group":
+      try takeGroup(words, offset)
+    case "quorum":
+      try expect(words, 1...1, "quorum <name>", offset)
+      guard quorum == nil else { throw Policy.invalid("A policy has one quorum line", at: offset) }
+      if words[0] != Text("none").utf8 { try refer(words[0], offset) }
+      quorum = Text(utf8: words[0])
+    case "reproducers":
+      try expect(words, 1...1, "reproducers <name>", offset)
+      guard reproducers == nil else { throw Policy.invalid("A policy has one reproducers line", at: offset) }
+      try refer(words[0], offset)
+      reproducers = Text(utf8: words[0])
+    default:
+      throw ProofError(
+        .malformed,
+        "`\(Naming.printable(keyword))` begins no line of a policy; known are log, witness, builder, group, quorum, "
+          + "reproducers", at: offset)
+    }
+    guard max(logs.count, witnesses.count, builders.count, groups.count) <= ProofLimits.policyNamesMax else {
+      throw ProofError(.tooLarge, "More than \(ProofLimits.policyNamesMax) lines of a kind", at: offset)
+    }
+  }
+
+  func finish() throws(ProofError) -> Policy {
+    guard let quorum else {
+      throw Policy.invalid("The policy has no quorum line; `quorum none` asks for no cosignatures")
+    }
+    guard let reproducers else {
+      throw Policy.invalid("The policy has no reproducers line; it says which builders must have rebuilt the bytes")
+    }
+    return try Policy(
+      logs: logs, witnesses: witnesses, builders: builders, groups: groups, quorum: quorum == "none" ? nil : quorum,
+      reproducers: reproducers)
+  }
+
+  private mutating func takeGroup(_ words: [[UInt8]], _ offset: Int) throws(ProofError) {
+    try expect(words, 3...Int.max, "group <name> all|any|<k> <name>...", offset)
+    var members: [Text] = []
+    for word in words[2...] {
+      try refer(word, offset)
+      members.append(Text(utf8: word))
+    }
+    let threshold: UInt64?
+    switch Text(utf8: words[1]) {
+    case "all": threshold = UInt64(members.count)
+    case "any": threshold = 1
+    default: threshold = Decimal.decode(words[1])
+    }
+    guard let threshold, threshold >= 1, threshold <= UInt64(members.count) else {
+      throw Policy.invalid("A group's threshold is `all`, `any` or a number from 1 to \(members.count)", at: offset)
+    }
+    groups.append(PolicyGroup(name: try define(words[0], offset), threshold: Int(threshold), members: members))
+  }
+
+  private func expect(
+    _ words: [[UInt8]], _ range: ClosedRange<Int>, _ form: StaticString, _ offset: Int
+  ) throws(ProofError) {
+    guard range.contains(words.count) else {
+      throw ProofError(.malformed, "The line wants the form `\(Text(stringLiteral: form).string)`", at: offset)
+    }
+  }
+
+  private mutating func define(_ word: [UInt8], _ offset: Int) throws(ProofError) -> Text {
+    let name = Text(utf8: word)
+    guard !Policy.contains(defined, name) else {
+      throw Policy.invalid("`\(Naming.printable(word))` is defined twice", at: offset)
+    }
+    Policy.insert(name, into: &defined)
+    return name
+  }
+
+  private func refer(_ word: [UInt8], _ offset: Int) throws(ProofError) {
+    guard Policy.contains(defined, Text(utf8: word)) else {
+      throw Policy.invalid("`\(Naming.printable(word))` is not defined on a line before", at: offset)
+    }
+  }
+}

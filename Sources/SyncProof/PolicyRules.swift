@@ -1,0 +1,118 @@
+extension Policy {
+  func validate() throws(ProofError) {
+    let most = max(logs.count, witnesses.count, builders.count, groups.count)
+    guard most <= ProofLimits.policyNamesMax else {
+      throw ProofError(.tooLarge, "A policy with \(most) entries of a kind; at most \(ProofLimits.policyNamesMax)")
+    }
+    try validateKeys()
+    let (witnessNames, builderNames) = try validateNames()
+    if let quorum, !Policy.contains(witnessNames, quorum) {
+      throw Policy.invalid("The quorum `\(Naming.printable(quorum.utf8))` is no witness or group of witnesses")
+    }
+    guard Policy.contains(builderNames, reproducers) else {
+      throw Policy.invalid(
+        "`reproducers \(Naming.printable(reproducers.utf8))` names no builder or group of builders")
+    }
+  }
+
+  private func validateKeys() throws(ProofError) {
+    var keys: [PublicKey] = []
+    for log in logs {
+      guard log.key.kind == .ed25519 else { throw Policy.wrongType("log", log.key, 1) }
+      keys.append(log.key.key)
+    }
+    for witness in witnesses {
+      guard witness.key.kind == .cosignatureV1 else { throw Policy.wrongType("witness", witness.key, 4) }
+      keys.append(witness.key.key)
+    }
+    for builder in builders {
+      guard builder.key.kind == .ed25519 else { throw Policy.wrongType("builder", builder.key, 1) }
+      keys.append(builder.key.key)
+    }
+    keys.sort()
+    for i in keys.indices.dropFirst() where keys[i - 1] == keys[i] {
+      throw Policy.invalid("One public key stands twice; each log, witness and builder has a key of its own")
+    }
+    // Name and key ID are how a signature line finds its key, so together they must be of one key.
+    var lines: [Text] = []
+    for log in logs { lines.append(Policy.lineName(log.key)) }
+    for witness in witnesses { lines.append(Policy.lineName(witness.key)) }
+    lines.sort()
+    for i in lines.indices.dropFirst() where lines[i - 1] == lines[i] {
+      throw Policy.invalid("Two keys have one name and one key ID; replace one of them")
+    }
+    for url in logs.map({ $0.url }) + witnesses.map({ $0.url }) {
+      guard let url else { continue }
+      guard Policy.isWord(url) else { throw Policy.invalid("A URL is empty or has white space or control characters") }
+    }
+  }
+
+  /// - Returns: The names of witnesses and their groups, and those of builders and theirs, each sorted.
+  private func validateNames() throws(ProofError) -> (witnesses: [Text], builders: [Text]) {
+    var witnessNames: [Text] = []
+    var builderNames: [Text] = []
+    var members: [Text] = []
+    for witness in witnesses { try Policy.define(witness.name, in: &witnessNames, besides: builderNames) }
+    for builder in builders { try Policy.define(builder.name, in: &builderNames, besides: witnessNames) }
+    for group in groups {
+      guard let first = group.members.first else {
+        throw Policy.invalid("The group `\(Naming.printable(group.name.utf8))` has no members")
+      }
+      guard (1...group.members.count).contains(group.threshold) else {
+        throw Policy.invalid(
+          "The group `\(Naming.printable(group.name.utf8))` wants \(group.threshold) of \(group.members.count) members")
+      }
+      let areBuilders = Policy.contains(builderNames, first)
+      for member in group.members {
+        guard Policy.contains(areBuilders ? builderNames : witnessNames, member) else {
+          throw Policy.invalid(
+            "`\(Naming.printable(member.utf8))` in the group `\(Naming.printable(group.name.utf8))` is not defined "
+              + "before it, or is a builder among witnesses")
+        }
+        guard !Policy.contains(members, member) else {
+          throw Policy.invalid("`\(Naming.printable(member.utf8))` is a member of a group twice; once is all it counts")
+        }
+        Policy.insert(member, into: &members)
+      }
+      if areBuilders {
+        try Policy.define(group.name, in: &builderNames, besides: witnessNames)
+      } else {
+        try Policy.define(group.name, in: &witnessNames, besides: builderNames)
+      }
+    }
+    return (witnessNames, builderNames)
+  }
+
+  private static func define(_ name: Text, in names: inout [Text], besides others: [Text]) throws(ProofError) {
+    guard isWord(name), name != "none", name.utf8.count <= ProofLimits.keyNameBytesMax else {
+      throw invalid("`\(Naming.printable(name.utf8))` may not be a name: `none`, empty, long, or with white space")
+    }
+    guard !contains(names, name), !contains(others, name) else {
+      throw invalid(
+        "`\(Naming.printable(name.utf8))` is defined twice; witnesses, builders and groups share their names")
+    }
+    insert(name, into: &names)
+  }
+
+  /// Octets that are neither white space nor control characters, opaque above ASCII (C2SP tlog-policy).
+  private static func isWord(_ text: Text) -> Bool {
+    guard !text.utf8.isEmpty else { return false }
+    for byte in text.utf8 where byte <= 0x20 || byte == 0x7f { return false }
+    return true
+  }
+
+  private static func lineName(_ key: NoteKey) -> Text {
+    Text(utf8: key.name.utf8 + [UInt8(ascii: "+")] + Hex.encode(NoteKey.idBytes(key.keyID)))
+  }
+
+  private static func wrongType(_ role: StaticString, _ key: NoteKey, _ wanted: Int) -> ProofError {
+    ProofError(
+      .invalidPolicy,
+      "The \(Text(stringLiteral: role).string) key `\(Naming.printable(key.vkey))` has the type "
+        + "\(key.kind.rawValue), wanted \(wanted)")
+  }
+
+  static func invalid(_ message: String, at offset: Int? = nil) -> ProofError {
+    ProofError(.invalidPolicy, message, at: offset)
+  }
+}

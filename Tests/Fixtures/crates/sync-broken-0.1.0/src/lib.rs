@@ -1,0 +1,1 @@
+pub fn number() -> u32 { "not a number" }

@@ -1,0 +1,1 @@
+pub const BUILT_AT: &str = env!("BUILT_AT");

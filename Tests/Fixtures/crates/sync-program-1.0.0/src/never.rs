@@ -1,0 +1,1 @@
+fn main() { compile_error!("the feature is off") }

@@ -1,0 +1,227 @@
+import Foundation
+import GRDB
+import SyncRuntime
+import SyncTesting
+import Testing
+
+@testable import SQLiteStorage
+
+@Suite struct SQLiteStorageTests {
+  @Test func conformsToStorage() throws {
+    try withFolder { folder in
+      let findings = StorageCompatTest { try SQLiteStorage(path: "\(folder)/\($0).sqlite") }.run()
+      for finding in findings { #expect(finding.hasPassed, "\(finding)") }
+      #expect(findings.count == 11)
+    }
+  }
+
+  static let prefixRows: [(prefix: [UInt8], end: [UInt8]?)] = [
+    ([], nil), ([0xFF], nil), ([0xFF, 0xFF], nil), ([0], [1]), ([0x61, 0xFF], [0x62]), ([0xFE, 0xFF, 0xFF], [0xFF]),
+    ([1, 2], [1, 3]),
+  ]
+
+  @Test(arguments: prefixRows) func prefixesEnd(_ row: (prefix: [UInt8], end: [UInt8]?)) {
+    #expect(SQLiteStorage.end(ofPrefix: row.prefix) == row.end)
+  }
+
+  @Test func filesAreTheOwnersAlone() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      try storage.apply(StorageBatch([.put(key: [1], value: [2])]), durable: true)
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+      #expect(files == ["j", "j-wal"])
+      for file in files {
+        let mode = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(file)")[.posixPermissions] as? Int
+        #expect(mode == 0o600, "\(file)")
+      }
+    }
+  }
+
+  @Test func openingTwiceIsRefusedWithASentence() throws {
+    try withFolder { folder in
+      let first = try SQLiteStorage(path: folder + "/j")
+      let error = #expect(throws: PluginError.self) { try SQLiteStorage(path: folder + "/j") }
+      #expect(error?.code == .unavailable)
+      #expect(error?.message.contains("in use by another process") == true)
+      first.close()
+      try SQLiteStorage(path: folder + "/j").close()
+    }
+  }
+
+  @Test func anotherProcessIsRefused() async throws {
+    try await withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      await #expect(processExitsWith: .exitCode(7)) { [path = folder + "/j" as String] in
+        do { _ = try SQLiteStorage(path: path) } catch let error as PluginError where error.code == .unavailable {
+          exit(7)
+        }
+      }
+    }
+  }
+
+  @Test func killedProcessKeepsItsDurableBatches() async throws {
+    try await withFolder { folder in
+      await #expect(processExitsWith: .signal(SIGKILL)) { [path = folder + "/j" as String] in
+        let storage = try SQLiteStorage(path: path)
+        for i in 0..<50 { try storage.apply(StorageBatch([.put(key: [UInt8(i)], value: [1])]), durable: i % 2 == 0) }
+        try storage.apply(StorageBatch([.put(key: [200], value: [1])]), durable: true)
+        kill(getpid(), SIGKILL)
+      }
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      #expect(try storage.scan(prefix: [], from: [], limit: 100).map(\.key) == (0..<50).map { [$0] } + [[200]])
+    }
+  }
+
+  /// The connection's level while it commits: 2 (full) syncs the log, 1 (normal) leaves that to the next durable batch.
+  @Test func durableBatchesAreSynced() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      #expect(try storage.synchronousLevel() == 2)
+      for isDurable in [false, false, true, true, false, true] {
+        try storage.apply(StorageBatch([.put(key: [1], value: [2])]), durable: isDurable)
+        #expect(try storage.synchronousLevel() == (isDurable ? 2 : 1))
+      }
+    }
+  }
+
+  // MARK: Files that are not journals
+
+  @Test func foreignFilesAreRefused() throws {
+    try withFolder { folder in
+      let text = folder + "/text"
+      try Data(String(repeating: "This is no database. ", count: 1_000).utf8).write(to: URL(filePath: text))
+      #expect(throws: PluginError(.io, "")) { try SQLiteStorage(path: text) }
+
+      let other = folder + "/other"
+      try DatabaseQueue(path: other).write { try $0.execute(sql: "CREATE TABLE dog (name TEXT)") }
+      let error = #expect(throws: PluginError.self) { try SQLiteStorage(path: other) }
+      #expect(error?.code == .invalid)
+      #expect(error?.message.contains("another program") == true)
+    }
+  }
+
+  @Test func laterLayoutsAreRefused() throws {
+    try withFolder { folder in
+      try SQLiteStorage(path: folder + "/j").close()
+      let queue = try DatabaseQueue(path: folder + "/j")
+      try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 2") }
+      try queue.close()
+      let error = #expect(throws: PluginError.self) { try SQLiteStorage(path: folder + "/j") }
+      #expect(error?.code == .invalid)
+      #expect(error?.message.contains("layout 2") == true)
+    }
+  }
+
+  @Test func damagedFilesAreRefused() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      let value = [UInt8](repeating: 1, count: 900)
+      for i in 0..<100 { try storage.apply(StorageBatch([.put(key: [UInt8(i)], value: value)]), durable: false) }
+      storage.close()
+      var bytes = try Data(contentsOf: URL(filePath: folder + "/j"))
+      for page in 3..<8 { bytes.replaceSubrange(page * 4_096..<page * 4_096 + 64, with: Data(repeating: 0xA5, count: 64)) }
+      try bytes.write(to: URL(filePath: folder + "/j"))
+      let error = #expect(throws: PluginError.self) { try SQLiteStorage(path: folder + "/j") }
+      #expect(error?.code == .io)
+      #expect(error?.message.contains("is damaged") == true)
+    }
+  }
+
+  @Test func missingFoldersAreTold() throws {
+    let error = #expect(throws: PluginError.self) { try SQLiteStorage(path: "/nonexistent/folder/j") }
+    #expect(error?.code == .io)
+    #expect(error?.message.contains("does its directory exist?") == true)
+  }
+
+  // MARK: Full disks
+
+  @Test func fullFileFailsCleanly() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j", pagesMax: 64)
+      defer { storage.close() }
+      try fill(storage)
+      try storage.apply(StorageBatch((0..<20).map { .delete(key: [UInt8($0)]) }), durable: true)
+      try storage.apply(StorageBatch([.put(key: [250], value: [1])]), durable: true)
+      #expect(try storage.get([250]) == [1])
+    }
+  }
+
+  /// In a process of its own, on a file system of 512 KiB that only that process sees.
+  @Test(.enabled(if: getuid() == 0, "mounting needs root"))
+  func fullFileSystemFailsCleanly() async throws {
+    try await withFolder { folder in
+      await #expect(processExitsWith: .success) { [folder = folder as String] in
+        guard PrivateMount.mountTemporary(at: folder, size: "512k") else { exit(EXIT_SUCCESS) }
+        let storage = try SQLiteStorage(path: folder + "/j")
+        var count: UInt8 = 0
+        var failure: PluginError?
+        do throws(PluginError) {
+          while count < 200 {
+            let value = [UInt8](repeating: count, count: 8_000)
+            try storage.apply(StorageBatch([.put(key: [count], value: value)]), durable: true)
+            count += 1
+          }
+        } catch { failure = error }
+        guard failure?.code == .io, count > 10 else { exit(2) }
+        storage.close()
+        let again = try SQLiteStorage(path: folder + "/j")
+        guard try again.scan(prefix: [], from: [], limit: 300).map(\.key) == (0..<count).map({ [$0] }) else { exit(3) }
+        exit(EXIT_SUCCESS)
+      }
+    }
+  }
+
+  /// Puts 8,000-byte values until that fails, and checks that all before are there and none after.
+  private func fill(_ storage: SQLiteStorage) throws {
+    var count: UInt8 = 0
+    let error = #expect(throws: PluginError.self) {
+      while count < 200 {
+        try storage.apply(StorageBatch([.put(key: [count], value: [UInt8](repeating: 1, count: 8_000))]), durable: true)
+        count += 1
+      }
+    }
+    #expect(error?.code == .io)
+    #expect(error?.message.contains("disk is full") == true)
+    #expect(count > 10)
+    #expect(try storage.scan(prefix: [], from: [], limit: 300).map(\.key) == (0..<count).map { [$0] })
+  }
+
+  private func withFolder(_ body: (String) throws -> Void) throws {
+    let folder = try makeFolder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try body(folder)
+  }
+
+  private func withFolder(_ body: (String) async throws -> Void) async throws {
+    let folder = try makeFolder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try await body(folder)
+  }
+
+  private func makeFolder() throws -> String {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "storage-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    return folder
+  }
+}
+
+/// A file system that only this process sees; Swift's Glibc module has neither function.
+private enum PrivateMount {
+  private typealias Unshare = @convention(c) (Int32) -> Int32
+  private typealias Mount =
+    @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafePointer<CChar>, UInt, UnsafePointer<CChar>?)
+    -> Int32
+
+  static func mountTemporary(at path: String, size: String) -> Bool {
+    guard let unshareSymbol = dlsym(nil, "unshare"), let mountSymbol = dlsym(nil, "mount") else { return false }
+    let unshare = unsafeBitCast(unshareSymbol, to: Unshare.self)
+    let mount = unsafeBitCast(mountSymbol, to: Mount.self)
+    let (newNamespace, privateRecursive): (Int32, UInt) = (0x20000, 1 << 18 | 1 << 14)
+    return unshare(newNamespace) == 0 && mount("none", "/", "none", privateRecursive, nil) == 0
+      && mount("none", path, "tmpfs", 0, "size=\(size)") == 0
+  }
+}

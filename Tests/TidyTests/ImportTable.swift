@@ -1,0 +1,78 @@
+/// Who may import what: the table of ARCHITECTURE.md, as code.
+struct Room {
+  /// The target's name and, below Sources/, its folder.
+  let target: String
+  let folder: String
+  /// Modules of this package, C libraries included.
+  let own: Set<String>
+  /// Modules of other packages.
+  let foreign: Set<String>
+  /// Whether it is a shell that may use the platform's modules; the pure rooms may not.
+  let platform: Bool
+
+  init(
+    _ target: String, at folder: String? = nil, own: Set<String> = [], foreign: Set<String> = [], platform: Bool
+  ) {
+    self.target = target
+    self.folder = folder ?? target
+    self.own = own
+    self.foreign = foreign
+    self.platform = platform
+  }
+
+  /// A plugin sees the runtime, SyncProof's types and its own library.
+  static func plugin(_ name: String, own: Set<String> = [], foreign: Set<String> = []) -> Room {
+    Room(
+      name, at: "Plugins/\(name)", own: own.union(["SyncProof", "SyncRuntime"]), foreign: foreign, platform: true)
+  }
+}
+
+enum ImportTable {
+  /// What comes with the toolchain on Linux. Concurrency and the standard library need no import.
+  static let platformModules: Set<String> = [
+    "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
+  ]
+
+  static let plugins: Set<String> = [
+    "ChrootSandbox", "CratesSource", "DockerSandbox", "SQLiteStorage", "SodiumSigner", "TCPTransport",
+  ]
+
+  static let rooms: [Room] = [
+    Room("SyncProof", own: ["CSodium"], platform: false),
+    Room("SyncConsensus", own: ["SyncProof"], foreign: ["Collections"], platform: false),
+    Room("SyncLedger", own: ["SyncProof"], foreign: ["Collections"], platform: false),
+    Room(
+      "SyncRuntime", own: ["SyncProof", "SyncConsensus", "SyncLedger", "CLibcrypto"],
+      foreign: ["Logging", "Metrics", "NIOCore", "ServiceLifecycle"], platform: true),
+    // NIO, Logging and ServiceLifecycle are what Hummingbird's own interface is made of.
+    Room(
+      "SyncGateway", own: ["SyncProof", "SyncRuntime"],
+      foreign: ["Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle"],
+      platform: true),
+    .plugin("ChrootSandbox", foreign: ["Subprocess"]),
+    .plugin("CratesSource", foreign: ["Subprocess"]),
+    .plugin("DockerSandbox", foreign: ["AsyncHTTPClient", "NIOCore"]),
+    .plugin("SQLiteStorage", foreign: ["GRDB"]),
+    .plugin("SodiumSigner", own: ["CSodium"]),
+    .plugin("TCPTransport", foreign: ["Crypto", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "X509"]),
+    // The program that a sandbox starts is C.
+    Room("ChrootSandboxInit", at: "Plugins/ChrootSandboxInit", platform: false),
+    Room("CSyncABI", own: plugins.union(["CSync", "SyncProof", "SyncRuntime"]), platform: false),
+    Room("SyncTesting", own: ["SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"], platform: true),
+    Room(
+      "synchronicity", own: plugins.union(["SyncGateway", "SyncProof", "SyncRuntime", "SyncTesting"]),
+      foreign: [
+        "ArgumentParser", "AsyncHTTPClient", "Logging", "Metrics", "NIOCore", "NIOPosix", "ServiceLifecycle",
+        "Subprocess", "TOMLKit",
+      ],
+      platform: true),
+    // C libraries.
+    Room("CSodium", platform: false),
+    Room("CLibcrypto", platform: false),
+    Room("CSync", at: "../include", platform: false),
+  ]
+
+  static func room(ofPath path: String) -> Room? {
+    rooms.first { path.hasPrefix("Sources/\($0.folder)/") }
+  }
+}
