@@ -94,8 +94,7 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
-        .product(name: "X509", package: "swift-certificates"),
-        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "NIOTLS", package: "swift-nio"),
       ],
       path: "Sources/Plugins/TCPTransport", swiftSettings: settings),
     .target(
@@ -115,7 +114,7 @@ let package = Package(
     // What is shipped to plugin authors, and the reference node.
     .target(
       name: "SyncTesting",
-      dependencies: ["SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"],
+      dependencies: ["CSodium", "SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"],
       swiftSettings: settings),
     .executableTarget(
       name: "synchronicity",
@@ -132,14 +131,27 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    .executableTarget(
+      name: "SyncBench",
+      dependencies: [
+        "SyncProof", "SyncRuntime", "SyncTesting", "SQLiteStorage", "SodiumSigner", "TCPTransport",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      path: "Benchmarks/SyncBench", swiftSettings: settings),
+
     // Tests, one target for each room of the house.
-    .testTarget(name: "SyncProofTests", dependencies: ["SyncProof"], swiftSettings: settings),
+    .testTarget(
+      name: "SyncProofTests", dependencies: ["SyncProof", "CSodium"], exclude: ["Goldens"], swiftSettings: settings),
     .testTarget(name: "SyncConsensusTests", dependencies: ["SyncConsensus", "SyncTesting"], swiftSettings: settings),
     .testTarget(
       name: "SyncLedgerTests", dependencies: ["SyncLedger", "SyncProof", "SyncTesting", "CSodium"],
       exclude: ["Goldens"], swiftSettings: settings),
     .testTarget(
-      name: "SyncRuntimeTests", dependencies: ["SyncRuntime", "SyncTesting", "SQLiteStorage", "SodiumSigner"],
+      name: "SyncRuntimeTests",
+      dependencies: [
+        "SyncRuntime", "SyncTesting", "SodiumSigner", .product(name: "NIOPosix", package: "swift-nio"),
+      ],
       swiftSettings: settings),
     .testTarget(
       name: "SyncGatewayTests",
@@ -152,7 +164,12 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "PluginTests",
-      dependencies: ["SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource", "ChrootSandbox"],
+      dependencies: [
+        "SyncProof", "SyncRuntime", "SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource",
+        "ChrootSandbox",
+        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "NIOCore", package: "swift-nio"),
+      ],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]

@@ -91,6 +91,7 @@ struct BlockTree<State: StateMachine>: Sendable {
   ///
   /// - Returns: The stored ones among them.
   mutating func dropUncertified(keeping countMax: Int) -> [Digest] {
+    guard nodes.count > countMax else { return [] }
     let leaves = nodes.values.filter { !$0.isCertified }.map(\.info).sorted { ($0.view, $0.id) < ($1.view, $1.id) }
     guard leaves.count > countMax else { return [] }
     var stored: [Digest] = []

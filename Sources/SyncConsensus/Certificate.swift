@@ -67,7 +67,9 @@ public struct Certificate: Hashable, Sendable, CanonicallyCodable {
     }
     for share in shares {
       guard let key = set.key(of: share.signer) else { throw invalid("has a signer outside the set") }
-      guard accepts(key, share.signature) else { throw invalid("has a signature that replica \(share.signer) did not make") }
+      guard accepts(key, share.signature) else {
+        throw invalid("has a signature that replica \(share.signer) did not make")
+      }
     }
   }
 

@@ -6,8 +6,9 @@ extension Replica {
 
   mutating func receive(_ proposal: Proposal, from peer: ReplicaIndex) {
     let (block, vote) = (proposal.block, proposal.vote)
-    guard block.author == peer, vote.author == peer, block.fault(in: replicas) == nil, vote.statement.proposed.id == block.id,
-      vote.view == block.view, vote.statement.parent == block.parentCertificate.proposed,
+    guard block.author == peer, vote.author == peer, block.fault(in: replicas) == nil,
+      vote.statement.proposed.id == block.id, vote.view == block.view,
+      vote.statement.parent == block.parentCertificate.proposed,
       block.view >= min(currentView, highQC.view), verifier.accepts(block.parentCertificate)
     else { return }
     if let tc = block.timeoutCertificate, !verifier.accepts(tc) { return }
@@ -91,10 +92,7 @@ extension Replica {
       pendingCommit = nil
       return
     }
-    guard let path = tree.path(to: commit.id) else {
-      // The whole branch stands on our root, or it is missing: a branch that left our chain below the root is a fork.
-      return
-    }
+    guard let path = tree.path(to: commit.id) else { return }
     guard path.last?.info == commit else {
       return halt(.diverged, "The quorum decided another outcome of block \(commit.id) than this replica computed")
     }

@@ -12,8 +12,8 @@ extension Replica {
   private static var regossipBytesMax: Int { ConsensusLimits.blockBytesMax }
 
   mutating func receive(_ bytes: [UInt8], from peer: ReplicaIndex) {
-    guard replicas.contains(peer), peer != own, let message = try? Message(decoding: bytes), message.epoch == replicas.epoch,
-      take(message.sync)
+    guard replicas.contains(peer), peer != own, let message = try? Message(decoding: bytes),
+      message.epoch == replicas.epoch, take(message.sync)
     else { return }
     switch message.body {
     case .status: help(peer, message.sync, isUrgent: true)

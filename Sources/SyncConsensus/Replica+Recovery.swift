@@ -46,7 +46,9 @@ extension Replica {
   }
 
   private mutating func recoverSafety(_ bytes: [UInt8]) throws(ConsensusError) {
-    guard let state = try? SafetyState(decoding: bytes) else { throw Self.corrupted("a safety record that does not parse") }
+    guard let state = try? SafetyState(decoding: bytes) else {
+      throw Self.corrupted("a safety record that does not parse")
+    }
     guard state.epoch == replicas.epoch else {
       throw Self.corrupted("signatures of epoch \(state.epoch), but the set is of epoch \(replicas.epoch)")
     }

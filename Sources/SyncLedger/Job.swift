@@ -71,14 +71,20 @@ public struct OpenJob: Sendable {
   /// In the queue of the phase.
   var ticket: UInt64
   /// In the order of the group's members.
-  var answers: [Answer]
+  private(set) var answers: [Answer]
+  /// Members that have neither committed nor abstained.
+  private var waitingCount: Int
+  /// Commitments that are not opened yet.
+  private var unopenedCount = 0
   /// Names of members of which a second, different commitment was ordered, in that order: one proof each is enough.
   public internal(set) var doubleCommitments: [Text] = []
+
   init(order: Order, builders: Int, deadlineMilliseconds: UInt64, ticket: UInt64) {
     self.order = order
     self.deadlineMilliseconds = deadlineMilliseconds
     self.ticket = ticket
     answers = Array(repeating: .waiting, count: builders)
+    waitingCount = builders
   }
 
   public var spec: BuildSpec { order.spec }
@@ -90,9 +96,21 @@ public struct OpenJob: Sendable {
   public var steps: [Step] { answers.map(\.step) }
 
   /// Whether everybody has committed or abstained.
-  var isAnswered: Bool { !answers.contains { $0.step == .waiting } }
+  var isAnswered: Bool { waitingCount == 0 }
   /// Whether no commitment waits for its opening.
-  var isOpened: Bool { !answers.contains { $0.step == .committed } }
+  var isOpened: Bool { unopenedCount == 0 }
+
+  /// Takes an answer and keeps the counts.
+  mutating func take(_ answer: Answer, by member: Int) {
+    for (step, change) in [(answers[member].step, -1), (answer.step, 1)] {
+      switch step {
+      case .waiting: waitingCount += change
+      case .committed: unopenedCount += change
+      case .abstained, .revealed, .wrongOpening: break
+      }
+    }
+    answers[member] = answer
+  }
 
   /// Takes a right opening. Builders that agree share one copy of the outcome, so memory does not grow with their
   /// number.
@@ -105,6 +123,6 @@ public struct OpenJob: Sendable {
     let kept = try? Reveal(
       group: reveal.group, job: reveal.job, builder: reveal.builder, outcome: shared, nonce: reveal.nonce,
       statement: reveal.statement)
-    answers[member] = .revealed(kept ?? reveal, signature)
+    take(.revealed(kept ?? reveal, signature), by: member)
   }
 }

@@ -7,8 +7,8 @@ extension Ledger {
     case .order(let submission, let id, let specBytesCount, let member):
       order(submission, id, specBytesCount, member, &block)
     case .commit(let signed, let member):
-      open[signed.job]?.answers[member] = .committed(
-        OpenJob.Commitment(digest: signed.commitment, signature: signed.signature))
+      let commitment = OpenJob.Commitment(digest: signed.commitment, signature: signed.signature)
+      open[signed.job]?.take(.committed(commitment), by: member)
       block.events.append(.committed(job: signed.job, builder: signed.builder))
       endCommitPhaseIfAnswered(signed.job, &block)
     case .doubleCommit(let second, let first):
@@ -20,7 +20,7 @@ extension Ledger {
             kind: .doubleCommitment, job: second.job, builder: second.builder, first: .commitment(first),
             second: .commitment(second))))
     case .abstain(let signed, let member):
-      open[signed.job]?.answers[member] = .abstained
+      open[signed.job]?.take(.abstained, by: member)
       block.events.append(.abstained(job: signed.job, builder: signed.builder))
       endCommitPhaseIfAnswered(signed.job, &block)
     case .open(let signed, let member):
@@ -31,7 +31,7 @@ extension Ledger {
       endRevealPhaseIfOpened(reveal.job, &block)
     case .openWrongly(let signed, let first, let member):
       let (job, builder) = (signed.reveal.job, signed.reveal.builder)
-      open[job]?.answers[member] = .wrongOpening
+      open[job]?.take(.wrongOpening, by: member)
       block.events.append(.wrongOpening(job: job, builder: builder))
       block.events.append(
         .misbehaviour(

@@ -27,9 +27,8 @@ public enum Base64 {
     out.reserveCapacity(text.count / 4 * 3)
     var i = 0
     while i < text.count {
-      let isLast = i + 4 == text.count
-      let pads =
-        isLast && text[i + 3] == UInt8(ascii: "=") ? (text[i + 2] == UInt8(ascii: "=") ? 2 : 1) : 0
+      var pads = 0
+      if i + 4 == text.count, text[i + 3] == UInt8(ascii: "=") { pads = text[i + 2] == UInt8(ascii: "=") ? 2 : 1 }
       var group: UInt32 = 0
       for j in 0..<4 {
         group <<= 6

@@ -175,6 +175,10 @@ public struct Evidence: Hashable, Sendable {
     outcomes = ranked.map { ListedOutcome(digest: $0.digest, outcome: nil) }
     outcomes = Evidence.listing(ranked.map { $0.outcome }, room: ProofLimits.leafBytesMax - encode().count)
     try validate()
+    let count = encode().count
+    guard count <= ProofLimits.leafBytesMax else {
+      throw ProofError(.tooLarge, "Evidence of \(count) bytes; a leaf has at most \(ProofLimits.leafBytesMax)")
+    }
   }
 
   /// For the parser, which validates.

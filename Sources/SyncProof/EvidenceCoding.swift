@@ -98,7 +98,7 @@ extension Evidence {
     return listed
   }
 
-  /// What the parser cannot see line by line: names, order, counts, verdict, size.
+  /// What the parser cannot see line by line: names, order, counts, verdict.
   func validate() throws(ProofError) {
     guard Naming.isOrigin(group), Naming.isMember(submitter) else {
       throw ProofError(.malformed, "The evidence wants a bare host name as its group and a member as its submitter")
@@ -134,10 +134,6 @@ extension Evidence {
         .verdictMismatch,
         "The evidence says `\(verdict.text.string)` with \(agreeing) agreeing, its lines come to "
           + "`\(judged.text.string)` with \(supporters.first ?? 0); do not trust the log that holds it")
-    }
-    let count = encode().count
-    guard count <= ProofLimits.leafBytesMax else {
-      throw ProofError(.tooLarge, "Evidence of \(count) bytes; a leaf has at most \(ProofLimits.leafBytesMax)")
     }
   }
 

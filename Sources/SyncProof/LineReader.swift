@@ -10,7 +10,9 @@ package struct LineReader {
 
   /// The next line without its newline.
   package mutating func line() throws(ProofError) -> [UInt8] {
-    guard let end = bytes[offset...].firstIndex(of: UInt8(ascii: "\n")) else {
+    var end = offset
+    while end < bytes.count, bytes[end] != 0x0a { end += 1 }
+    guard end < bytes.count else {
       throw ProofError(
         .malformed, isAtEnd ? "The text ends where a line is wanted" : "The last line has no newline", at: offset)
     }

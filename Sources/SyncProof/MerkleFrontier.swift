@@ -1,6 +1,6 @@
 /// What of a tree is needed to append to it and to know its root: the roots of its complete subtrees, largest first.
 ///
-/// Memory: at most 63 hashes. Appending costs one hash on average.
+/// Memory: at most 63 hashes. Appending costs one node hash on average.
 public struct MerkleFrontier: Hashable, Sendable {
   /// Number of leaves.
   public private(set) var size: UInt64

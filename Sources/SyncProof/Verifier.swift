@@ -146,10 +146,11 @@ public enum Verifier {
   }
 
   private static func check(_ proof: Proof, policy: Policy, artifact: Digest?) throws(ProofError) -> Verification {
-    let head = try verifyCheckpoint(proof.note, policy: policy)
+    // A few hashes before some signatures: what does not fit together costs next to nothing.
     try Merkle.verifyInclusion(
-      leafHash: Merkle.leafHash(proof.leaf), index: proof.index, treeSize: head.checkpoint.treeSize, path: proof.path,
-      root: head.checkpoint.root)
+      leafHash: Merkle.leafHash(proof.leaf), index: proof.index, treeSize: proof.checkpoint.treeSize,
+      path: proof.path, root: proof.checkpoint.root)
+    let head = try verifyCheckpoint(proof.note, policy: policy)
     let verified = try verifyEvidence(leaf: proof.leaf, origin: head.checkpoint.origin, policy: policy)
     let evidence = verified.evidence
     guard evidence.verdict == .reproduced else {

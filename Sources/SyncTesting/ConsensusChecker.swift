@@ -83,7 +83,9 @@ struct ConsensusChecker {
       + info.logRoot.bytes + (info.nextSetHash.map { [1] + $0.bytes } ?? [0])
   }
 
-  private func bigEndian(_ value: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * $0)) } }
+  private func bigEndian(_ value: UInt64) -> [UInt8] {
+    (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * $0)) }
+  }
 
   /// At most one vote and one timeout for a view and key over all lives, no vote in a view that was given up, and the
   /// durable record names what is signed.

@@ -77,6 +77,9 @@ public struct ConsensusSimulator {
   var probes: [[UInt8]] = []
   var entryNumber: UInt64 = 0
 
+  /// Called with a line for every event, for the search after a failure.
+  public var observer: ((String) -> Void)?
+
   public init(seed: UInt64, options: Options = Options()) throws {
     var random = SeededGenerator(seed: seed)
     let count = options.replicas ?? [1, 2, 3, 4, 4, 4, 4, 5, 7][Int(random.below(9))]
@@ -103,7 +106,7 @@ public struct ConsensusSimulator {
     while checker.failure == nil, let (at, event) = queue.pop() {
       time = at
       eventCount += 1
-      if eventCount > 2_000_000 {
+      if eventCount > 200_000 {
         checker.fail("events without end")
         break
       }
@@ -200,6 +203,25 @@ public struct ConsensusSimulator {
     writer.write(UInt16(instance))
     writer.writeCounted(bytes)
     trace.update(writer.bytes)
+    observer?(describe(kind, instance, bytes))
+  }
+
+  private func describe(_ kind: UInt8, _ instance: Int, _ bytes: [UInt8]) -> String {
+    let name = ["", "message", "wake", "written", "submit", "connect"][Int(kind)]
+    let place = processes[instance].replica.map { "view \($0.currentView) height \($0.head.height)" } ?? "down"
+    let message = (try? Message(decoding: bytes)).map { message in
+      switch message.body {
+      case .status: "status"
+      case .proposal(let proposal): "proposal \(proposal.block.view) of \(proposal.block.entries.count)"
+      case .vote(let vote): "vote \(vote.view) by \(vote.author)"
+      case .timeout(let timeout): "timeout \(timeout.view) by \(timeout.author)"
+      case .entries(let entries): "entries \(entries.count)"
+      case .fetch(let request): "fetch above \(request.knownHeight)"
+      case .blocks(let answer): "blocks \(answer.blocks.count)"
+      }
+    }
+    let milliseconds = time / Self.millisecond
+    return "\(milliseconds) ms \(name) \(instance) (replica \(processes[instance].index), \(place)) \(message ?? "")"
   }
 
   // MARK: The end

@@ -86,7 +86,7 @@ extension ConsensusSimulator {
   }
 
   private mutating func scheduleWakeUp(of instance: Int) {
-    guard let replica = processes[instance].replica else { return }
+    guard let replica = processes[instance].replica, !processes[instance].isWriting else { return }
     guard let next = replica.nextWakeUp else {
       processes[instance].wakeUp = nil
       return
@@ -158,8 +158,7 @@ extension ConsensusSimulator {
   // MARK: Network
 
   private mutating func transmit(_ bytes: [UInt8], from sender: Int, to index: UInt16) {
-    if let message = try? Message(decoding: bytes), message.encode() == bytes {
-    } else {
+    guard (try? Message(decoding: bytes))?.encode() == bytes else {
       return checker.fail("instance \(sender) sends what is not the encoding of a message")
     }
     for instance in processes.indices where processes[instance].index == index {

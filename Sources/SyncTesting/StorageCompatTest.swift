@@ -77,7 +77,9 @@ public struct StorageCompatTest {
   }
 
   private func scanOrder(_ storage: any Storage) throws {
-    let keys: [[UInt8]] = [[0], [0, 0], [0, 1], [1], [0x7F], [0x80], [0x80, 0], [0xFE, 0xFF], [0xFF], [0xFF, 0xFF]]
+    let keys: [[UInt8]] = [
+      [0], [0, 0], [0, 1], [1], [0x7F], [0x80], [0x80, 0], [0xFE, 0xFF], [0xFF], [0xFF, 0xFF],
+    ]
     try storage.apply(StorageBatch(keys.reversed().map { .put(key: $0, value: $0) }), durable: true)
     let all = try storage.scan(prefix: [], from: [], limit: 100)
     try require(all.map(\.key) == keys && all.map(\.value) == keys, "the order is \(all.map(\.key))")
@@ -161,7 +163,8 @@ public struct StorageCompatTest {
 
   private func expect(_ code: PluginError.Code, _ what: String, _ body: () throws -> Void) throws {
     do { try body() } catch let error as PluginError {
-      return try require(error.code == code, "\(what) fails with code \(error.code.rawValue) instead of \(code.rawValue)")
+      return try require(
+        error.code == code, "\(what) fails with code \(error.code.rawValue) instead of \(code.rawValue)")
     }
     throw CompatFailure("\(what) does not fail")
   }

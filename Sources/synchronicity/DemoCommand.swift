@@ -13,7 +13,7 @@ struct DemoCommand: AsyncParsableCommand {
       refused. Use scripts/demo, which makes the toolchain first.
       """)
 
-  static let defaultCrates = ["itoa", "anyhow", "time-macros", "hexyl"]
+  static let defaultCrates = ["itoa", "anyhow", "time-macros", "pulldown-cmark"]
 
   @Option(help: ArgumentHelp("The toolchain: a tar file of a root file system with cargo.", valueName: "file"))
   var toolchain: String

@@ -58,7 +58,7 @@ struct GatewayClient {
     do {
       let response = try await HTTPClient.shared.execute(
         HTTPClientRequest(url: base + "/v1/artifacts/\(digest.hex)"), timeout: .minutes(10))
-      guard response.status == .ok else { throw await refusal(response) }
+      guard response.status == .ok else { throw await refusal(response, to: base) }
       var hasher = try FileHasher()
       for try await var part in response.body {
         let bytes = part.readBytes(length: part.readableBytes) ?? []
@@ -108,7 +108,7 @@ struct GatewayClient {
   ) {
     do {
       let response = try await HTTPClient.shared.execute(request, timeout: .seconds(seconds))
-      guard (200..<300).contains(response.status.code) else { throw await refusal(response) }
+      guard (200..<300).contains(response.status.code) else { throw await refusal(response, to: request.url) }
       var body = try await response.body.collect(upTo: max)
       return (response.status.code, body.readBytes(length: body.readableBytes) ?? [])
     } catch let failure as CommandFailure {
@@ -118,12 +118,14 @@ struct GatewayClient {
     }
   }
 
-  private func refusal(_ response: HTTPClientResponse) async -> CommandFailure {
+  private func refusal(_ response: HTTPClientResponse, to asked: String) async -> CommandFailure {
     let body = try? await response.body.collect(upTo: 1 << 16)
     let refusal = body.flatMap { try? JSONDecoder().decode(Refusal.self, from: Data($0.readableBytesView)) }
     let message = refusal?.error.message ?? "\(base) answered \(response.status)"
-    let isOurs = (400..<500).contains(response.status.code) && response.status != .notFound
-    return CommandFailure(isOurs ? .usage : .environment, message)
+    // What was asked for is wrong, or it is not there (yet): only the asker of the first can do something about it.
+    let isMissingJob = response.status == .notFound && asked.hasPrefix(base + "/v1/jobs")
+    let isWrong = (400..<500).contains(response.status.code) && response.status != .notFound
+    return CommandFailure(isWrong || isMissingJob ? .usage : .environment, message)
   }
 
   private func unreachable(_ error: any Error) -> CommandFailure {

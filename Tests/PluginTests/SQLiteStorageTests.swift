@@ -123,7 +123,8 @@ import Testing
       for i in 0..<100 { try storage.apply(StorageBatch([.put(key: [UInt8(i)], value: value)]), durable: false) }
       storage.close()
       var bytes = try Data(contentsOf: URL(filePath: folder + "/j"))
-      for page in 3..<8 { bytes.replaceSubrange(page * 4_096..<page * 4_096 + 64, with: Data(repeating: 0xA5, count: 64)) }
+      let noise = Data(repeating: 0xA5, count: 64)
+      for page in 3..<8 { bytes.replaceSubrange(page * 4_096..<page * 4_096 + 64, with: noise) }
       try bytes.write(to: URL(filePath: folder + "/j"))
       let error = #expect(throws: PluginError.self) { try SQLiteStorage(path: folder + "/j") }
       #expect(error?.code == .io)
@@ -155,6 +156,7 @@ import Testing
   func fullFileSystemFailsCleanly() async throws {
     try await withFolder { folder in
       await #expect(processExitsWith: .success) { [folder = folder as String] in
+        // A container may keep even root from mounting; the test with a bounded file stands for this one there.
         guard PrivateMount.mountTemporary(at: folder, size: "512k") else { exit(EXIT_SUCCESS) }
         let storage = try SQLiteStorage(path: folder + "/j")
         var count: UInt8 = 0

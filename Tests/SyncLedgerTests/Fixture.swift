@@ -37,7 +37,8 @@ struct Builders: Sendable {
     _ count: Int = 4, reproducers: Int? = nil, origin: Text = "builds.example", epoch: UInt64 = 0, salt: String = "",
     commitSeconds: UInt64 = 600, revealSeconds: UInt64 = 60, names: [Text]? = nil
   ) {
-    self.names = names ?? (0..<count).map { $0 < Builders.names.count ? Text(Builders.names[$0]) : Text("member-\(1000 + $0)") }
+    self.names =
+      names ?? (0..<count).map { $0 < Builders.names.count ? Text(Builders.names[$0]) : Text("member-\(1000 + $0)") }
     self.salt = salt
     let members = self.names.map { Builders.member($0, salt, address: "builder.example:7001") }
     group = try! Group(
@@ -89,11 +90,11 @@ struct Builders: Sendable {
 
   func opening(
     _ job: Digest, by name: Text, of outcome: Outcome, nonce: UInt8 = 1, chain: Digest? = nil, signer: Text? = nil,
-    group origin: Text? = nil
+    evidenceSigner: Text? = nil, group origin: Text? = nil
   ) -> [UInt8] {
     let reveal = reveal(job, by: name, outcome, nonce: nonce, group: origin)
     let pair = key(signer ?? name, .builder)
-    let signature = pair.sign(reveal.signedBytes())
+    let signature = key(evidenceSigner ?? signer ?? name, .builder).sign(reveal.signedBytes())
     let bytes = Entry.revealSignedBytes(reveal, signature: signature, chainID: chain ?? group.chainID)
     return Entry.reveal(SignedReveal(reveal: reveal, signature: signature, entrySignature: pair.sign(bytes)))
       .encode()
@@ -154,7 +155,8 @@ extension LedgerEvent {
   /// One line, for transcripts and for table rows.
   var words: String {
     switch self {
-    case .ordered(let job, let spec, let submitter): "ordered \(short(job)) \(spec.package.string) by \(submitter.string)"
+    case .ordered(let job, let spec, let submitter):
+      "ordered \(short(job)) \(spec.package.string) by \(submitter.string)"
     case .committed(let job, let builder): "committed \(short(job)) \(builder.string)"
     case .abstained(let job, let builder): "abstained \(short(job)) \(builder.string)"
     case .revealPhase(let job): "revealPhase \(short(job))"

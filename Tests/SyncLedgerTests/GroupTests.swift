@@ -99,7 +99,8 @@ import Testing
   @Test func membersAreSortedAndFound() throws {
     let names: [Text] = ["dan", "ada", "cyd", "bob"]
     let group = try Group(
-      origin: "builds.example", epoch: 0, commitSeconds: 1, revealSeconds: 1, members: names.map { Builders.member($0) })
+      origin: "builds.example", epoch: 0, commitSeconds: 1, revealSeconds: 1,
+      members: names.map { Builders.member($0) })
     #expect(group.members.map(\.name) == names.sorted())
     for name in names { #expect(group.member(named: name)?.name == name) }
     for name: Text in ["", "aaa", "bb", "zed"] { #expect(group.member(named: name)?.name == nil) }

@@ -128,6 +128,12 @@ private let strangers = Builders(4, epoch: 1, salt: "other")
     Rule("another chain's abstention", .invalidSignature, after: ordered) {
       $0.abstention(job, by: "ada", chain: strangers.group.chainID)
     },
+    Rule("a submission's signature on an abstention", .invalidSignature, after: ordered) {
+      let bytes = Entry.submissionSignedBytes(job: job, submitter: "ada", chainID: $0.group.chainID)
+      return Entry.abstention(
+        SignedAbstention(job: job, builder: "ada", signature: $0.key("ada", .builder).sign(bytes))
+      ).encode()
+    },
     Rule("an early opening", .revealTooEarly, after: adaCommitted) { $0.opening(job, by: "ada", of: good) },
     Rule("an opening of nothing, early", .revealTooEarly, after: ordered) { $0.opening(job, by: "ada", of: good) },
     Rule("an opening for an unknown job", .unknownJob) { $0.opening(job, by: "ada", of: good) },
@@ -159,6 +165,9 @@ private let strangers = Builders(4, epoch: 1, salt: "other")
     },
     Rule("a wrong opening signed by another frames nobody", .invalidSignature, after: revealing) {
       $0.opening(job, by: "ada", of: bad, signer: "bob")
+    },
+    Rule("an opening whose signature for the evidence is another's", .invalidSignature, after: revealing) {
+      $0.opening(job, by: "ada", of: good, evidenceSigner: "bob")
     },
     Rule("a wrong opening of another chain frames nobody", .invalidSignature, after: revealing) {
       $0.opening(job, by: "ada", of: bad, chain: strangers.group.chainID)

@@ -102,16 +102,16 @@ import Testing
     struct BadKey: Decodable { let vkey: String }
     struct Signing: Decodable {
       let text: String
-      let signature_line: String
+      let signatureLine: String
     }
     struct Case: Decodable {
       let desc: String
-      let note_b64: String
+      let noteB64: String
       let vkeys: [String]
       let verified: [String]
       let result: String
     }
-    let vkey_bad: [BadKey]
+    let vkeyBad: [BadKey]
     let sign: [Signing]
     let cases: [Case]
   }
@@ -119,16 +119,16 @@ import Testing
   @Test func signedNotes() throws {
     guard let folder = try Vectors.folder("notes-and-checkpoints") else { return }
     let notes = try Vectors.json(Notes.self, folder.appending(path: "signed_note.json"))
-    for bad in notes.vkey_bad {
+    for bad in notes.vkeyBad {
       #expect(code { _ = try NoteKey(vkey: [UInt8](bad.vkey)) } == .invalidKey, "\(bad.vkey)")
     }
     for row in notes.sign {
-      let bytes = [UInt8](row.text + "\n" + row.signature_line)
+      let bytes = [UInt8](row.text + "\n" + row.signatureLine)
       #expect(try SignedNote(parsing: bytes).encode() == bytes)
     }
     #expect(notes.cases.count >= 22)
     for row in notes.cases {
-      let bytes = try #require(Base64.decode([UInt8](row.note_b64)))
+      let bytes = try #require(Base64.decode([UInt8](row.noteB64)))
       let keys = try row.vkeys.map { try NoteKey(vkey: [UInt8]($0)) }
       for (key, vkey) in zip(keys, row.vkeys) { #expect(key.vkey == [UInt8](vkey)) }
       var verified: [String] = []
@@ -159,7 +159,7 @@ import Testing
       let size2: UInt64
       let root1: String
       let root2: String
-      let proof_hex: [String]
+      let proofHex: [String]
     }
     let cases: [Case]
     let consistency: Consistency
@@ -177,7 +177,7 @@ import Testing
       #expect((got == nil) == row.valid, "\(row.desc)")
     }
     let row = bodies.consistency
-    let path = row.proof_hex.compactMap { Digest(hex: $0) }
+    let path = row.proofHex.compactMap { Digest(hex: $0) }
     let roots = try (#require(digest(row.root1)), #require(digest(row.root2)))
     try Merkle.verifyConsistency(
       oldSize: row.size1, oldRoot: roots.0, newSize: row.size2, newRoot: roots.1, path: path)
@@ -189,9 +189,9 @@ import Testing
   }
 
   private struct Tiles: Decodable {
-    let path_index: [[PathPart]]
-    let tree_70000: [String: UInt64]
-    let tree_256: [String: UInt64]
+    let pathIndex: [[PathPart]]
+    let tree70000: [String: UInt64]
+    let tree256: [String: UInt64]
     enum PathPart: Decodable {
       case index(UInt64)
       case path(String)
@@ -209,8 +209,8 @@ import Testing
   @Test func tilePaths() throws {
     guard let folder = try Vectors.folder("notes-and-checkpoints") else { return }
     let tiles = try Vectors.json(Tiles.self, folder.appending(path: "tile_paths.json"))
-    #expect(tiles.path_index.count >= 4)
-    for row in tiles.path_index {
+    #expect(tiles.pathIndex.count >= 4)
+    for row in tiles.pathIndex {
       guard case .index(let index) = row[0], case .path(let path) = row[1] else {
         Issue.record("A row is an index and a path")
         continue
@@ -219,7 +219,7 @@ import Testing
       let tile = try Tile(path: Text("tile/0/\(path)"))
       #expect(tile.index == index && tile.width == 256)
     }
-    for (size, facts) in [(UInt64(70_000), tiles.tree_70000), (256, tiles.tree_256)] {
+    for (size, facts) in [(UInt64(70_000), tiles.tree70000), (256, tiles.tree256)] {
       let all = Tile.tiles(from: 0, to: size)
       var counted: [String: UInt64] = [:]
       for tile in all {

@@ -22,7 +22,9 @@ enum Vectors {
   }
 
   static func json<T: Decodable>(_ type: T.Type, _ file: URL) throws -> T {
-    try JSONDecoder().decode(type, from: Data(contentsOf: file))
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(type, from: Data(contentsOf: file))
   }
 
   /// Every JSON file below a folder, in the order of the paths.

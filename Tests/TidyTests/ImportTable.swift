@@ -58,7 +58,8 @@ enum ImportTable {
     // The program that a sandbox starts is C.
     Room("ChrootSandboxInit", at: "Plugins/ChrootSandboxInit", platform: false),
     Room("CSyncABI", own: plugins.union(["CSync", "SyncProof", "SyncRuntime"]), platform: false),
-    Room("SyncTesting", own: ["SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"], platform: true),
+    // Fixtures sign with keys made from labels.
+    Room("SyncTesting", own: ["CSodium", "SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"], platform: true),
     Room(
       "synchronicity", own: plugins.union(["SyncGateway", "SyncProof", "SyncRuntime", "SyncTesting"]),
       foreign: [

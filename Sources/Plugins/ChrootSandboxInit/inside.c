@@ -85,12 +85,12 @@ static bool is_full(int disk) {
   return fstatfs(disk, &info) == 0 && (info.f_bavail < FULL_BLOCKS || info.f_ffree < FULL_BLOCKS);
 }
 
-static void watch(const struct Settings *s, struct Sampled sampled, struct Message *end) {
+static void watch(const struct Settings *s, struct Sampled sampled, unsigned just_ended, struct Message *end) {
   struct Usage usage;
   sample(&usage);
   end->cpu_nanoseconds = usage.cpu_nanoseconds;
   if (usage.memory_bytes > end->memory_bytes) end->memory_bytes = usage.memory_bytes;
-  if (sampled.processes && usage.processes >= s->processes) end->processes_full = 1;
+  if (sampled.processes && usage.processes + just_ended >= s->processes) end->processes_full = 1;
   enum Strike strike = STRIKE_NONE;
   if (sampled.cpu && usage.cpu_nanoseconds / 1000000000 >= s->cpu_seconds) strike = STRIKE_CPU;
   if (sampled.memory && usage.memory_bytes > s->memory_bytes) strike = STRIKE_MEMORY;
@@ -114,12 +114,13 @@ static int supervise(pid_t pid, const struct Settings *s, struct Sampled sampled
     sigtimedwait(&child, NULL, &wait);
     int status;
     pid_t ended;
-    if (samples && tick % SAMPLE_TICKS == 0) watch(s, sampled, end);
+    if (samples && tick % SAMPLE_TICKS == 0) watch(s, sampled, 0, end);
     while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
       if (ended == pid) result = status;
     if (is_full(disk)) end->disk_full = 1;
   }
-  if (samples) watch(s, sampled, end);
+  // A shell that is refused a child ends at once: what it has left running, and itself, are the limit.
+  if (samples) watch(s, sampled, 1, end);
   return result;
 }
 

@@ -280,13 +280,14 @@ static void launch(struct Settings *s) {
   undo();
 }
 
-// Sets up a run on the host's own root, executes nothing, and says what the limits rest on.
+// Sets up a run on a folder that takes the toolchain's place, executes nothing, and says what the limits rest on.
 static int probe(char *state) {
-  static char name[64];
+  static char name[64], folder[PATH_BYTES];
+  snprintf(folder, sizeof folder, "%s/runs", state);
   snprintf(name, sizeof name, "probe-%d-%llu", getpid(), (unsigned long long)now());
   static struct Settings s;
   s = (struct Settings){
-      .run = name, .state = state, .toolchain = "/", .host_name = "builder", .directory = "/tmp", .argument_count = 1,
+      .run = name, .state = state, .toolchain = folder, .host_name = "builder", .directory = "/tmp", .argument_count = 1,
       .wall_seconds = 10, .cpu_seconds = 10, .memory_bytes = 64 << 20, .processes = 10, .disk_bytes = 1 << 20,
       .transcript_bytes = 4096, .trial = true};
   launch(&s);
@@ -301,6 +302,8 @@ static int probe(char *state) {
 
 int main(int count, char **arguments) {
   signal(SIGPIPE, SIG_IGN);
+  // Whatever the node has open is none of a run's business.
+  syscall(SYS_close_range, 3, ~0U, 0);
   struct sigaction action = {.sa_handler = interrupt};
   sigaction(SIGTERM, &action, NULL), sigaction(SIGINT, &action, NULL), sigaction(SIGHUP, &action, NULL);
   if (count == 2 && !strcmp(arguments[1], "run")) {

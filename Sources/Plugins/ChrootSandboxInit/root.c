@@ -37,7 +37,9 @@ static int attach(int tree, const char *at) {
 // A read-only view of a host folder or file. Where its file system cannot map ids, root's files are nobody's inside.
 static int view(const char *host, struct Identity identity) {
   int tree = clone_tree(host);
-  if (tree < 0) init_fault(errno == ENOENT ? FAULT_INVALID : FAULT_IO, "Cannot mount %s: %s", host, strerror(errno));
+  if (tree < 0)
+    init_fault(errno == ENOENT ? FAULT_INVALID : FAULT_IO, "Cannot mount %s: %s%s", host, strerror(errno),
+               errno == EINVAL ? "; an ordinary user cannot give a folder that has mounts in it" : "");
   uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   if (identity.idmap >= 0 && set_attributes(tree, attributes, identity.idmap) == 0) return tree;
   if (set_attributes(tree, attributes, -1) != 0)

@@ -117,7 +117,9 @@ struct AptClient: Sendable {
   }
 
   /// Forgets a file whose bytes turned out wrong, so that the next ``download(_:)`` gets it again.
-  func forget(_ package: AptPackage) { unlink(path(of: package)) }
+  ///
+  /// - Returns: Whether there was one.
+  func forget(_ package: AptPackage) -> Bool { unlink(path(of: package)) == 0 }
 
   /// Gets newer lists into the cache, where the ones in use are older than an hour.
   ///

@@ -32,7 +32,7 @@ protocol CrateRegistry: Sendable {
 
   /// Drops what was kept of `origin`, since its bytes turned out to be others than wanted.
   ///
-  /// - Returns: Whether another attempt may give other bytes.
+  /// - Returns: Whether anything was kept, so that another attempt may give other bytes.
   func forget(_ origin: String) async throws(PluginError) -> Bool
 
   /// Everything that may become a dependency of `root`, in `scratch` or where it already lies.
@@ -54,25 +54,33 @@ enum CrateFetch {
     guard !CrateFiles.exists(directory) else {
       throw PluginError(.invalid, "\(directory) exists already; give a folder that does not")
     }
-    let parent = directory.lastIndex(of: "/").map { String(directory[..<$0]) } ?? "."
-    var attempts = 2
-    while true {
-      attempts -= 1
-      let temporary = try CrateFiles.makeTemporary(in: parent.isEmpty ? "/" : parent)
-      defer { CrateFiles.remove(temporary) }
-      let folder = try await registry.unpack(item.origin.string, into: temporary)
-      guard let folder, CrateName.isFolder(folder, of: purl.name, version: version) else {
-        throw PluginError(
-          .notFound, "\(item.origin.string) holds \(folder ?? "no crate"), not \(purl.name)-\(version)")
-      }
-      let digest = try TreeDigest.sha256(directory: temporary)
-      if digest == item.tree { return try CrateFiles.place(temporary, at: directory) }
-      guard attempts > 0, try await registry.forget(item.origin.string) else {
-        throw PluginError(
-          .checksumMismatch,
-          "\(item.origin.string) gives a tree with the digest \(digest.hex), the spec pins \(item.tree.hex)")
-      }
+    do {
+      try await attempt(item, named: purl.name, version, from: registry, into: directory)
+    } catch  where error.code != .cancelled && error.code != .unavailable {
+      // What was kept of an earlier download may be damaged.
+      guard try await registry.forget(item.origin.string) else { throw error }
+      try await attempt(item, named: purl.name, version, from: registry, into: directory)
     }
+  }
+
+  private static func attempt(
+    _ item: SourceItem, named name: String, _ version: String, from registry: some CrateRegistry,
+    into directory: String
+  ) async throws(PluginError) {
+    let parent = directory.lastIndex(of: "/").map { String(directory[..<$0]) } ?? "."
+    let temporary = try CrateFiles.makeTemporary(in: parent.isEmpty ? "/" : parent)
+    defer { CrateFiles.remove(temporary) }
+    let folder = try await registry.unpack(item.origin.string, into: temporary)
+    guard let folder, CrateName.isFolder(folder, of: name, version: version) else {
+      throw PluginError(.notFound, "\(item.origin.string) holds \(folder ?? "no crate"), not \(name)-\(version)")
+    }
+    let digest = try TreeDigest.sha256(directory: temporary)
+    guard digest == item.tree else {
+      throw PluginError(
+        .checksumMismatch,
+        "\(item.origin.string) gives a tree with the digest \(digest.hex), the spec pins \(item.tree.hex)")
+    }
+    try CrateFiles.place(temporary, at: directory)
   }
 }
 

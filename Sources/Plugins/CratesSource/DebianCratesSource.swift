@@ -62,7 +62,6 @@ struct DebianRegistry: CrateRegistry {
 
   func forget(_ origin: String) throws(PluginError) -> Bool {
     apt.forget(try AptPackage(origin: origin))
-    return true
   }
 
   func candidates(for root: CrateEntry, features: [String], scratch: String) async throws(PluginError)

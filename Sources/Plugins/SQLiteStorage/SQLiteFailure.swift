@@ -31,7 +31,8 @@ func translate(_ error: any Error, path: String) -> PluginError {
   case .SQLITE_FULL:
     return PluginError(.io, "The disk is full: the journal \(path) cannot grow; free some space")
   case .SQLITE_NOTADB:
-    return PluginError(.io, "\(path) is not an SQLite file, or its head is damaged; restore a backup or name a new file")
+    return PluginError(
+      .io, "\(path) is not an SQLite file, or its head is damaged; restore a backup or name a new file")
   case .SQLITE_CORRUPT:
     return PluginError(.io, damaged(path, detail))
   case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_READONLY:

@@ -54,6 +54,7 @@ public final class SQLiteStorage: Storage {
           PRAGMA cell_size_check = ON;
           PRAGMA journal_mode = WAL;
           PRAGMA synchronous = FULL;
+          PRAGMA journal_size_limit = 16777216;
           """)
     }
     do {
@@ -128,17 +129,17 @@ public final class SQLiteStorage: Storage {
       case .put(let key, let value):
         try SQLiteStorage.check(key: key)
         guard value.count <= SQLiteStorage.valueBytesMax else {
-          throw PluginError(.invalid, "A value of \(value.count) bytes; at most \(SQLiteStorage.valueBytesMax) are stored")
+          throw PluginError(
+            .invalid, "A value of \(value.count) bytes; at most \(SQLiteStorage.valueBytesMax) are stored")
         }
       case .delete(let key): try SQLiteStorage.check(key: key)
       }
     }
-    let isSwitched = state.withLock { state in
-      defer { state.isDurable = durable }
-      return state.isDurable != durable
-    }
     try access { database in
-      if isSwitched { try database.execute(sql: "PRAGMA synchronous = \(durable ? "FULL" : "NORMAL")") }
+      if state.withLock({ $0.isDurable != durable }) {
+        try database.execute(sql: "PRAGMA synchronous = \(durable ? "FULL" : "NORMAL")")
+        state.withLock { $0.isDurable = durable }
+      }
       try database.inTransaction(.immediate) {
         for change in batch.changes { try SQLiteStorage.perform(change, on: database) }
         return .commit
@@ -158,10 +159,11 @@ public final class SQLiteStorage: Storage {
   }
 
   public func close() {
-    guard state.withLock({ state in
+    let isFirst = state.withLock { state in
       defer { state.isClosed = true }
       return !state.isClosed
-    }) else { return }
+    }
+    guard isFirst else { return }
     // Nothing of a caller is lost when the last checkpoint fails: the log beside the file still has it.
     try? database.close()
   }

@@ -96,7 +96,7 @@ public final class SodiumSigner: Signer {
       Mnemonic.words(for: [UInt8](UnsafeBufferPointer(start: seed, count: SodiumSigner.seedByteCount)))
         .joined(separator: " ")
     }
-   }
+  }
 
   /// The seed that 24 words stand for; letter case and the amount of white space do not matter.
   ///

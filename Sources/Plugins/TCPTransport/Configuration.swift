@@ -30,8 +30,8 @@ extension TCPTransport {
     public var peers: [Peer]
     public var timing = Timing()
     public var admission = AdmissionBounds()
-    /// Called with a sentence for the operators when a connection was refused or ended for a reason: on a thread of
-    /// the transport, at most as often as connections end.
+    /// Called with a sentence for the operators when a connection was refused or ended, a peer cannot be reached,
+    /// or a message cannot be sent: on the transport's thread or on that of `send`. It must return soon.
     public var onNotice: (@Sendable (String) -> Void)?
 
     public init(listenHost: String, listenPort: Int, group: Digest, peers: [Peer]) {
@@ -55,7 +55,8 @@ extension TCPTransport {
           throw PluginError(.invalid, "The peer \(peer.name) has the transport key of another replica, or our own")
         }
         guard (1...65_535).contains(peer.port), !peer.host.isEmpty else {
-          throw PluginError(.invalid, "The peer \(peer.name) has the address \(peer.host):\(peer.port); host:port is wanted")
+          throw PluginError(
+            .invalid, "The peer \(peer.name) has the address \(peer.host):\(peer.port); host:port is wanted")
         }
       }
     }

@@ -179,7 +179,7 @@ final class Connection: ChannelInboundHandler {
     switch error {
     case NIOSSLError.uncleanShutdown: nil
     case let error as IOError: error.description
-    case is NIOSSLError, is BoringSSLError: phase == .open ? "TLS failed: \(error)" : "the TLS handshake failed: \(error)"
+    case is NIOSSLError, is BoringSSLError: "\(phase == .open ? "TLS" : "the TLS handshake") failed: \(error)"
     default: "\(error)"
     }
   }

@@ -80,7 +80,13 @@ final class Switchboard: @unchecked Sendable {
     let tls = NIOSSLServerHandler(context: identity.context) { [identity] chain, promise in
       promise.succeed(connection.verify(identity.peer(for: chain)))
     }
-    try channel.pipeline.syncOperations.addHandlers([cutter, tls, connection])
+    do {
+      try channel.pipeline.syncOperations.addHandlers([cutter, tls, connection])
+    } catch {
+      greeting[slot] = nil
+      admission.failed(slot, now: .now())
+      throw error
+    }
   }
 
   // MARK: Dialling
@@ -94,7 +100,12 @@ final class Switchboard: @unchecked Sendable {
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .connect(host: peer.host, port: peer.port)
       .assumeIsolated()
-      .flatMapThrowing { channel in try self.dialled(channel, peer: peer) }
+      .flatMapThrowing { channel in
+        do { try self.dialled(channel, peer: peer) } catch {
+          channel.close(promise: nil)
+          throw error
+        }
+      }
       .whenFailure { error in
         self.notice("Cannot reach \(peer.name) at \(peer.host):\(peer.port): \(error)")
         self.redial(name)

@@ -27,12 +27,12 @@ public final class TCPTransport: Transport {
   private struct Running {
     let group: MultiThreadedEventLoopGroup
     let board: Switchboard
-    var boundPort: Int
+    /// Known once the listener stands.
+    var boundPort: Int?
   }
 
   private enum Lifecycle {
     case idle
-    case starting
     case running(Running)
     case stopped
   }
@@ -57,36 +57,33 @@ public final class TCPTransport: Transport {
   }
 
   public func start(deliver: @escaping @Sendable (TransportEvent) -> Void) async throws(PluginError) {
-    let isFirst = lifecycle.withLock { lifecycle in
-      guard case .idle = lifecycle else { return false }
-      lifecycle = .starting
-      return true
-    }
-    guard isFirst else { throw PluginError(.invalid, "A transport starts once; make a new one") }
-
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let board = Switchboard(
       loop: group.next(), configuration: configuration, identity: identity, queues: queues, deliver: deliver)
+    let isFirst = lifecycle.withLock { lifecycle in
+      guard case .idle = lifecycle else { return false }
+      lifecycle = .running(Running(group: group, board: board))
+      return true
+    }
+    guard isFirst else {
+      try? await group.shutdownGracefully()
+      throw PluginError(.invalid, "A transport starts once; make a new one")
+    }
     let port: Int
     do {
       port = try await listen(group: group, board: board)
     } catch {
-      try? await group.shutdownGracefully()
-      lifecycle.withLock { $0 = .stopped }
+      await stop()
       let place = "\(configuration.listenHost):\(configuration.listenPort)"
       throw PluginError(
         .unavailable, "Cannot listen on \(place): \(error); stop the program that has the port, or choose another")
     }
-    let isStopped = lifecycle.withLock { lifecycle in
-      guard case .starting = lifecycle else { return true }
-      lifecycle = .running(Running(group: group, board: board, boundPort: port))
-      return false
+    lifecycle.withLock { lifecycle in
+      guard case .running(var running) = lifecycle else { return }
+      running.boundPort = port
+      lifecycle = .running(running)
+      board.start(peers: configuration.peers.map(\.name))
     }
-    if isStopped {
-      try? await group.shutdownGracefully()
-      throw PluginError(.cancelled, "The transport was stopped while it started")
-    }
-    board.start(peers: configuration.peers.map(\.name))
   }
 
   private func listen(group: MultiThreadedEventLoopGroup, board: Switchboard) async throws -> Int {

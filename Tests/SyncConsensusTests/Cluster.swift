@@ -1,0 +1,108 @@
+import SyncConsensus
+import SyncProof
+import SyncTesting
+
+/// A group whose network and disks are perfect and instant but for what a test switches off.
+struct Cluster {
+  let group: FixtureGroup
+  var replicas: [Replica<AppendLog>?]
+  var disks: [[[UInt8]: [UInt8]]]
+  var now = start
+  var isDown: Set<Int> = []
+  /// Drops a message, by sender, receiver and content.
+  var drops: (Int, Int, Message) -> Bool = { _, _, _ in false }
+  var messages = 0
+  var loads = 0
+  var decided: [[Digest]]
+  private var queue: [(to: Int, input: Input)] = []
+
+  init(replicas count: Int) throws {
+    group = try FixtureGroup(replicas: count)
+    replicas = [Replica<AppendLog>?](repeating: nil, count: count)
+    disks = [[[UInt8]: [UInt8]]](repeating: [:], count: count)
+    decided = [[Digest]](repeating: [], count: count)
+    for index in 0..<count { try start(index) }
+    run()
+  }
+
+  mutating func start(_ index: Int) throws {
+    isDown.remove(index)
+    var replayed: [Digest] = []
+    replicas[index] = try Replica(
+      configuration: try group.configuration(of: index), genesis: AppendLog(),
+      recovered: RecoveredRecords(disks[index].map { (key: $0.key, value: $0.value) })
+    ) { block throws(ConsensusError) in replayed.append(block.info.id) }
+    decided[index] = replayed
+    queue.append((index, .start))
+    for other in replicas.indices where other != index && !isDown.contains(other) {
+      queue.append((index, .peerConnected(ReplicaIndex(rawValue: UInt16(other)))))
+      queue.append((other, .peerConnected(ReplicaIndex(rawValue: UInt16(index)))))
+    }
+  }
+
+  mutating func stop(_ index: Int) {
+    isDown.insert(index)
+    replicas[index] = nil
+  }
+
+  mutating func submit(_ entry: [UInt8], at index: Int) {
+    queue.append((index, .submit(entry)))
+    run()
+  }
+
+  /// Delivers everything; time stands still.
+  mutating func run() {
+    var steps = 0
+    while !queue.isEmpty, steps < 100_000 {
+      steps += 1
+      let (to, input) = queue.removeFirst()
+      guard !isDown.contains(to), let effects = replicas[to]?.step(input, now: now) else { continue }
+      perform(effects, of: to)
+    }
+  }
+
+  /// Lets time pass until every replica rests, at most `milliseconds`.
+  mutating func settle(milliseconds: UInt64 = 60_000) {
+    let end = now.later(milliseconds: milliseconds).monotonicNanoseconds
+    while let next = replicas.compactMap({ $0?.nextWakeUp }).min(), next <= end {
+      if next > now.monotonicNanoseconds {
+        let passed = next - now.monotonicNanoseconds
+        now = Instant(
+          monotonicNanoseconds: next, wallMilliseconds: now.wallMilliseconds + (passed + 999_999) / 1_000_000)
+      }
+      for index in replicas.indices {
+        if let at = replicas[index]?.nextWakeUp, at <= now.monotonicNanoseconds { queue.append((index, .wakeUp)) }
+      }
+      run()
+    }
+  }
+
+  private mutating func perform(_ effects: [Effect<AppendLog>], of index: Int) {
+    for effect in effects {
+      switch effect {
+      case .persist(let records, let then):
+        for record in records { disks[index][record.key] = record.value }
+        perform(then, of: index)
+      case .sign(let request): queue.append((index, .signed(request, group.keys[index].sign(request.message))))
+      case .send(let peer, let bytes): transmit(bytes, from: index, to: Int(peer.rawValue))
+      case .broadcast(let bytes):
+        for peer in replicas.indices where peer != index { transmit(bytes, from: index, to: peer) }
+      case .decided(let block): decided[index].append(block.info.id)
+      case .load(let request):
+        loads += 1
+        let found = try? RecoveredRecords(disks[index].map { (key: $0.key, value: $0.value) })
+          .scan(request.prefix, request.from, request.limit)
+        queue.append((index, .loaded(request, found ?? [])))
+      case .misbehaviour, .halted: break
+      }
+    }
+  }
+
+  private mutating func transmit(_ bytes: [UInt8], from sender: Int, to peer: Int) {
+    messages += 1
+    guard let message = try? Message(decoding: bytes), !drops(sender, peer, message) else { return }
+    queue.append((peer, .message(from: ReplicaIndex(rawValue: UInt16(sender)), bytes)))
+  }
+
+  var heights: [UInt64?] { replicas.map { $0?.head.height } }
+}

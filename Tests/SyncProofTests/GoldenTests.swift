@@ -1,0 +1,58 @@
+import Foundation
+import SyncProof
+import Testing
+
+/// The formats, byte by byte. SYNC_REWRITE_GOLDENS=1 writes the files anew: read the difference like code.
+@Suite struct GoldenTests {
+  private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Goldens")
+
+  private static let goldens: [(String, @Sendable () throws -> [UInt8])] = [
+    ("spec.txt", { Sample.spec().encode() }),
+    ("outcome-built.txt", { Sample.built().encode() }),
+    ("outcome-failed.txt", { Outcome.failed(.exitStatus(101)).encode() }),
+    ("reveal.txt", { try Sample.reveal("ada", Sample.built()).signedBytes() }),
+    ("evidence.txt", { try Sample.evidence().encode() }),
+    ("checkpoint.txt", { try Sample.proof().note.encode() }),
+    ("proof.tlog-proof", { try Sample.proof().encode() }),
+    ("policy.txt", { try Sample.policy().encode() }),
+    ("policy-tlog.txt", { try Sample.policy().exportTlogPolicy() }),
+    (
+      "identities.txt",
+      {
+        let reveal = try Sample.reveal("ada", Sample.built())
+        return [UInt8](
+          """
+          job \(Sample.spec().jobID)
+          outcome \(Sample.built().digest)
+          outcome-failed \(Outcome.failed(.exitStatus(101)).digest)
+          commitment \(reveal.commitment)
+          leaf \(Merkle.leafHash(try Sample.evidence().encode()))
+
+          """)
+      }
+    ),
+  ]
+
+  @Test(arguments: goldens.indices) func golden(_ index: Int) throws {
+    let (name, make) = Self.goldens[index]
+    let bytes = try make()
+    let file = Self.folder.appending(path: name)
+    if ProcessInfo.processInfo.environment["SYNC_REWRITE_GOLDENS"] == "1" {
+      try Data(bytes).write(to: file)
+    }
+    #expect([UInt8](try Data(contentsOf: file)) == bytes, "\(name) changed; is the format meant to?")
+  }
+
+  /// The examples in the documentation are these files, so that they cannot grow old.
+  @Test func theDocumentationShowsTheGoldens() throws {
+    let path = Vectors.packageRoot.appending(path: "docs/FORMATS.md")
+    let formats = try String(contentsOf: path, encoding: .utf8)
+    for name in [
+      "spec.txt", "outcome-built.txt", "outcome-failed.txt", "reveal.txt", "evidence.txt", "checkpoint.txt",
+      "policy.txt", "policy-tlog.txt", "identities.txt",
+    ] {
+      let golden = try String(contentsOf: Self.folder.appending(path: name), encoding: .utf8)
+      #expect(formats.contains(golden), "docs/FORMATS.md does not show \(name)")
+    }
+  }
+}

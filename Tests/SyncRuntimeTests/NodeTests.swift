@@ -1,0 +1,160 @@
+import Foundation
+import SyncProof
+import SyncTesting
+import Testing
+
+@testable import SyncRuntime
+
+@Suite(.timeLimit(.minutes(3)), .serialized)
+struct NodeTests {
+  struct VerdictRow: CustomTestStringConvertible, Sendable {
+    let name: String
+    let recipe: String
+    let verdict: String
+    let agreeing: Int
+    var testDescription: String { name }
+  }
+
+  @Test(arguments: [
+    VerdictRow(name: "same bytes", recipe: "say hello\necho out same", verdict: "reproduced", agreeing: 4),
+    VerdictRow(name: "each its own bytes", recipe: "who out", verdict: "diverged", agreeing: 1),
+    VerdictRow(name: "the same exit status", recipe: "exit 3", verdict: "failed", agreeing: 4),
+    VerdictRow(name: "no artifact", recipe: "say nothing", verdict: "failed", agreeing: 4),
+  ])
+  func `a job ends with the verdict that its builders' outcomes give`(row: VerdictRow) async throws {
+    let world = try World(recipes: ["x": row.recipe])
+    try world.start()
+    let job = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1"))
+    for number in 0..<4 {
+      let status = try await world.wait(job, on: number) { $0.phase == .cosigned }
+      #expect(status.verdict == row.verdict)
+      #expect(status.agreeing == row.agreeing)
+    }
+    await world.stop()
+  }
+
+  @Test func `every node hands out a proof that verifies, and a flipped bit is refused`() async throws {
+    let world = try World(recipes: ["x": "echo out same"])
+    try world.start()
+    let job = try await world.node(1).submit(SubmitRequest(package: "pkg:echo/x@1"))
+    let policy = world.keys.group.policy()
+    for number in 0..<4 {
+      let status = try await world.wait(job, on: number) { $0.phase == .cosigned }
+      let artifact = try #require(Digest(hex: status.artifacts[0].sha256))
+      var proof = try #require(await (try world.node(number)).proof(job: job))
+      let verification = try Verifier.verify(proof: proof, policy: policy, artifact: artifact)
+      #expect(verification.reproducers.count == 4)
+      #expect(verification.evidence.submitter == "birch")
+      let path = try #require(await (try world.node(number)).artifactPath(artifact))
+      #expect(try String(contentsOfFile: path, encoding: .utf8) == "same\n")
+      proof[proof.count / 2] ^= 1
+      #expect(throws: ProofError.self) { try Verifier.verify(proof: proof, policy: policy, artifact: artifact) }
+    }
+    await world.stop()
+  }
+
+  @Test func `the same spec is the same job, and a fresh rebuild another`() async throws {
+    let world = try World(recipes: ["x": "echo out same"])
+    try world.start()
+    let first = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1"))
+    _ = try await world.wait(first, on: 3) { $0.phase == .cosigned }
+    #expect(try await world.node(3).submit(SubmitRequest(package: "pkg:echo/x@1")) == first)
+    let fresh = try await world.node(3).submit(SubmitRequest(package: "pkg:echo/x@1", rebuild: 1))
+    #expect(fresh != first)
+    #expect(try await world.wait(fresh, on: 0) { $0.phase == .cosigned }.index == 1)
+    await world.stop()
+  }
+
+  @Test func `a builder whose sandbox fails abstains, and three still reproduce`() async throws {
+    // Faults are per recipe, so the faulty builder gets a recipe of its own through its own sandbox: a fault for all
+    // shows the abstention, the job ends at once and is inconclusive.
+    let world = try World(recipes: ["x": "fault"])
+    try world.start()
+    let job = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1"))
+    let status = try await world.wait(job, on: 2, seconds: 60) { $0.phase == .cosigned }
+    #expect(status.verdict == "inconclusive")
+    #expect(status.builders.map(\.step) == [.abstained, .abstained, .abstained, .abstained])
+    await world.stop()
+  }
+
+  @Test func `a builder that is away is named as absent once the deadline has passed`() async throws {
+    let world = try World(recipes: ["x": "echo out same"], commitSeconds: 2, revealSeconds: 2)
+    try world.start([0, 1, 2])
+    let job = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1"))
+    let status = try await world.wait(job, on: 1) { $0.phase == .cosigned }
+    #expect(status.verdict == "reproduced")
+    #expect(status.agreeing == 3)
+    #expect(status.builders.last?.step == .waiting)
+    // Who comes back later learns everything without new traffic.
+    try world.start([3])
+    #expect(try await world.wait(job, on: 3) { $0.phase == .cosigned }.verdict == "reproduced")
+    await world.stop()
+  }
+
+  @Test func `two of four away: the job waits, and finishes when one returns`() async throws {
+    let world = try World(recipes: ["x": "echo out same"], commitSeconds: 3, revealSeconds: 3)
+    try world.start([0, 1])
+    let job = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1"))
+    try await Task.sleep(for: .milliseconds(800))
+    #expect(await (try world.node(0)).job(job) == nil)
+    #expect(await (try world.node(0)).status().height == 0)
+    try world.start([2])
+    #expect(try await world.wait(job, on: 0) { $0.phase == .cosigned }.verdict == "reproduced")
+    await world.stop()
+  }
+
+  @Test(arguments: [1, 3, 5, 7, 9, 11])
+  func `a node that stops at any durable write comes back to the same job`(write: Int) async throws {
+    for kind in [FaultyStorage.Fault.failed, .failedButPersisted] {
+      let world = try World(recipes: ["x": "echo out same"])
+      world.storages[2].fail(after: write, kind)
+      try world.start()
+      let job = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1"))
+      let deadline = ContinuousClock.now + .seconds(3)
+      while world.storages[2].durableWrites <= write, ContinuousClock.now < deadline {
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      await world.stop([2])
+      world.storages[2].mend()
+      try world.start([2])
+      let status = try await world.wait(job, on: 2) { $0.phase == .cosigned }
+      #expect(status.verdict == "reproduced")
+      #expect(status.agreeing == 4)
+      for number in [0, 1, 3] {
+        #expect(await (try world.node(number)).status().misbehaved.isEmpty)
+      }
+      await world.stop()
+    }
+  }
+
+  @Test func `all nodes restarted at once go on with the same log`() async throws {
+    let world = try World(recipes: ["x": "echo out same", "y": "echo out other"])
+    try world.start()
+    let first = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1"))
+    for number in 0..<4 { _ = try await world.wait(first, on: number) { $0.phase == .cosigned } }
+    let before = await (try world.node(0)).checkpoint()
+    await world.stop()
+    try world.start()
+    #expect(await (try world.node(0)).status().checkpointSize == 1)
+    #expect(before != nil)
+    let second = try await world.node(2).submit(SubmitRequest(package: "pkg:echo/y@1"))
+    for number in 0..<4 {
+      #expect(try await world.wait(second, on: number) { $0.phase == .cosigned }.index == 1)
+      #expect(await (try world.node(number)).proof(job: first) != nil)
+    }
+    await world.stop()
+  }
+
+  @Test func `keys that are not the group's are refused before anything is touched`() throws {
+    let world = try World(recipes: [:])
+    let error = #expect(throws: PluginError.self) {
+      try NodeConfiguration(name: "alder", group: world.keys.group, dataDirectory: "unused")
+        .checkKeys(signer: world.keys.signers[1])
+    }
+    #expect(error?.message.contains("log key") == true)
+    #expect(throws: PluginError.self) {
+      try NodeConfiguration(name: "oak", group: world.keys.group, dataDirectory: "unused")
+        .checkKeys(signer: world.keys.signers[1])
+    }
+  }
+}
