@@ -21,9 +21,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -82,11 +80,8 @@ let package = Package(
       name: "ChrootSandboxInit", path: "Sources/Plugins/ChrootSandboxInit",
       cSettings: [.define("_GNU_SOURCE")]),
     .target(
-      name: "ChrootSandbox",
-      dependencies: [
-        "SyncProof", "SyncRuntime", .product(name: "Subprocess", package: "swift-subprocess"),
-      ],
-      path: "Sources/Plugins/ChrootSandbox", swiftSettings: settings),
+      name: "ChrootSandbox", dependencies: ["SyncProof", "SyncRuntime"], path: "Sources/Plugins/ChrootSandbox",
+      swiftSettings: settings),
     .target(
       name: "TCPTransport",
       dependencies: [

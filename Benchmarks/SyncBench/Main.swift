@@ -40,8 +40,14 @@ enum SyncBench {
     let floor = 3 * sync + 3 * hop
     let median = samples.sorted()[jobs / 2]
     print("lone job, submit to decided at another replica (\(jobs) jobs, idle group of 4):")
-    print(String(format: "  p50 %.2f ms  p95 %.2f ms  max %.2f ms", median, samples.sorted()[jobs * 95 / 100], samples.max() ?? 0))
-    print(String(format: "  floor %.2f ms = 3 syncs of %.2f ms + 3 hops of %.3f ms;  ratio p50/floor %.1f", floor, sync, hop, median / floor))
+    print(
+      String(
+        format: "  p50 %.2f ms  p95 %.2f ms  max %.2f ms", median, samples.sorted()[jobs * 95 / 100], samples.max() ?? 0
+      ))
+    print(
+      String(
+        format: "  floor %.2f ms = 3 syncs of %.2f ms + 3 hops of %.3f ms;  ratio p50/floor %.1f", floor, sync, hop,
+        median / floor))
   }
 
   static func milliseconds(_ duration: Duration) -> Double {

@@ -1,5 +1,6 @@
 /// Standard base64 (RFC 4648 §4) in its one canonical form: padded, unused bits zero, no white space.
 public enum Base64 {
+  /// Four characters for each three bytes, padded at the end.
   public static func encode(_ bytes: [UInt8]) -> [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(encodedCount(bytes.count))

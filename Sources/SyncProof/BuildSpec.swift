@@ -10,11 +10,17 @@ public struct EnvironmentVariable: Hashable, Sendable {
 
 /// What one attempt may use; passing any is an outcome of its own.
 public struct Limits: Hashable, Sendable {
+  /// Time on the clock, 1...604,800.
   public var wallSeconds: UInt64
+  /// Processor time of all processes together, 1...604,800,000.
   public var cpuSeconds: UInt64
+  /// 1...2^50.
   public var memoryBytes: UInt64
+  /// At one time, 1...2^22.
   public var processes: UInt64
+  /// Below the writable folders, 1...2^50.
   public var diskBytes: UInt64
+  /// 1...2^40.
   public var transcriptBytes: UInt64
 
   public init(
@@ -40,7 +46,9 @@ public struct BuildSpec: Hashable, Sendable {
   public var rebuild: UInt64
   /// SHA-256 of the root file system's archive.
   public var toolchain: Digest
+  /// Such as `x86_64-unknown-linux-gnu`; 1...128 letters, digits and `._-`.
   public var target: Text
+  /// Such as `release`; 1...64 letters, digits and `._-`.
   public var profile: Text
   /// Sorted, each once.
   public var features: [Text]
@@ -50,6 +58,7 @@ public struct BuildSpec: Hashable, Sendable {
   public var lock: Digest?
   /// Sorted by name, each once.
   public var environment: [EnvironmentVariable]
+  /// What an attempt may use, part of the job's identity.
   public var limits: Limits
   /// POSIX shell script, run by `/bin/sh` inside the sandbox.
   public var recipe: [UInt8]
@@ -81,5 +90,6 @@ public struct BuildSpec: Hashable, Sendable {
   /// The source that is the package itself; `nil` only in a spec that ``validate()`` refuses.
   public var root: SourceItem? { sources.first { $0.purl == package } }
 
+  /// Whether the item is the package itself.
   public func isRoot(_ item: SourceItem) -> Bool { item.purl == package }
 }

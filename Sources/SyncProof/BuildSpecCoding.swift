@@ -1,4 +1,5 @@
 extension BuildSpec {
+  /// The canonical text, whose SHA-256 is the job's identity; of a spec that ``validate()`` refuses it cannot be read.
   public func encode() -> [UInt8] {
     var writer = LineWriter()
     writer.line("synchronicity-spec/v1")

@@ -5,6 +5,7 @@ public struct ByteWriter {
 
   public init() {}
 
+  /// Big-endian, as wide as the type.
   public mutating func write<T: FixedWidthInteger>(_ value: T) {
     var shift = T.bitWidth
     while shift > 0 {
@@ -16,12 +17,14 @@ public struct ByteWriter {
   /// Bytes of a width that the reader knows.
   public mutating func writeRaw(_ value: [UInt8]) { bytes.append(contentsOf: value) }
 
+  /// 32 bytes.
   public mutating func write(_ digest: Digest) { writeRaw(digest.bytes) }
+  /// 64 bytes.
   public mutating func write(_ signature: Signature) { writeRaw(signature.bytes) }
 
   /// A 32-bit length, then the bytes.
   public mutating func writeCounted(_ value: [UInt8]) {
-    precondition(value.count <= Int(UInt32.max), "A byte string is at most 4 GiB")
+    precondition(UInt64(value.count) <= UInt64(UInt32.max), "A byte string is at most 4 GiB")
     write(UInt32(value.count))
     writeRaw(value)
   }
@@ -34,8 +37,10 @@ public struct ByteReader {
 
   public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
+  /// Bytes that are not read yet.
   public var remaining: Int { bytes.count - offset }
 
+  /// Big-endian, as wide as the type; throws ``ProofError/Code/malformed`` at the end of the bytes.
   public mutating func read<T: FixedWidthInteger & UnsignedInteger>(_ type: T.Type = T.self) throws(ProofError) -> T {
     let width = T.bitWidth / 8
     guard remaining >= width else { throw truncated(wanting: width) }
@@ -45,17 +50,20 @@ public struct ByteReader {
     return value
   }
 
+  /// Exactly `count` bytes; throws ``ProofError/Code/malformed`` where there are fewer.
   public mutating func readRaw(_ count: Int) throws(ProofError) -> [UInt8] {
     guard count >= 0, remaining >= count else { throw truncated(wanting: count) }
     defer { offset += count }
     return [UInt8](bytes[offset..<offset + count])
   }
 
+  /// 32 bytes.
   public mutating func readDigest() throws(ProofError) -> Digest {
     guard let digest = Digest(bytes: try readRaw(Digest.byteCount)) else { throw truncated(wanting: 32) }
     return digest
   }
 
+  /// 64 bytes.
   public mutating func readSignature() throws(ProofError) -> Signature {
     guard let signature = Signature(bytes: try readRaw(Signature.byteCount)) else { throw truncated(wanting: 64) }
     return signature
@@ -65,7 +73,7 @@ public struct ByteReader {
   public mutating func readCounted(max countMax: Int) throws(ProofError) -> [UInt8] {
     let start = offset
     let count = try read(UInt32.self)
-    guard Int(count) <= countMax else {
+    guard UInt64(count) <= UInt64(countMax) else {
       throw ProofError(.tooLarge, "A byte string of \(count) bytes; at most \(countMax) are taken here", at: start)
     }
     return try readRaw(Int(count))
@@ -75,7 +83,7 @@ public struct ByteReader {
   public mutating func readCount(max countMax: Int) throws(ProofError) -> Int {
     let start = offset
     let count = try read(UInt32.self)
-    guard Int(count) <= countMax else {
+    guard UInt64(count) <= UInt64(countMax) else {
       throw ProofError(.tooLarge, "A list of \(count) elements; at most \(countMax) are taken here", at: start)
     }
     return Int(count)

@@ -4,6 +4,7 @@ public struct Checkpoint: Hashable, Sendable {
   public let origin: Text
   /// Number of leaves, at most 2^63 - 1.
   public let treeSize: UInt64
+  /// Hash of the tree.
   public let root: Digest
   /// Lines behind the root, signed but without meaning here; our own logs write none.
   public let extensionLines: [Text]

@@ -2,8 +2,10 @@
 public struct Cosignature: Hashable, Sendable {
   /// Unix seconds, at most 2^63 - 1.
   public let timestamp: UInt64
+  /// Over ``message(timestamp:body:)``.
   public let signature: Signature
 
+  /// Bytes behind the key ID.
   public static let byteCount = 8 + Signature.byteCount
 
   /// - Parameter blob: What stands behind the key ID: 8 bytes of time, big-endian, and the signature. Anything else
@@ -16,6 +18,7 @@ public struct Cosignature: Hashable, Sendable {
     (self.timestamp, self.signature) = (timestamp, signature)
   }
 
+  /// Whether it is `key`'s on the checkpoint whose text is `body`.
   public func isValid(by key: PublicKey, body: [UInt8]) -> Bool {
     key.accepts(signature, on: Cosignature.message(timestamp: timestamp, body: body))
   }

@@ -24,6 +24,7 @@ public enum Verdict: Hashable, Sendable {
 
 /// An outcome in the evidence, in full or, where the leaf has no room, by its digest alone.
 public struct ListedOutcome: Hashable, Sendable {
+  /// SHA-256 of the outcome's text.
   public let digest: Digest
   /// `nil` where only the digest is listed; never for the first.
   public let outcome: Outcome?
@@ -68,6 +69,7 @@ public enum BuilderReport: Hashable, Sendable {
 public struct Evidence: Hashable, Sendable {
   /// Origin of the group.
   public let group: Text
+  /// The membership in force.
   public let epoch: UInt64
   /// Height of the decided block that gave the verdict.
   public let height: UInt64
@@ -77,15 +79,18 @@ public struct Evidence: Hashable, Sendable {
   public let submitter: Text
   /// How many builders had to agree, in force when the verdict fell.
   public let reproducers: Int
+  /// What the group found out.
   public let verdict: Verdict
   /// Builders behind the first outcome; 0 without outcomes.
   public let agreeing: Int
+  /// What was rebuilt.
   public let spec: BuildSpec
   /// Distinct, most supporters first, those with equally many by digest.
   public private(set) var outcomes: [ListedOutcome]
   /// Every member once, sorted by name.
   public let builders: [BuilderLine]
 
+  /// SHA-256 of the spec's text.
   public var jobID: Digest { spec.jobID }
 
   /// The outcome that gave the verdict, where it is `reproduced` or `failed`.

@@ -89,11 +89,10 @@ extension Evidence {
     var listed: [ListedOutcome] = []
     for outcome in outcomes {
       let text = outcome.encode()
-      // The line count's single digit is there already.
+      // The line count's single digit is there already. What is left only shrinks, so from the first outcome that
+      // does not fit on, none is listed in full.
       left -= text.count + Decimal.encode(lineCount(text)).count - 1
       listed.append(ListedOutcome(digest: SHA256.hash(text), outcome: left >= 0 ? outcome : nil))
-      // From the first that does not fit on, none is listed in full.
-      if left < 0 { left = -1 - ProofLimits.leafBytesMax }
     }
     return listed
   }

@@ -6,6 +6,7 @@ public enum Merkle {
   /// The root of a tree without leaves: SHA-256 of nothing.
   public static var emptyRoot: Digest { SHA256.hash([]) }
 
+  /// SHA-256(0x00 ‖ leaf).
   public static func leafHash(_ leaf: [UInt8]) -> Digest {
     var stream = SHA256.Stream()
     stream.update([0])
@@ -13,6 +14,7 @@ public enum Merkle {
     return stream.finish()
   }
 
+  /// SHA-256(0x01 ‖ left ‖ right).
   public static func nodeHash(_ left: Digest, _ right: Digest) -> Digest {
     var node: [UInt8] = [1]
     node.reserveCapacity(1 + 2 * Digest.byteCount)

@@ -10,12 +10,14 @@ public struct MerkleFrontier: Hashable, Sendable {
   /// The tree without leaves.
   public init() { (size, subtrees) = (0, []) }
 
+  /// Hash of the tree. Complexity: one node hash for each set bit of `size`.
   public var root: Digest {
     guard var root = subtrees.last else { return Merkle.emptyRoot }
     for subtree in subtrees.dropLast().reversed() { root = Merkle.nodeHash(subtree, root) }
     return root
   }
 
+  /// Adds a leaf at the right. Precondition: the tree has fewer than 2^63 - 1.
   public mutating func append(leafHash: Digest) {
     precondition(size < ProofLimits.treeSizeMax, "A tree has at most 2^63 - 1 leaves")
     var hash = leafHash

@@ -9,8 +9,11 @@ public struct NoteKey: Hashable, Sendable {
     case cosignatureV1 = 0x04
   }
 
+  /// 1...512 bytes of UTF-8.
   public let name: Text
+  /// What its signatures are over.
   public let kind: Kind
+  /// The Ed25519 key itself.
   public let key: PublicKey
   /// The first four bytes, big-endian, of SHA-256(name ‖ 0x0A ‖ type ‖ key).
   public let keyID: UInt32

@@ -6,6 +6,7 @@ public struct Artifact: Hashable, Sendable {
   public let mode: UInt16
   /// Bytes.
   public let size: UInt64
+  /// Of the file's bytes.
   public let sha256: Digest
 
   public init(path: Text, mode: UInt16, size: UInt64, sha256: Digest) {
@@ -37,6 +38,7 @@ public enum Outcome: Hashable, Sendable {
   /// SHA-256 of ``encode()``: what commitments and reveals are about.
   public var digest: Digest { SHA256.hash(encode()) }
 
+  /// Whether there are artifacts.
   public var isBuilt: Bool {
     if case .built = self { return true }
     return false
@@ -62,6 +64,7 @@ public enum Outcome: Hashable, Sendable {
     }
   }
 
+  /// The canonical text.
   public func encode() -> [UInt8] {
     var writer = LineWriter()
     writer.line("synchronicity-outcome/v1")

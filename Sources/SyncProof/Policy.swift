@@ -46,8 +46,11 @@ public struct PolicyGroup: Hashable, Sendable {
 /// Both thresholds are always there: the quorum of witnesses says which log everyone sees, the reproducers say who
 /// rebuilt the bytes.
 public struct Policy: Hashable, Sendable {
+  /// Any one of them may sign the checkpoint.
   public let logs: [PolicyLog]
+  /// Whose cosignatures count towards ``quorum``.
   public let witnesses: [PolicyWitness]
+  /// Whose reveals count towards ``reproducers``.
   public let builders: [PolicyBuilder]
   /// A group's members are defined before it.
   public let groups: [PolicyGroup]
@@ -84,11 +87,13 @@ public struct Policy: Hashable, Sendable {
     return Policy.contains(held, root)
   }
 
+  /// Whether cosignatures by these witnesses are enough; names of this policy.
   public func meetsQuorum(_ witnesses: [Text]) -> Bool {
     guard let quorum else { return true }
     return satisfies(quorum, by: witnesses)
   }
 
+  /// Whether reveals of one outcome by these builders are enough; names of this policy.
   public func meetsReproducers(_ builders: [Text]) -> Bool { satisfies(reproducers, by: builders) }
 
   /// The first place in `sorted` that does not precede `name`.

@@ -2,6 +2,7 @@
 public struct Proof: Hashable, Sendable {
   /// The extra data; empty where the file has none.
   public let leaf: [UInt8]
+  /// The leaf's zero-based place in the log.
   public let index: UInt64
   /// Sibling hashes, leaf to root, at most 63.
   public let path: [Digest]
@@ -57,6 +58,7 @@ public struct Proof: Hashable, Sendable {
     try self.init(leaf: leaf, index: index, path: path, note: try SignedNote(parsing: reader.rest()))
   }
 
+  /// The file's bytes.
   public func encode() -> [UInt8] {
     var writer = LineWriter()
     writer.line("c2sp.org/tlog-proof@v1")

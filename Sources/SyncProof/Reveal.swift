@@ -51,12 +51,15 @@ public struct BuilderStatement: Hashable, Sendable {
 public struct Reveal: Hashable, Sendable {
   /// Origin of the group.
   public let group: Text
+  /// SHA-256 of the spec's text.
   public let job: Digest
   /// Member name.
   public let builder: Text
+  /// What the builder's run gave.
   public let outcome: Outcome
   /// 32 random bytes, which keep the commitment from being guessed.
   public let nonce: [UInt8]
+  /// What the builder says of itself.
   public let statement: BuilderStatement
 
   /// - Throws: ``ProofError/Code/malformed`` if a name is none or the nonce is not 32 bytes.

@@ -1,6 +1,7 @@
 /// One signature line of a note, verified by nobody yet.
 public struct NoteSignature: Hashable, Sendable {
   public let name: Text
+  /// Which key of that name it is.
   public let keyID: UInt32
   /// What the signature type makes of it: 64 bytes for Ed25519, 72 for cosignature/v1.
   public let blob: [UInt8]
@@ -82,6 +83,7 @@ public struct SignedNote: Hashable, Sendable {
     }
   }
 
+  /// The text, an empty line, the signature lines.
   public func encode() -> [UInt8] {
     var out = text
     out.append(UInt8(ascii: "\n"))
@@ -156,6 +158,7 @@ public struct SignedNote: Hashable, Sendable {
 
 /// A key of the asker's that signed a note.
 public struct VerifiedNoteSignature: Hashable, Sendable {
+  /// One of the keys that were asked about.
   public let key: NoteKey
   /// Unix seconds at which a cosigner signed; `nil` for type 0x01.
   public let timestamp: UInt64?

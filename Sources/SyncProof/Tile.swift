@@ -2,6 +2,7 @@
 ///
 /// Source: C2SP tlog-tiles.
 public struct Tile: Hashable, Sendable {
+  /// What a tile holds.
   public enum Kind: Hashable, Sendable {
     /// Roots of complete subtrees of `256 ** level` leaves; 0...63.
     case hashes(level: Int)
@@ -9,12 +10,14 @@ public struct Tile: Hashable, Sendable {
     case entries
   }
 
+  /// Hashes of one level, or entries.
   public let kind: Kind
   /// Place among the tiles of its level.
   public let index: UInt64
   /// 1...256; below 256 the tile is partial.
   public let width: Int
 
+  /// Hashes or entries in a full tile.
   public static let fullWidth = 256
 
   /// - Returns: `nil` if the level is outside 0...63, the width outside 1...256 or the index beyond what a tree has.
@@ -24,6 +27,7 @@ public struct Tile: Hashable, Sendable {
     (self.kind, self.index, self.width) = (kind, index, width)
   }
 
+  /// Whether it will grow with the log.
   public var isPartial: Bool { width < Tile.fullWidth }
 
   /// Where the tile is served below the log's prefix: `tile/<level>/<index>[.p/<width>]`, `tile/entries/…`.

@@ -257,7 +257,9 @@ public actor Node: NodeView, Service {
     }
     guard size <= logSize else {
       throw PluginError(
-        .io, "The journal holds a checkpoint of \(size) leaves but blocks for \(logSize) only; restore the whole data folder")
+        .io,
+        "The journal holds a checkpoint of \(size) leaves but blocks for \(logSize) only; restore the whole data folder"
+      )
     }
     return (note, size)
   }

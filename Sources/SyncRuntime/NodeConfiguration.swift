@@ -67,7 +67,8 @@ extension NodeConfiguration {
   func ownMember(signer: any Signer) throws(PluginError) -> (index: Int, member: GroupMember) {
     guard let index = group.members.firstIndex(where: { $0.name == name }) else {
       throw PluginError(
-        .invalid, "The group \(group.origin.string) has no member named \(name.string); check `name` in the configuration")
+        .invalid,
+        "The group \(group.origin.string) has no member named \(name.string); check `name` in the configuration")
     }
     let member = group.members[index]
     let expected: [(KeyRole, PublicKey)] = [

@@ -139,7 +139,8 @@ extension Node {
     case .misbehaviour(let proof):
       misbehaved.insert(proof.builder)
       logger.error(
-        "Proof of misbehaviour kept", metadata: ["builder": "\(proof.builder.string)", "kind": "\(proof.kind.rawValue)"])
+        "Proof of misbehaviour kept",
+        metadata: ["builder": "\(proof.builder.string)", "kind": "\(proof.kind.rawValue)"])
     case .refused(let entry, let reason):
       logger.debug("Refused", metadata: ["entry": "\(entry)", "reason": "\(reason)"])
     }

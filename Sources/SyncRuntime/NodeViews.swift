@@ -47,11 +47,13 @@ extension Node {
   public func submit(_ request: SubmitRequest) async throws(PluginError) -> Digest {
     guard let toolchain = configuration.toolchain else {
       throw PluginError(
-        .unavailable, "This node has no toolchain for new jobs; make one with scripts/toolchain and name its digest"
+        .unavailable,
+        "This node has no toolchain for new jobs; make one with scripts/toolchain and name its digest"
           + " as `toolchain` in the configuration")
     }
     guard submissions < Node.submissionsMax else {
-      throw PluginError(.unavailable, "\(submissions) submissions are being resolved here already; try again in a moment")
+      throw PluginError(
+        .unavailable, "\(submissions) submissions are being resolved here already; try again in a moment")
     }
     submissions += 1
     defer { submissions -= 1 }

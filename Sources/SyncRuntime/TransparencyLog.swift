@@ -87,7 +87,8 @@ struct TransparencyLog {
     let first = index << UInt64(below)
     let count = 1 << below
     guard let tile = try journal.get(.tile, TransparencyLog.tileKey(tileLevel, first / 256)) else {
-      throw PluginError(.io, "Tile \(tileLevel)/\(first / 256) of the log is missing from the storage; restart the node")
+      throw PluginError(
+        .io, "Tile \(tileLevel)/\(first / 256) of the log is missing from the storage; restart the node")
     }
     let start = Int(first % 256) * 32
     guard tile.count >= start + count * 32 else {
@@ -100,7 +101,9 @@ struct TransparencyLog {
   private static func tileRoot(_ bytes: [UInt8]) -> Digest {
     var hashes: [Digest] = []
     for start in stride(from: 0, to: bytes.count, by: 32) {
-      guard let digest = Digest(bytes: bytes[start..<(start + 32)]) else { preconditionFailure("32 bytes are a digest") }
+      guard let digest = Digest(bytes: bytes[start..<(start + 32)]) else {
+        preconditionFailure("32 bytes are a digest")
+      }
       hashes.append(digest)
     }
     while hashes.count > 1 {

@@ -133,8 +133,11 @@ extension ConsensusSimulator {
     case .sign(let request):
       checker.signing(request, index: index, durableSafety: processes[instance].disk[[UInt8(ascii: "s")]])
       processes[instance].inbox.append(.signed(request, group.keys[Int(index)].sign(request.message)))
-    case .send(let peer, let bytes): transmit(bytes, from: instance, to: peer.rawValue)
+    case .send(let peer, let bytes):
+      checkEncoding(bytes, of: instance)
+      transmit(bytes, from: instance, to: peer.rawValue)
     case .broadcast(let bytes):
+      checkEncoding(bytes, of: instance)
       for peer in 0..<UInt16(group.set.count) where peer != index { transmit(bytes, from: instance, to: peer) }
     case .decided(let block): if index != twin { checker.decided(block, by: instance, isReplay: false) }
     case .misbehaviour(let proof):
@@ -157,10 +160,13 @@ extension ConsensusSimulator {
 
   // MARK: Network
 
-  private mutating func transmit(_ bytes: [UInt8], from sender: Int, to index: UInt16) {
+  private mutating func checkEncoding(_ bytes: [UInt8], of sender: Int) {
     guard (try? Message(decoding: bytes))?.encode() == bytes else {
       return checker.fail("instance \(sender) sends what is not the encoding of a message")
     }
+  }
+
+  private mutating func transmit(_ bytes: [UInt8], from sender: Int, to index: UInt16) {
     for instance in processes.indices where processes[instance].index == index {
       guard side[sender] == side[instance] else { continue }
       if !isHealed, random.happens(perMille: dropPerMille) { continue }

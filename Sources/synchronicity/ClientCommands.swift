@@ -102,7 +102,8 @@ struct ProofCommand: AsyncParsableCommand {
     commandName: "proof", abstract: "Fetches proofs.", subcommands: [Get.self])
 
   struct Get: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Writes the proofs of packages or jobs as .tlog-proof files.")
+    static let configuration = CommandConfiguration(
+      abstract: "Writes the proofs of packages or jobs as .tlog-proof files.")
     @OptionGroup var node: NodeOption
     @Option(help: "Where to write them.")
     var output = "."
@@ -194,7 +195,8 @@ struct JobLine {
     switch job.phase {
     case .commit:
       let answered = total - count(.waiting)
-      return answered == 0 ? "ordered, building ×\(total)" : "committed \(answered)/\(total), building ×\(total - answered)"
+      return answered == 0
+        ? "ordered, building ×\(total)" : "committed \(answered)/\(total), building ×\(total - answered)"
     case .reveal: return "revealed \(count(.revealed))/\(total)"
     case .logged: return "\(verdict), logged at \(job.index ?? 0)"
     case .cosigned: return "\(verdict), logged at \(job.index ?? 0), cosigned"

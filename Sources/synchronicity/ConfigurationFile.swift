@@ -60,7 +60,8 @@ struct ConfigurationFile {
     source = try reader.choice("plugins.source", of: ["debian-crates", "directory"], default: "debian-crates")
     sourceDirectory = try reader.text("plugins.source-directory").map(reader.resolved)
     if source == "directory", sourceDirectory == nil {
-      throw CommandFailure(.usage, "\(path): source = \"directory\" needs plugins.source-directory, the folder of crates")
+      throw CommandFailure(
+        .usage, "\(path): source = \"directory\" needs plugins.source-directory, the folder of crates")
     }
     toolchain = try reader.digest("toolchain.digest")
     toolchainDirectories = try reader.list("toolchain.directories").map(reader.resolved)

@@ -50,7 +50,8 @@ struct DemoCommand: AsyncParsableCommand {
     let seconds = (ContinuousClock.now - started).components.seconds
     if json { try Console.json(DemoSummary(jobs: jobs, seconds: seconds)) }
     guard isGood else { throw CommandFailure(.notVerified, "The demo did not prove what it should; see above") }
-    Console.line("\n\(jobs.count) crates, each rebuilt by four builders, proven and verified in \(seconds) s. Try it yourself:")
+    Console.line(
+      "\n\(jobs.count) crates, each rebuilt by four builders, proven and verified in \(seconds) s. Try it yourself:")
     if let job = jobs.first, let artifact = job.artifacts.first {
       Console.line("  synchronicity verify --policy \(group.policy) --proof \(job.proof) \(artifact)")
     }

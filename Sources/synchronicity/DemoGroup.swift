@@ -78,7 +78,7 @@ final class DemoGroup {
       try BoundedFile.write(group.encode(), to: home + "/group.txt")
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-      process.arguments = ["node", "run", "--config", home + "/config.toml"]
+      process.arguments = ["node", "run", "--stop-with-parent", "--config", home + "/config.toml"]
       builders.append(
         Builder(
           name: name, folder: home, gateway: "http://127.0.0.1:\(ports[4 + number])", process: process))

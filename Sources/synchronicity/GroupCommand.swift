@@ -87,7 +87,9 @@ struct GroupCommand: AsyncParsableCommand {
       try NodeConfiguration(name: Text(configuration.name), group: parsed, dataDirectory: configuration.data)
         .checkKeys(signer: signer)
       try BoundedFile.write(bytes, to: configuration.group)
-      Console.line("Joined \(parsed.origin.string) as \(configuration.name); start with: synchronicity node run --config \(config)")
+      Console.line(
+        "Joined \(parsed.origin.string) as \(configuration.name); start with: synchronicity node run --config \(config)"
+      )
     }
   }
 }

@@ -34,7 +34,8 @@ struct InitCommand: AsyncParsableCommand {
   func run() async throws {
     try Self.make(
       name: name, address: address, gateway: gateway, directory: directory, restore: restore, showMnemonic: !quiet)
-    Console.line("Made \(directory): config.toml, seed (keep it secret), \(name).member (hand it to the group's creator).")
+    Console.line(
+      "Made \(directory): config.toml, seed (keep it secret), \(name).member (hand it to the group's creator).")
   }
 
   /// - Returns: The member card's path.
@@ -62,7 +63,8 @@ struct InitCommand: AsyncParsableCommand {
     let text = ConfigurationTemplate.text(name: name, address: address, gateway: gateway, extra: extra)
     try BoundedFile.write([UInt8](text.utf8), to: configuration)
     if showMnemonic, !restore {
-      Console.line("The seed in 24 words (BIP-39); write them down, they are not shown again:\n\n  \(signer.mnemonic)\n")
+      Console.line(
+        "The seed in 24 words (BIP-39); write them down, they are not shown again:\n\n  \(signer.mnemonic)\n")
     }
     return "\(directory)/\(name).member"
   }
@@ -112,6 +114,8 @@ enum ConfigurationTemplate {
     format = "text"
 
     \(extra)
-    """ + (extra.isEmpty ? "# [toolchain]\n# digest = \"<SHA-256 of the toolchain's tar>\"\n# directories = [\"toolchains\"]\n" : "")
+    """
+      + (extra.isEmpty
+        ? "# [toolchain]\n# digest = \"<SHA-256 of the toolchain's tar>\"\n# directories = [\"toolchains\"]\n" : "")
   }
 }

@@ -25,8 +25,11 @@ struct NodeCommand: AsyncParsableCommand {
       discussion: "Nothing is lost when it is stopped or killed: it comes back to the same jobs.")
     @Option(help: "The configuration that init wrote.")
     var config: String
+    @Flag(help: "Stop, as after SIGTERM, when the process that started this one is gone.")
+    var stopWithParent = false
 
     func run() async throws {
+      if stopWithParent { Self.watchParent() }
       let file = try ConfigurationFile(path: config)
       let group = try GroupFile.read(file.group)
       let logger = try Self.logger(file)
@@ -58,6 +61,14 @@ struct NodeCommand: AsyncParsableCommand {
       try await loops.shutdownGracefully()
     }
 
+    private static func watchParent() {
+      let parent = getppid()
+      Task.detached {
+        while getppid() == parent { try await Task.sleep(for: .seconds(1)) }
+        kill(getpid(), SIGTERM)
+      }
+    }
+
     private static func logger(_ file: ConfigurationFile) throws(CommandFailure) -> Logger {
       guard let level = Logger.Level(rawValue: file.logLevel) else {
         throw CommandFailure(.usage, "There is no log level \(file.logLevel)")
@@ -86,7 +97,8 @@ struct NodeCommand: AsyncParsableCommand {
       var peers: [TCPTransport.Peer] = []
       for member in group.members where member.name != Text(file.name) {
         guard let endpoint = ConfigurationFile.Endpoint(member.address.string) else {
-          throw CommandFailure(.usage, "The group file gives \(member.name.string) the address \(member.address.string)")
+          throw CommandFailure(
+            .usage, "The group file gives \(member.name.string) the address \(member.address.string)")
         }
         peers.append(
           TCPTransport.Peer(
@@ -120,7 +132,9 @@ struct NodeCommand: AsyncParsableCommand {
       let group = try GroupFile.read(file.group)
       let signer = try SodiumSigner(seedFile: file.seed)
       try NodeConfiguration(name: Text(file.name), group: group, dataDirectory: file.data).checkKeys(signer: signer)
-      var findings = [Finding(room: "group", name: "keys", isMet: true, detail: "are those of \(file.name) in the group file")]
+      var findings = [
+        Finding(room: "group", name: "keys", isMet: true, detail: "are those of \(file.name) in the group file")
+      ]
       let sandbox = try Run.sandbox(file)
       for finding in await sandbox.probe().findings {
         findings.append(

@@ -50,7 +50,8 @@ struct VerifyCommand: AsyncParsableCommand {
     do {
       return VerificationReport(try Verifier.verify(proof: proofBytes, policy: parsed, artifact: digest), digest)
     } catch {
-      throw CommandFailure(error.isMalformedInput ? .usage : .notVerified, "\(artifact) is not verified: \(error.message)")
+      throw CommandFailure(
+        error.isMalformedInput ? .usage : .notVerified, "\(artifact) is not verified: \(error.message)")
     }
   }
 }

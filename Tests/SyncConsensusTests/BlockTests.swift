@@ -19,13 +19,15 @@ import Testing
   @Test func faults() {
     let many = (0..<ConsensusLimits.blockEntriesMax + 1).map { [UInt8($0 & 255), UInt8($0 >> 8)] }
     let long = [UInt8](repeating: 1, count: ConsensusLimits.entryBytesMax)
-    let large = (0..<5).map { long.dropLast() + [UInt8($0)] }
+    let large: [[UInt8]] = (0..<5).map { [UInt8](long.dropLast()) + [UInt8($0)] }
     let rows: [(String, Block, Bool)] = [
       ("empty", altered(), true), ("two entries", altered(entries: [[1], [2]]), true),
-      ("most entries", altered(entries: Array(many.dropLast())), true), ("one entry too many", altered(entries: many), false),
+      ("most entries", altered(entries: Array(many.dropLast())), true),
+      ("one entry too many", altered(entries: many), false),
       ("longest entry", altered(entries: [long]), true), ("entry too long", altered(entries: [long + [1]]), false),
       ("empty entry", altered(entries: [[]]), false), ("entry twice", altered(entries: [[1], [2], [1]]), false),
-      ("most bytes", altered(entries: Array(large.dropLast())), true), ("too many bytes", altered(entries: large), false),
+      ("most bytes", altered(entries: Array(large.dropLast())), true),
+      ("too many bytes", altered(entries: large), false),
       ("other epoch", altered(epoch: 2), false), ("not the leader", altered(author: 2), false),
       ("height of the parent", altered(height: 0), false), ("height skipped", altered(height: 2), false),
       ("view of the parent", altered(view: 0, author: 0), false),
@@ -39,7 +41,8 @@ import Testing
   ])
   func time(name: String, time: UInt64, accepted: Bool) {
     let block = bench.block(view: 1, on: bench.genesisQC, time: time)
-    #expect(block.timeIsAcceptable(parentTime: 100, wallMilliseconds: 1_000, skewMilliseconds: 50) == accepted, "\(name)")
+    #expect(
+      block.timeIsAcceptable(parentTime: 100, wallMilliseconds: 1_000, skewMilliseconds: 50) == accepted, "\(name)")
   }
 
   @Test func identityCoversEverything() {

@@ -88,7 +88,7 @@ import Testing
       var replica = try bench.replica(3)
       let sync = SyncInfo(highQC: bench.genesisQC, highTC: certificate, finality: nil)
       let message = Message(epoch: 1, sync: sync, body: .status)
-      _ = replica.step(.message(from: ReplicaIndex(rawValue: 0), message.encode()), now: start)
+      _ = replica.step(.message(from: ReplicaIndex(rawValue: 0), message.encode()), now: noon)
       #expect(replica.currentView == (valid ? 8 : 1), "\(name)")
     }
   }
@@ -99,7 +99,7 @@ import Testing
     var replica = try bench.replica(3)
     let sync = SyncInfo(highQC: bench.genesisQC, highTC: certificate, finality: nil)
     _ = replica.step(
-      .message(from: ReplicaIndex(rawValue: 0), Message(epoch: 1, sync: sync, body: .status).encode()), now: start)
+      .message(from: ReplicaIndex(rawValue: 0), Message(epoch: 1, sync: sync, body: .status).encode()), now: noon)
     #expect(replica.currentView == 1)
   }
 }

@@ -7,7 +7,7 @@ struct Cluster {
   let group: FixtureGroup
   var replicas: [Replica<AppendLog>?]
   var disks: [[[UInt8]: [UInt8]]]
-  var now = start
+  var now = noon
   var isDown: Set<Int> = []
   /// Drops a message, by sender, receiver and content.
   var drops: (Int, Int, Message) -> Bool = { _, _, _ in false }

@@ -46,7 +46,8 @@ struct Workbench {
   }
 
   /// - Parameter views: Each signer's own highest certificate's view, from replica 0 on.
-  func timeoutCertificate(_ view: UInt64, highQC: Certificate, views: [UInt64], epoch: UInt64 = 1) -> TimeoutCertificate {
+  func timeoutCertificate(_ view: UInt64, highQC: Certificate, views: [UInt64], epoch: UInt64 = 1) -> TimeoutCertificate
+  {
     TimeoutCertificate(
       epoch: epoch, view: view, highQC: highQC,
       shares: views.enumerated().map { (i, highQCView) in
@@ -95,7 +96,7 @@ struct Workbench {
   }
 }
 
-let start = Instant(monotonicNanoseconds: 1_000_000_000, wallMilliseconds: 1_000)
+let noon = Instant(monotonicNanoseconds: 1_000_000_000, wallMilliseconds: 1_000)
 
 extension Instant {
   func later(milliseconds: UInt64) -> Instant {

@@ -79,7 +79,8 @@ struct OutputCollectorTests {
 
   @Test(arguments: [
     HostileRow(name: "nothing", plant: { _ in }, path: "x", isMissing: true),
-    HostileRow(name: "link to a file of the host", plant: { symlink("/etc/passwd", $0 + "/x") }, path: "x", isMissing: false),
+    HostileRow(
+      name: "link to a file of the host", plant: { symlink("/etc/passwd", $0 + "/x") }, path: "x", isMissing: false),
     HostileRow(name: "link in the middle", plant: { symlink("/etc", $0 + "/x") }, path: "x/passwd", isMissing: false),
     HostileRow(name: "FIFO", plant: { mkfifo($0 + "/x", 0o600) }, path: "x", isMissing: false),
     HostileRow(name: "folder", plant: { mkdir($0 + "/x", 0o755) }, path: "x", isMissing: false),

@@ -140,13 +140,8 @@ static bool make_v2(const char *run, char *child) {
   return false;
 }
 
-static void missing(struct Groups *groups, const char *what) {
-  size_t used = strlen(groups->why);
-  snprintf(groups->why + used, sizeof groups->why - used, "%s%s", used ? ", " : "", what);
-}
-
 void groups_make(struct Groups *groups, const struct Settings *s) {
-  memset(groups, 0, sizeof *groups);
+  *groups = (struct Groups){.folder = -1, .doors = {-1, -1, -1}};
   char second[PATH_BYTES] = "";
   bool tried = false;
   struct { const char *name; char *path; int *version; } wanted[] = {
@@ -161,7 +156,6 @@ void groups_make(struct Groups *groups, const struct Settings *s) {
       if (!tried) tried = true, make_v2(s->run, second);
       if (second[0]) memcpy(wanted[i].path, second, PATH_BYTES), *wanted[i].version = 2;
     }
-    if (!*wanted[i].version) missing(groups, wanted[i].name);
   }
   // Files of the run live in memory and are charged to it, so the kernel's bound is both limits together; what
   // processes have for themselves is compared with the memory limit alone, at each tick.
@@ -173,14 +167,24 @@ void groups_make(struct Groups *groups, const struct Settings *s) {
     if (write_number(groups->memory, "memory.max", hard) != 0) groups->memory_version = 0;
     write_number(groups->memory, "memory.swap.max", 0);
   }
+  if (second[0]) groups->folder = open(second, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (int i = 0; i < 3; i++) {
+    char door[PATH_BYTES + 8];
+    snprintf(door, sizeof door, "%s/tasks", wanted[i].path);
+    if (*wanted[i].version == 1) groups->doors[i] = open(door, O_WRONLY | O_CLOEXEC);
+  }
   // One more for init.
   if (groups->pids_version && write_number(groups->pids, "pids.max", s->processes + 1) != 0) groups->pids_version = 0;
 }
 
-int groups_add(const struct Groups *groups, pid_t pid) {
-  const char *paths[] = {groups->memory, groups->pids, groups->cpu};
-  for (int i = 0; i < 3; i++)
-    if (paths[i][0] && write_number(paths[i], "cgroup.procs", (uint64_t)pid) != 0) return -1;
+// Moves the caller into the version 1 cgroups. A task that moves itself alone is spared the grace period of some 10 ms
+// that the kernel waits for when one process moves another.
+int groups_enter(const struct Groups *groups) {
+  for (int i = 0; i < 3; i++) {
+    bool is_wanted = (i == 0 ? groups->memory_version : i == 1 ? groups->pids_version : groups->cpu_version) == 1;
+    if (is_wanted && write(groups->doors[i], "0", 1) != 1) return -1;
+    if (groups->doors[i] >= 0) close(groups->doors[i]);
+  }
   return 0;
 }
 
@@ -204,8 +208,8 @@ bool groups_peak(const struct Groups *groups, uint64_t *bytes) {
 
 uint64_t groups_kills(const struct Groups *groups) {
   uint64_t count = 0;
-  if (groups->memory_version)
-    read_field(groups->memory, groups->memory_version == 1 ? "memory.oom_control" : "memory.events", "oom_kill", &count);
+  const char *name = groups->memory_version == 1 ? "memory.oom_control" : "memory.events";
+  if (groups->memory_version) read_field(groups->memory, name, "oom_kill", &count);
   return count;
 }
 

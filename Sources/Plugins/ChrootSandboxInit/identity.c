@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <linux/sched.h>
 #include <unistd.h>
 
@@ -52,8 +51,8 @@ static int namespace_for_idmap(void) {
     snprintf(path, sizeof path, "/proc/%d/ns/user", holder);
     namespace = open(path, O_RDONLY | O_CLOEXEC);
   }
+  // Not waited for: it goes with the launcher, and waiting costs a turn of the scheduler.
   kill(holder, SIGKILL);
-  while (waitpid(holder, NULL, 0) < 0 && errno == EINTR) {}
   return namespace;
 }
 

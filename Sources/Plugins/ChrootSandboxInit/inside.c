@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -38,18 +39,19 @@ void init_fault(int code, const char *format, ...) {
   _exit(1);
 }
 
-static void settle(struct Settings *s, int go) {
+static void settle(struct Settings *s, const struct Groups *groups, int go) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_NAME, "sandbox-init");
-  // The launcher answers once ids are mapped and limits are set, so an end of file means that it is gone.
+  if (groups_enter(groups) != 0) init_fault(FAULT_UNAVAILABLE, "Cannot enter the cgroups: %s", strerror(errno));
+  // The launcher answers once ids are mapped, and keeps its end open: a hang-up means that it was gone before its death
+  // could be a signal.
   char byte;
-  if (read(go, &byte, 1) != 1) _exit(1);
+  struct pollfd other_end = {.fd = go};
+  if (read(go, &byte, 1) != 1 || poll(&other_end, 1, 0) != 0) _exit(1);
   close(go);
   // Not earlier: the launcher may write the maps of a dumpable process only.
   prctl(PR_SET_DUMPABLE, 0);
   setsid();
-  errno = 0;
-  if (nice(NICENESS) == -1 && errno) init_fault(FAULT_IO, "Cannot lower the priority: %s", strerror(errno));
   umask(0);
   // Only now, so that the run's own cgroup is the root that it sees.
   if (unshare(CLONE_NEWCGROUP) != 0) init_fault(FAULT_UNAVAILABLE, "No cgroup namespace: %s", strerror(errno));
@@ -140,12 +142,14 @@ static void bring_home(const struct Settings *s, const int *insides, struct Mess
   }
 }
 
-void init(struct Settings *s, struct Identity identity, struct Sampled sampled, int status, int go) {
+void init(struct Settings *s, struct Identity identity, const struct Groups *groups, int status, int go) {
   status_pipe = status;
+  struct Sampled sampled = {
+      .cpu = !groups->cpu_version, .memory = !groups->memory_version, .processes = !groups->pids_version};
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, NULL);
-  settle(s, go);
+  settle(s, groups, go);
   static int insides[MOUNTS_MAX];
   int disk = make_root(s, identity, insides);
   pid_t pid = start_worker(s, identity, sampled);

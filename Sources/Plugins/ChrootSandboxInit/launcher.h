@@ -106,10 +106,11 @@ int write_maps(pid_t pid, uid_t inside, uid_t outside_uid, gid_t outside_gid, bo
 struct Groups {
   char memory[PATH_BYTES], pids[PATH_BYTES], cpu[PATH_BYTES];  // empty when not enforceable
   int memory_version, pids_version, cpu_version;
-  char why[512];  // when one is missing
+  int folder;    // of the version 2 cgroup, for clone3, or -1
+  int doors[3];  // version 1: files that move who writes "0" to them, or -1
 };
 void groups_make(struct Groups *groups, const struct Settings *settings);
-int groups_add(const struct Groups *groups, pid_t pid);
+int groups_enter(const struct Groups *groups);
 bool groups_cpu(const struct Groups *groups, uint64_t *nanoseconds);
 bool groups_anonymous(const struct Groups *groups, uint64_t *bytes);
 bool groups_peak(const struct Groups *groups, uint64_t *bytes);
@@ -118,8 +119,9 @@ uint64_t groups_refusals(const struct Groups *groups);
 void groups_remove(struct Groups *groups);
 void groups_remove_leftovers(const char *run);
 
-// inside.c
-_Noreturn void init(struct Settings *settings, struct Identity identity, struct Sampled sampled, int status, int go);
+// inside.c, process 1
+_Noreturn void init(struct Settings *settings, struct Identity identity, const struct Groups *groups, int status,
+                    int go);
 _Noreturn void init_fault(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // root.c

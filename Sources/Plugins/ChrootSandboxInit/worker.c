@@ -83,6 +83,9 @@ void worker(struct Settings *s, struct Identity identity, struct Sampled sampled
   if (s->trial) _exit(0);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || install_filter() != 0) give_up("install the system call filter");
   if (syscall(SYS_close_range, 3, ~0U, 0) != 0) _exit(STATUS_SET_UP);
+  // The build alone is niced: on a busy host its setting up would otherwise wait for a turn at every step.
+  errno = 0;
+  if (nice(NICENESS) == -1 && errno) _exit(STATUS_SET_UP);
   execve(s->arguments[0], s->arguments, s->environment);
   int error = errno;
   dprintf(STDERR_FILENO, "synchronicity: cannot execute %s: %s\n", s->arguments[0], strerror(error));
