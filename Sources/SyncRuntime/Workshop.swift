@@ -53,8 +53,10 @@ struct Workshop: Sendable {
     if await sandbox.hasToolchain(toolchain) { return }
     for folder in toolchainDirectories {
       let archive = "\(folder)/\(toolchain.hex).tar"
-      guard access(archive, R_OK) == 0 else { continue }
-      return try await sandbox.prepare(toolchain: toolchain, archive: archive)
+      // An operator may link archives together from elsewhere; the sandbox follows no links.
+      guard access(archive, R_OK) == 0, let real = realpath(archive, nil) else { continue }
+      defer { free(real) }
+      return try await sandbox.prepare(toolchain: toolchain, archive: String(cString: real))
     }
     let folders = toolchainDirectories.joined(separator: ", ")
     throw PluginError(

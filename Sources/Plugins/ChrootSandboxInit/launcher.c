@@ -287,7 +287,8 @@ static int probe(char *state) {
   snprintf(name, sizeof name, "probe-%d-%llu", getpid(), (unsigned long long)now());
   static struct Settings s;
   s = (struct Settings){
-      .run = name, .state = state, .toolchain = folder, .host_name = "builder", .directory = "/tmp", .argument_count = 1,
+      .run = name, .state = state, .toolchain = folder, .host_name = "builder", .directory = "/tmp",
+      .argument_count = 1,
       .wall_seconds = 10, .cpu_seconds = 10, .memory_bytes = 64 << 20, .processes = 10, .disk_bytes = 1 << 20,
       .transcript_bytes = 4096, .trial = true};
   launch(&s);
