@@ -60,8 +60,8 @@ struct SubmitBody: Decodable {
     } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
       let field = context.codingPath.first?.stringValue ?? "body"
       throw .badRequest(
-        "The \(field) has the wrong type: the body is an object, package a string, features a list of strings, rebuild a "
-          + "whole number.")
+        "The \(field) has the wrong type: the body is an object, package a string, features a list of strings, rebuild "
+          + "a whole number.")
     } catch {
       throw .badRequest("The body is not JSON; send an object such as {\"package\":\"pkg:cargo/itoa@1.0.1\"}.")
     }

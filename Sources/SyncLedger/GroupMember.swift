@@ -49,8 +49,8 @@ public struct GroupMember: Hashable, Sendable {
     if let gateway, !HostRules.isGateway(gateway.utf8) {
       throw ProofError(
         .malformed,
-        "The gateway \"\(gateway.string)\" of \(name.string); write http://host:port or https://host, with no '/' at the"
-          + " end")
+        "The gateway \"\(gateway.string)\" of \(name.string); write http://host:port or https://host, with no '/' at"
+          + " the end")
     }
   }
 }

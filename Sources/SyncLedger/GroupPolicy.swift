@@ -13,7 +13,7 @@ extension Group {
     }
   }
 
-  /// - Throws: ``ProofError/Code/invalidPolicy``, for all that a group can do wrong, if two members' keys share a key ID:
+  /// - Throws: ``ProofError/Code/invalidPolicy``, for all that a group can do wrong, if two members' keys share an ID:
   ///   nobody could tell their signatures apart.
   func makePolicy() throws(ProofError) -> Policy {
     var logs: [PolicyLog] = []

@@ -6,7 +6,7 @@ import SyncProof
 /// Every replica applies the same blocks and gets the same events, the same leaves, the same root. Nothing else goes
 /// in: no clock, no randomness, no files. Time is what decided blocks say it is.
 ///
-/// A copy is made for each speculative block, so all that grows is in persistent maps and shared with the parent: a copy
+/// A copy is made for each speculative block, so all that grows is in persistent maps and shared with the parent: one
 /// costs a few words, a change O(log n). Closed jobs keep what lookups and duplicates need; the rest is in the log.
 ///
 /// Complexity: an entry costs its parsing, at most two Ed25519 checks, and O(members).

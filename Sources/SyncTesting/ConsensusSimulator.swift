@@ -76,6 +76,8 @@ public struct ConsensusSimulator {
   var submitted: [(entry: [UInt8], instance: Int, life: Int)] = []
   var probes: [[UInt8]] = []
   var entryNumber: UInt64 = 0
+  /// Where the faulty replica does not only run twice.
+  var liar: Liar?
 
   /// Called with a line for every event, for the search after a failure.
   public var observer: ((String) -> Void)?
@@ -86,6 +88,8 @@ public struct ConsensusSimulator {
     group = try FixtureGroup(replicas: count)
     let wantsTwin = options.hasTwin ?? random.happens(perMille: 300)
     twin = wantsTwin && count >= 4 ? UInt16(random.below(UInt64(count))) : nil
+    let lies = random.happens(perMille: 600)
+    if let twin, lies { liar = Liar(group: group, index: twin) }
     dropPerMille = [0, 10, 50, 200][Int(random.below(4))]
     crashPerMille = [0, 5, 20][Int(random.below(3))]
     self.seed = seed
@@ -159,6 +163,7 @@ public struct ConsensusSimulator {
     case .deliver(let instance, let from, let bytes):
       guard processes[instance].replica != nil else { return }
       note(1, instance, bytes)
+      if !isHealed, processes[instance].index == twin { lie(instance, bytes) }
       put(.message(from: ReplicaIndex(rawValue: from), bytes), into: instance)
     case .wake(let instance, let life):
       guard processes[instance].life == life, processes[instance].wakeUp == time else { return }

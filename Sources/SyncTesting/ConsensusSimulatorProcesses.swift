@@ -160,6 +160,18 @@ extension ConsensusSimulator {
 
   // MARK: Network
 
+  /// Lets the faulty replica answer a message with what it should not send.
+  mutating func lie(_ instance: Int, _ bytes: [UInt8]) {
+    guard let message = try? Message(decoding: bytes) else { return }
+    let wall = Self.wallStart + time / Self.millisecond
+    guard let lies = liar?.lies(on: message, wallMilliseconds: wall, random: &random) else { return }
+    for message in lies {
+      for peer in 0..<UInt16(group.set.count) where peer != twin {
+        transmit(message.encode(), from: instance, to: peer)
+      }
+    }
+  }
+
   private mutating func checkEncoding(_ bytes: [UInt8], of sender: Int) {
     guard (try? Message(decoding: bytes))?.encode() == bytes else {
       return checker.fail("instance \(sender) sends what is not the encoding of a message")

@@ -21,7 +21,8 @@ extension SandboxCompatTest {
           for c in 'busybox mount -t tmpfs none d' 'busybox mount -o bind /etc d' 'busybox umount /proc' \
             'busybox chroot / true' 'busybox unshare -U true' 'busybox unshare -r true' 'busybox unshare -m true' \
             'busybox mknod d/null c 1 3' 'busybox mknod d/disk b 8 0' 'busybox chown 0 d' 'busybox hostname x' \
-            'echo 1 >/proc/sys/kernel/core_pattern' 'echo b >/proc/sysrq-trigger' 'echo -1000 >/proc/1/oom_score_adj'; do
+            'echo 1 >/proc/sys/kernel/core_pattern' 'echo b >/proc/sysrq-trigger' \
+            'echo -1000 >/proc/1/oom_score_adj'; do
             (eval "$c") >/dev/null 2>&1 && echo "$c works"
           done; true
           """)
@@ -73,7 +74,8 @@ extension SandboxCompatTest {
           group.addTask {
             try await suite.withRun { run in
               let text = try await run.text(
-                "echo \(number) >/tmp/f; echo \(number) >/output/f; sleep 0.3; cat /tmp/f; ls -A /tmp; ls /proc | busybox grep -c '^[0-9]'"
+                "echo \(number) >/tmp/f; echo \(number) >/output/f; sleep 0.3; cat /tmp/f; ls -A /tmp;"
+                  + " ls /proc | busybox grep -c '^[0-9]'"
               )
               try require(text.hasPrefix("\(number)\nf\n"), "run \(number) finds \(text)")
               try require(try run.output("f") == [UInt8]("\(number)\n".utf8), "run \(number) has another's output")

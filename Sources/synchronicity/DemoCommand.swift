@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Synchronization
 import SyncProof
 import SyncRuntime
 
@@ -80,22 +81,52 @@ struct DemoRun {
   let crates: [String]
   let timeoutSeconds: Int
 
+  /// Between two looks at the jobs: short enough to see each phase.
+  private static let lookInterval = Duration.milliseconds(100)
+
   func run() async throws -> [DemoJob] {
     Console.line("Submitting \(crates.count) crates, each through another builder:")
-    var ids: [String] = []
-    for (number, crate) in crates.enumerated() {
+    let submissions = crates.enumerated().map { number, crate in
       let builder = group.builders[number % group.builders.count]
-      let package = crate.hasPrefix("pkg:") ? crate : "pkg:cargo/\(crate)"
-      let id = try await GatewayClient(builder.gateway).submit(SubmitRequest(package: package))
-      if !ids.contains(id) { ids.append(id) }
-      Console.line("  \(package)  job \(id.prefix(16))  through \(builder.name)")
+      return Submission(
+        package: crate.hasPrefix("pkg:") ? crate : "pkg:cargo/\(crate)", builder: builder.name,
+        client: GatewayClient(builder.gateway))
     }
-    Console.line()
-    let statuses = try await watch(ids)
+    let statuses = try await withThrowingTaskGroup(of: Void.self) { tasks in
+      for submission in submissions { tasks.addTask { await submission.submit() } }
+      return try await watch(submissions)
+    }
     return try await fetch(statuses)
   }
 
-  private func watch(_ ids: [String]) async throws -> [JobStatus] {
+  /// One crate on its way to a job.
+  private final class Submission: Sendable {
+    let package: String
+    let builder: String
+    let client: GatewayClient
+    private let answer = Mutex<Result<String, CommandFailure>?>(nil)
+
+    init(package: String, builder: String, client: GatewayClient) {
+      (self.package, self.builder, self.client) = (package, builder, client)
+    }
+
+    /// The job's ID, once the builder has taken it; throws the builder's refusal.
+    var id: String? {
+      get throws { try answer.withLock { $0 }?.get() }
+    }
+
+    func submit() async {
+      do throws(CommandFailure) {
+        let id = try await client.submit(SubmitRequest(package: package))
+        answer.withLock { $0 = .success(id) }
+      } catch {
+        answer.withLock { $0 = .failure(CommandFailure(error.status, "\(package): \(error.message)")) }
+      }
+    }
+  }
+
+  /// - Returns: The final status of each job, in the order of the crates; the same job is there once.
+  private func watch(_ submissions: [Submission]) async throws -> [JobStatus] {
     let client = GatewayClient(group.builders[0].gateway)
     let deadline = ContinuousClock.now + .seconds(timeoutSeconds)
     var live = LiveLines()
@@ -103,18 +134,26 @@ struct DemoRun {
     while true {
       try group.checkAlive()
       var statuses: [JobStatus] = []
-      for id in ids {
-        if let status = try? await client.job(id) { statuses.append(status) }
+      var lines: [(key: String, live: String, plain: String)] = []
+      var isComplete = true
+      for submission in submissions {
+        guard let id = try submission.id, let status = try? await client.job(id) else {
+          isComplete = false
+          let text = "\(submission.package)  \(submission.builder) pins its inputs"
+          lines.append((submission.package, DemoLine.waiting(text, tick: tick), "  " + text))
+          continue
+        }
+        if !statuses.contains(where: { $0.id == id }) { statuses.append(status) }
+        lines.append((submission.package, DemoLine(job: status, tick: tick).text, "  " + JobLine(status).text))
       }
+      live.show(lines)
       tick += 1
-      live.show(
-        statuses.map { (key: $0.id, live: DemoLine(job: $0, tick: tick).text, plain: "  " + JobLine($0).text) })
-      if statuses.count == ids.count, statuses.allSatisfy({ $0.phase == .cosigned }) { return statuses }
+      if isComplete, statuses.allSatisfy({ $0.phase == .cosigned }) { return statuses }
       guard ContinuousClock.now < deadline else {
         throw CommandFailure(
           .environment, "The jobs did not finish in \(timeoutSeconds) s; the builders' logs are in \(group.folder)")
       }
-      try await Task.sleep(for: .milliseconds(250))
+      try await Task.sleep(for: Self.lookInterval)
     }
   }
 
@@ -159,6 +198,14 @@ struct DemoLine {
   let job: JobStatus
   let tick: Int
 
+  private static let width = 24
+  private static let spinner = Array("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+
+  /// The line of a crate that is no job yet.
+  static func waiting(_ text: String, tick: Int) -> String {
+    "  \(spinner[tick % 10]) \(String(repeating: "░", count: width))  \(text)"
+  }
+
   var text: String {
     let total = Double(job.builders.count)
     let committed = Double(job.builders.count { $0.step != .waiting })
@@ -170,11 +217,10 @@ struct DemoLine {
       case .logged: 0.90
       case .cosigned: 1.0
       }
-    let width = 24
-    let filled = Int(share * Double(width))
-    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-    let spinner = job.phase == .cosigned ? Console.paint("✓", .green) : String(Array("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")[tick % 10])
-    return "  \(spinner) \(bar)  \(JobLine(job).text)"
+    let filled = Int(share * Double(Self.width))
+    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.width - filled)
+    let mark = job.phase == .cosigned ? Console.paint("✓", .green) : String(Self.spinner[tick % 10])
+    return "  \(mark) \(bar)  \(JobLine(job).text)"
   }
 }
 
@@ -194,7 +240,7 @@ struct DemoVerification {
       for artifact in job.artifacts {
         do {
           let report = try VerifyCommand.verify(policy: policy, proof: job.proof, artifact: artifact)
-          let builders = report.reproducers.joined(separator: ", ")
+          let builders = report.short(report.reproducers).joined(separator: ", ")
           Console.line("  " + Console.paint("✓", .green) + " \(artifact)  rebuilt by \(builders)")
         } catch {
           Console.line("  " + Console.paint("✗ \(artifact): \(error.message)", .red))

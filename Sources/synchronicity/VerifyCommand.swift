@@ -90,14 +90,23 @@ struct VerificationReport: Encodable {
     cosigners = verification.cosigners.map(\.name.string)
   }
 
+  /// Names without what all of them share: the origin of the group, and the role.
+  func short(_ names: [String]) -> [String] {
+    names.map { name in
+      var name = name[...]
+      for suffix in ["/cosigner", ".\(log)"] where name.hasSuffix(suffix) { name = name.dropLast(suffix.count) }
+      return String(name)
+    }
+  }
+
   var lines: [String] {
     [
       "package      \(package) (\(artifact))",
       "source tree  \(source)",
       "toolchain    \(toolchain)",
-      "rebuilt by   \(reproducers.joined(separator: ", "))",
+      "rebuilt by   \(short(reproducers).joined(separator: ", "))",
       "logged at    \(log), index \(index), in a tree of \(treeSize) leaves",
-      "cosigned by  \(cosigners.joined(separator: ", "))",
+      "cosigned by  \(short(cosigners).joined(separator: ", "))",
     ]
   }
 }

@@ -24,7 +24,8 @@ import Testing
     try await ChrootWorld.with { world in
       try await world.prepare()
       let text = try await world.text(
-        "nice; busybox grep Seccomp: /proc/self/status; busybox grep -v ':/$' /proc/self/cgroup; cat /proc/self/oom_score_adj"
+        "nice; busybox grep Seccomp: /proc/self/status; busybox grep -v ':/$' /proc/self/cgroup;"
+          + " cat /proc/self/oom_score_adj"
       )
       #expect(text == "10\nSeccomp:\t2\n1000\n")
     }

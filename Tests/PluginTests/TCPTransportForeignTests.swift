@@ -116,7 +116,7 @@ struct TCPTransportForeignTests {
     try await Task.sleep(for: .milliseconds(300))
     #expect(transport.queuedBytes(for: "foreign") <= TransportLimits.queueBytesMax)
     #expect(transport.droppedMessages(to: "foreign") > 400)
-    // 500 MiB were sent and the queue holds 16 of them; the rest of the bound is for the suites that run beside this one.
+    // 500 MiB were sent and the queue holds 16 of them; the rest of the bound is for the suites beside this one.
     #expect(residentBytes() - residentBefore < 250 << 20)
     try await events.wait { $0.events.contains(.disconnected("foreign")) }
     #expect(events.notices.contains { $0.contains("nothing was heard for 3000 ms") })

@@ -33,7 +33,8 @@ struct RefusalTests {
     Row(name: "short job", method: "GET", target: "/v1/jobs/ab", status: 400, code: "bad_request"),
     Row(name: "empty job", method: "GET", target: "/v1/jobs/", status: 400, code: "bad_request"),
     Row(
-      name: "upper-case job", method: "GET", target: "/v1/jobs/A" + zeros.dropFirst(), status: 400, code: "bad_request"),
+      name: "upper-case job", method: "GET", target: "/v1/jobs/A" + zeros.dropFirst(), status: 400,
+      code: "bad_request"),
     Row(name: "unknown job", method: "GET", target: "/v1/jobs/" + zeros, status: 404, code: "not_found"),
     Row(name: "proof of a file", method: "GET", target: "/v1/proofs/\(zeros).txt", status: 400, code: "bad_request"),
     Row(

@@ -86,7 +86,8 @@ struct OutputCollectorTests {
     HostileRow(name: "folder", plant: { mkdir($0 + "/x", 0o755) }, path: "x", isMissing: false),
     HostileRow(
       name: "larger than the limit",
-      plant: { try Data(count: (1 << 20) + 1).write(to: URL(fileURLWithPath: $0 + "/x")) }, path: "x", isMissing: false),
+      plant: { try Data(count: (1 << 20) + 1).write(to: URL(fileURLWithPath: $0 + "/x")) }, path: "x",
+      isMissing: false),
   ])
   func `a hostile output is a failure of the build`(row: HostileRow) throws {
     let place = try Place()

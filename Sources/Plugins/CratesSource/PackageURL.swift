@@ -3,7 +3,8 @@ import SyncRuntime
 
 /// A package URL of the few forms that crates and their packages have.
 ///
-/// Source: the purl specification, with its choices closed: `pkg:TYPE/[NAMESPACE/]NAME[@VERSION][?arch=ARCH]`, lower-case
+/// Source: the purl specification, with its choices closed: `pkg:TYPE/[NAMESPACE/]NAME[@VERSION][?arch=ARCH]`,
+/// lower-case
 /// type, no subpath. Of what may stand here only `+` is percent-encoded, and in a crate's version not even that, since
 /// a spec's sources are named so (``SourceItem``); both forms are read.
 struct PackageURL: Hashable {
