@@ -106,6 +106,11 @@ let package = Package(
       path: "Sources/Plugins/CratesSource", resources: [.embedInCode("cargo-recipe.sh")],
       swiftSettings: settings),
 
+    // The C ABI of the verifier. Released forms of it are Embedded Swift, made by scripts/build-verifier from the same
+    // files; here it is held to the same compiler settings as the rest.
+    .systemLibrary(name: "CSync", path: "include"),
+    .target(name: "CSyncABI", dependencies: ["CSync", "SyncProof"], exclude: ["Embedded"], swiftSettings: settings),
+
     // What is shipped to plugin authors, and the reference node.
     .target(
       name: "SyncTesting",

@@ -54,7 +54,7 @@ struct DemoCommand: AsyncParsableCommand {
     Console.line(
       "\n\(jobs.count) crates, each rebuilt by four builders, proven and verified in \(seconds) s. Try it yourself:")
     if let job = jobs.first, let artifact = job.artifacts.first {
-      Console.line("  synchronicity verify --policy \(group.policy) --proof \(job.proof) \(artifact)")
+      Console.line("  \(CommandLine.arguments[0]) verify --policy \(group.policy) --proof \(job.proof) \(artifact)")
     }
   }
 }

@@ -36,6 +36,10 @@ struct NodeCommand: AsyncParsableCommand {
       let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
       let signer = try SodiumSigner(seedFile: file.seed)
       try BoundedFile.makeFolder(file.data)
+      let sandbox = try Self.sandbox(file)
+      for leftover in try await sandbox.removeLeftovers() {
+        logger.notice("Removed what a killed run left: \(leftover)")
+      }
       let node = try Node(
         configuration: NodeConfiguration(
           name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
@@ -43,7 +47,7 @@ struct NodeCommand: AsyncParsableCommand {
           timeoutBaseMilliseconds: file.timeoutBaseMilliseconds),
         plugins: NodePlugins(
           storage: try SQLiteStorage(path: file.data + "/journal.sqlite"),
-          transport: try Self.transport(file, group, signer, logger), signer: signer, sandbox: try Self.sandbox(file),
+          transport: try Self.transport(file, group, signer, logger), signer: signer, sandbox: sandbox,
           source: Self.source(file), eventLoop: loops.next()),
         logger: logger)
       let gateway = Gateway(
@@ -82,7 +86,7 @@ struct NodeCommand: AsyncParsableCommand {
       return logger
     }
 
-    static func sandbox(_ file: ConfigurationFile) throws(PluginError) -> any Sandbox {
+    static func sandbox(_ file: ConfigurationFile) throws(PluginError) -> ChrootSandbox {
       try ChrootSandbox(stateDirectory: file.cache + "/chroot")
     }
 
