@@ -11,7 +11,9 @@ extension Replica {
 
   /// Whether something waits for the group's progress.
   var isActive: Bool {
-    if pool.isPending || hasGivenUpView || pendingCommit != nil { return true }
+    if pool.isPending || pendingCommit != nil { return true }
+    // One replica alone that gave up a view in which nothing waits any more would say so for ever.
+    if hasGivenUpView, timeouts[currentView]?.count ?? 0 > replicas.faultyMax { return true }
     if let deadline = state.nextDeadlineMilliseconds, deadline <= now.wallMilliseconds { return true }
     guard let path = tree.path(to: highQC.proposed.id) else { return highQC.proposed.height > head.height }
     if path.contains(where: \.matters) { return true }
