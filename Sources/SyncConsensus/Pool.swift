@@ -110,11 +110,14 @@ struct Pool: Sendable {
     return chosen
   }
 
-  /// The oldest local entries, at most `bytesMax` of them.
-  func localEntries(bytesMax: Int) -> [[UInt8]] {
+  /// The oldest local entries, then, where wanted, the oldest of the peers that the state admits; at most `bytesMax`
+  /// bytes of them.
+  func entriesToResend(includingPeers: Bool, bytesMax: Int) -> [[UInt8]] {
     var chosen: [[UInt8]] = []
     var bytes = 0
-    for item in items.values where item.source == .local {
+    let local = items.values.filter { $0.source == .local }
+    let others = includingPeers ? items.values.filter { $0.source != .local && $0.parkedUntil == nil } : []
+    for item in local + others {
       guard bytes + item.bytes.count <= bytesMax, chosen.count < ConsensusLimits.blockEntriesMax else { break }
       chosen.append(item.bytes)
       bytes += item.bytes.count

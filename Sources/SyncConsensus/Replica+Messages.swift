@@ -82,7 +82,7 @@ extension Replica {
   mutating func greet(_ peer: ReplicaIndex) {
     guard replicas.contains(peer), peer != own else { return }
     send(.status, to: peer)
-    let entries = pool.localEntries(bytesMax: Self.regossipBytesMax)
+    let entries = pool.entriesToResend(includingPeers: false, bytesMax: Self.regossipBytesMax)
     if !entries.isEmpty { send(.entries(entries), to: peer) }
     if let body = ownCurrentVote { send(body, to: peer) }
     if let timeout = ownTimeout, timeout.view == currentView { send(.timeout(timeout), to: peer) }
@@ -103,8 +103,11 @@ extension Replica {
   }
 
   /// Sends again what was submitted here and is not decided: the first sending may not have arrived.
+  ///
+  /// Once the view is given up and still does not end, also what peers sent: a peer that crashed may have reached
+  /// nobody else, and one replica that waits alone ends no view.
   mutating func regossip() {
-    let entries = pool.localEntries(bytesMax: Self.regossipBytesMax)
+    let entries = pool.entriesToResend(includingPeers: hasGivenUpView, bytesMax: Self.regossipBytesMax)
     if !entries.isEmpty { broadcast(.entries(entries)) }
   }
 

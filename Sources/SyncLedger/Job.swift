@@ -95,6 +95,14 @@ public struct OpenJob: Sendable {
   /// A step for each member of the group, in the order of their names.
   public var steps: [Step] { answers.map(\.step) }
 
+  /// The digest to which a member has committed and which it has not opened yet.
+  ///
+  /// - Parameter member: Its place in the group, sorted by name.
+  public func commitment(ofMember member: Int) -> Digest? {
+    guard answers.indices.contains(member), case .committed(let commitment) = answers[member] else { return nil }
+    return commitment.digest
+  }
+
   /// Whether everybody has committed or abstained.
   var isAnswered: Bool { waitingCount == 0 }
   /// Whether no commitment waits for its opening.

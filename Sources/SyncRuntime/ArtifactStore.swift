@@ -22,14 +22,20 @@ public struct ArtifactStore: Sendable {
 
   /// Moves bytes from an open descriptor into the store, hashing the copy that is kept.
   ///
-  /// - Returns: Digest and size of what was stored.
-  func adopt(descriptor: Int32, name: String) throws(PluginError) -> (digest: Digest, size: UInt64) {
+  /// - Returns: Digest and size of what was stored; `nil`, and nothing is stored, if there is more than `bytesMax`.
+  func adopt(descriptor: Int32, name: String, bytesMax: UInt64) throws(PluginError) -> (
+    digest: Digest, size: UInt64
+  )? {
     let temporary = "\(root)/incoming.\(getpid()).\(UInt64.random(in: 0...UInt64.max))"
     let target = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
     guard target >= 0 else { throw Folder.error("create", temporary) }
     defer { close(target) }
     do throws(PluginError) {
-      let result = try ArtifactStore.copyHashing(from: descriptor, to: target, name: name)
+      let result = try ArtifactStore.copyHashing(from: descriptor, to: target, name: name, bytesMax: bytesMax)
+      guard let result else {
+        unlink(temporary)
+        return nil
+      }
       guard fsync(target) == 0 else { throw Folder.error("write", temporary) }
       let final = location(of: result.digest)
       try Folder.make(String(final.dropLast(65)))
@@ -46,9 +52,9 @@ public struct ArtifactStore: Sendable {
     return "\(root)/\(hex.prefix(2))/\(hex)"
   }
 
-  private static func copyHashing(from source: Int32, to target: Int32, name: String) throws(PluginError)
-    -> (digest: Digest, size: UInt64)
-  {
+  private static func copyHashing(
+    from source: Int32, to target: Int32, name: String, bytesMax: UInt64
+  ) throws(PluginError) -> (digest: Digest, size: UInt64)? {
     var hasher = try FileHasher()
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
     var size: UInt64 = 0
@@ -59,6 +65,7 @@ public struct ArtifactStore: Sendable {
         throw Folder.error("read", name)
       }
       if count == 0 { return (try hasher.finish(), size) }
+      guard UInt64(count) <= bytesMax - size else { return nil }
       try hasher.update(buffer, count: count)
       try write(buffer, count: count, to: target, name: name)
       size += UInt64(count)

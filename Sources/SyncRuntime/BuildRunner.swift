@@ -25,15 +25,12 @@ struct AttemptRecord: Sendable, Equatable {
 
 /// Rebuilds ordered jobs, a bounded number at a time, in the order in which they were ordered.
 ///
-/// It knows nothing of the group: it takes a spec and gives an outcome, or `nil` after its own sandbox has failed
-/// ``faultsMax`` times.
+/// It knows nothing of the group: it takes a spec and gives an outcome, or `nil` when this host cannot give one: at
+/// once where another try cannot help (no such toolchain, another digest), else after a try behind each of the pauses.
 actor BuildRunner {
-  static let faultsMax = 3
-  /// Between two tries after a sandbox fault.
-  static let faultPause = Duration.seconds(2)
-
   private let workshop: Workshop
   private let concurrentMax: Int
+  private let pauses: [Duration]
   private let logger: Logger
   private let finished: @Sendable (Digest, Outcome?) async -> Void
   private var waiting: [(job: Digest, spec: BuildSpec)] = []
@@ -41,11 +38,12 @@ actor BuildRunner {
   private var isStopped = false
 
   init(
-    workshop: Workshop, concurrentMax: Int, logger: Logger,
+    workshop: Workshop, concurrentMax: Int, pauses: [Duration], logger: Logger,
     finished: @escaping @Sendable (Digest, Outcome?) async -> Void
   ) {
     self.workshop = workshop
     self.concurrentMax = max(1, concurrentMax)
+    self.pauses = pauses
     self.logger = logger
     self.finished = finished
   }
@@ -83,21 +81,26 @@ actor BuildRunner {
     var log = logger
     log[metadataKey: "job"] = "\(job)"
     let outcome = await outcome(of: job, spec, log)
-    running[job] = nil
     if !Task.isCancelled { await finished(job, outcome) }
+    running[job] = nil
     startNext()
   }
 
   private func outcome(of job: Digest, _ spec: BuildSpec, _ log: Logger) async -> Outcome? {
-    for fault in 1...BuildRunner.faultsMax {
+    var pauses = pauses[...]
+    while true {
       do throws(PluginError) {
         return try await workshop.build(job, spec, log)
       } catch {
         if Task.isCancelled { return nil }
-        log.error("Attempt \(fault) of \(BuildRunner.faultsMax) failed on this host: \(error.message)")
-        try? await Task.sleep(for: BuildRunner.faultPause)
+        let isLasting = [.notFound, .checksumMismatch, .invalid].contains(error.code)
+        guard !isLasting, let pause = pauses.popFirst() else {
+          log.error("This builder abstains: \(error.message)")
+          return nil
+        }
+        log.warning("Trying again in \(pause): \(error.message)")
+        try? await Task.sleep(for: pause)
       }
     }
-    return nil
   }
 }

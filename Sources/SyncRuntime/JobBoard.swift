@@ -25,6 +25,8 @@ struct JobBoard {
   private var entries: [Digest: Entry] = [:]
   /// Keys of `entries` in the order in which the jobs were ordered.
   private var order: [Digest] = []
+  /// Replicas and builders of whom a proof of misbehaviour is kept.
+  var misbehaved: Set<Text> = []
   /// Which job's evidence stands at which index: for proofs by job, all jobs ever closed.
   private(set) var indexes: [Digest: UInt64] = [:]
 
@@ -50,7 +52,8 @@ struct JobBoard {
       entries[job]?.verdictMilliseconds = timeMilliseconds
       entries[job]?.agreeing = evidence.agreeing
       entries[job]?.artifacts = evidence.artifacts
-    default: break
+    case .misbehaviour(let proof): misbehaved.insert(proof.builder)
+    case .doubleCommitment, .refused: break
     }
   }
 

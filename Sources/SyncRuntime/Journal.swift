@@ -6,8 +6,8 @@ enum Keyspace: UInt8 {
   case consensus = 0x63
   /// Hash tiles of the transparency log: level, index.
   case tile = 0x74
-  /// Entry bundles of the transparency log: index.
-  case entries = 0x65
+  /// Leaves of the transparency log: index.
+  case leaf = 0x6C
   /// This builder's attempts: job.
   case attempt = 0x61
   /// Single values: name.

@@ -2,17 +2,14 @@ import Synchronization
 
 /// Hands messages from many threads to one owner, bounded in bytes for each sender.
 ///
-/// A sender that sends faster than the owner works loses its oldest messages, never somebody else's: what matters is
+/// What a sender sends beyond its bound, faster than the owner works, is dropped, and nobody else's: what matters is
 /// sent again by the consensus. Thread: any.
 final class Mailbox<Element: Sendable>: Sendable {
-  private struct Item {
-    let element: Element
-    let sender: String
-    let bytes: Int
-  }
+  /// What an element costs beside its bytes, so that empty messages are bounded too.
+  static var elementOverheadBytes: Int { 128 }
 
   private struct State {
-    var items: [Item] = []
+    var elements: [Element] = []
     var bytes: [String: Int] = [:]
     var isScheduled = false
   }
@@ -22,15 +19,17 @@ final class Mailbox<Element: Sendable>: Sendable {
 
   init(bytesMaxPerSender: Int) { self.bytesMaxPerSender = bytesMaxPerSender }
 
+  /// - Parameter sender: Whose bound it counts against; `nil` for what this process itself says, which is never
+  ///   dropped.
   /// - Returns: Whether the owner must be woken: `true` once until it has called ``takeAll()``.
-  func put(_ element: Element, from sender: String, bytes: Int) -> Bool {
+  func put(_ element: Element, from sender: String?, bytes: Int) -> Bool {
     state.withLock { state in
-      var held = state.bytes[sender, default: 0] + bytes
-      while held > bytesMaxPerSender, let oldest = state.items.firstIndex(where: { $0.sender == sender }) {
-        held -= state.items.remove(at: oldest).bytes
+      if let sender {
+        let held = state.bytes[sender, default: 0] + bytes + Mailbox.elementOverheadBytes
+        guard held <= bytesMaxPerSender else { return false }
+        state.bytes[sender] = held
       }
-      state.bytes[sender] = held
-      state.items.append(Item(element: element, sender: sender, bytes: bytes))
+      state.elements.append(element)
       defer { state.isScheduled = true }
       return !state.isScheduled
     }
@@ -38,9 +37,8 @@ final class Mailbox<Element: Sendable>: Sendable {
 
   func takeAll() -> [Element] {
     state.withLock { state in
-      let elements = state.items.map(\.element)
-      state = State()
-      return elements
+      defer { state = State() }
+      return state.elements
     }
   }
 }

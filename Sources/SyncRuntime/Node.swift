@@ -35,13 +35,13 @@ public actor Node: NodeView, Service {
   var assembler: CheckpointAssembler
   var runner: BuildRunner?
   var connected: Set<String> = []
-  var misbehaved: Set<Text> = []
   var submissions = 0
   var inputs: [Input] = []
   var isProcessing = false
   private var wakeUp: (at: UInt64, task: Scheduled<Void>)?
   private var shareTask: Scheduled<Void>?
   private var failure: PluginError?
+  private var isStopped = false
   private var ended: AsyncStream<Void>.Continuation?
   private let mailbox = Mailbox<TransportEvent>(bytesMaxPerSender: Node.mailboxBytesMaxPerPeer)
 
@@ -58,6 +58,7 @@ public actor Node: NodeView, Service {
     let journal = Journal(plugins.storage)
     var board = JobBoard(builders: configuration.group.members.map(\.name))
     var log = TransparencyLog(journal: journal)
+    try Node.sweep(configuration.dataDirectory)
     let replica = try Node.recover(configuration, own.index, journal, &board, &log)
 
     self.configuration = configuration
@@ -66,6 +67,9 @@ public actor Node: NodeView, Service {
     self.own = own
     self.journal = journal
     self.replica = replica
+    for proof in replica.misbehaviours {
+      board.misbehaved.insert(configuration.group.members[Int(proof.offender.rawValue)].name)
+    }
     self.board = board
     self.log = log
     executor = plugins.eventLoop.executor
@@ -85,9 +89,14 @@ public actor Node: NodeView, Service {
   public func run() async throws {
     let (ends, continuation) = AsyncStream<Void>.makeStream()
     ended = continuation
-    try await start()
-    await cancelWhenGracefulShutdown {
-      for await _ in ends { break }
+    do {
+      try await start()
+      await cancelWhenGracefulShutdown {
+        for await _ in ends { break }
+      }
+    } catch {
+      await stop()
+      throw error
     }
     await stop()
     if let failure { throw failure }
@@ -95,30 +104,32 @@ public actor Node: NodeView, Service {
 
   private func start() async throws(PluginError) {
     runner = BuildRunner(
-      workshop: workshop, concurrentMax: configuration.concurrentBuildsMax, logger: logger,
+      workshop: workshop, concurrentMax: configuration.concurrentBuildsMax,
+      pauses: configuration.faultPauses, logger: logger,
       finished: { [weak self] job, outcome in await self?.finished(job, outcome) })
+    try sweepAttempts()
+    process([.start])
     try await plugins.transport.start { [weak self, mailbox] event in
-      let (sender, bytes) =
+      let mustWake =
         switch event {
-        case .message(let sender, let bytes): (sender, bytes.count)
-        case .connected(let sender), .disconnected(let sender): (sender, 0)
+        case .message(let sender, let bytes): mailbox.put(event, from: sender, bytes: bytes.count)
+        case .connected, .disconnected: mailbox.put(event, from: nil, bytes: 0)
         }
-      if mailbox.put(event, from: sender, bytes: bytes) {
-        Task { await self?.drain() }
-      }
+      if mustWake { Task { await self?.drain() } }
     }
     logger.info("Started", metadata: ["height": "\(replica.head.height)", "logSize": "\(log.size)"])
-    process([.start])
     for job in replica.state.openJobs { resume(job) }
     if log.size > 0 { beginCheckpoint() }
   }
 
   private func stop() async {
     logger.info("Stopping")
-    wakeUp?.task.cancel()
-    shareTask?.cancel()
     await plugins.transport.stop()
     await runner?.stop()
+    // From here on nothing is stepped any more: the journal is about to close.
+    isStopped = true
+    wakeUp?.task.cancel()
+    shareTask?.cancel()
     journal.close()
   }
 
@@ -130,7 +141,8 @@ public actor Node: NodeView, Service {
     ended?.finish()
   }
 
-  var hasFailed: Bool { failure != nil }
+  /// Whether nothing may be stepped, signed or stored any more.
+  var hasEnded: Bool { failure != nil || isStopped }
 
   // MARK: Inputs
 
@@ -143,7 +155,7 @@ public actor Node: NodeView, Service {
         connected.insert(sender)
         logger.debug("Connected", metadata: ["peer": "\(sender)"])
         if let peer = index(of: sender) { batch.append(.peerConnected(peer)) }
-        sendOwnShare(to: sender)
+        sendOwnShare(to: sender, asks: true)
       case .disconnected(let sender):
         connected.remove(sender)
         logger.debug("Disconnected", metadata: ["peer": "\(sender)"])
@@ -166,7 +178,7 @@ public actor Node: NodeView, Service {
 
   /// Arms the one timer of the consensus; an idle group has none.
   func scheduleWakeUp() {
-    let wanted = hasFailed ? nil : replica.nextWakeUp
+    let wanted = hasEnded ? nil : replica.nextWakeUp
     guard wanted != wakeUp?.at else { return }
     wakeUp?.task.cancel()
     wakeUp = wanted.map { at in
@@ -205,7 +217,8 @@ public actor Node: NodeView, Service {
     do throws(ProofError) {
       let share = try CheckpointShare(parsing: bytes)
       publish(try assembler.add(share, from: Text(sender)))
-      if share.wantsAnswer { sendOwnShare(to: sender) }
+      // An answer asks for nothing, else two nodes without a quorum would answer each other for ever.
+      if share.wantsAnswer { sendOwnShare(to: sender, asks: false) }
     } catch {
       logger.warning("Refused a checkpoint share: \(error.message)", metadata: ["peer": "\(sender)"])
     }
@@ -226,10 +239,10 @@ public actor Node: NodeView, Service {
   /// Sends the own share to all, and again from time to time until a quorum has answered.
   private func shareOwn() {
     for member in configuration.group.members where member.name != configuration.name {
-      sendOwnShare(to: member.name.string)
+      sendOwnShare(to: member.name.string, asks: true)
     }
     shareTask?.cancel()
-    guard assembler.isWaiting else { return }
+    guard assembler.isWaiting, !hasEnded else { return }
     shareTask = plugins.eventLoop.scheduleTask(in: Node.shareInterval) { [weak self] in
       _ = Task { await self?.shareOwnAgain() }
     }
@@ -239,9 +252,9 @@ public actor Node: NodeView, Service {
     if assembler.isWaiting { shareOwn() }
   }
 
-  private func sendOwnShare(to peer: String) {
+  private func sendOwnShare(to peer: String, asks: Bool) {
     guard var share = assembler.ownShare else { return }
-    share.wantsAnswer = assembler.isWaiting
+    share.wantsAnswer = asks && assembler.isWaiting
     plugins.transport.send(MessageRoom.checkpoint.frame(share.encode()), to: peer)
   }
 
@@ -258,7 +271,8 @@ public actor Node: NodeView, Service {
     guard size <= logSize else {
       throw PluginError(
         .io,
-        "The journal holds a checkpoint of \(size) leaves but blocks for \(logSize) only; restore the whole data folder"
+        "The journal holds a checkpoint of \(size) leaves but blocks for \(logSize) only: it is not"
+          + " whole. Do not vote with it: move the folder away and join with new keys"
       )
     }
     return (note, size)

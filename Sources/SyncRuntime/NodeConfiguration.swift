@@ -2,7 +2,7 @@ import NIOCore
 import SyncLedger
 import SyncProof
 
-/// What a node is told at its start; everything here is checked before anything is touched.
+/// What a node is told at its start. Keys and group are checked before anything is touched.
 public struct NodeConfiguration: Sendable {
   /// This builder's name in the group.
   public var name: Text
@@ -15,12 +15,16 @@ public struct NodeConfiguration: Sendable {
   public var toolchainDirectories: [String]
   /// How many builds run side by side.
   public var concurrentBuildsMax: Int
+  /// How long a build waits for its next try after each fault of this host (no disk space, no network); then the
+  /// builder abstains.
+  public var faultPauses: [Duration]
   /// The consensus' shortest timeout: above a round trip and a sync of the disk, 1 s unless measured.
   public var timeoutBaseMilliseconds: UInt64
 
   public init(
     name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchainDirectories: [String] = [],
-    concurrentBuildsMax: Int = 1, timeoutBaseMilliseconds: UInt64 = 1_000
+    concurrentBuildsMax: Int = 1, faultPauses: [Duration] = [.seconds(2), .seconds(10), .seconds(60), .seconds(300)],
+    timeoutBaseMilliseconds: UInt64 = 1_000
   ) {
     self.name = name
     self.group = group
@@ -28,6 +32,7 @@ public struct NodeConfiguration: Sendable {
     self.toolchain = toolchain
     self.toolchainDirectories = toolchainDirectories
     self.concurrentBuildsMax = concurrentBuildsMax
+    self.faultPauses = faultPauses
     self.timeoutBaseMilliseconds = timeoutBaseMilliseconds
   }
 }

@@ -8,10 +8,10 @@ extension Node {
   /// Steps the core with every input and performs its effects, until there is nothing left to do.
   func process(_ new: [Input]) {
     inputs.append(contentsOf: new)
-    guard !isProcessing, !hasFailed else { return }
+    guard !isProcessing, !hasEnded else { return }
     isProcessing = true
     defer { isProcessing = false }
-    while !inputs.isEmpty, !hasFailed {
+    while !inputs.isEmpty, !hasEnded {
       let round = inputs
       inputs = []
       let now = Clock.now()
@@ -26,7 +26,7 @@ extension Node {
   /// stood behind or after the first of them happen, in its order.
   private func perform(_ effects: [Effect<Ledger>]) {
     var level = effects
-    while !level.isEmpty, !hasFailed {
+    while !level.isEmpty, !hasEnded {
       var batch = StorageBatch()
       var isHeld = false
       var held: [Effect<Ledger>] = []
@@ -86,7 +86,7 @@ extension Node {
     case .halted(let error): fail(PluginError(.io, error.message))
     case .misbehaviour(let proof):
       let name = configuration.group.members[Int(proof.offender.rawValue)].name
-      misbehaved.insert(name)
+      board.misbehaved.insert(name)
       logger.error("Proof of misbehaviour kept", metadata: ["replica": "\(name.string)", "kind": "\(proof.kind)"])
     }
   }
@@ -95,8 +95,10 @@ extension Node {
 
   private func decided(_ block: DecidedBlock<Ledger>) {
     let sizeBefore = log.size
+    var batch = StorageBatch()
+    Node.apply(block, to: &board, &log, &batch)
     do {
-      try Node.apply(block, to: &board, &log, journal)
+      try journal.write(batch, durable: false)
     } catch {
       return fail(error)
     }
@@ -104,16 +106,15 @@ extension Node {
     if log.size != sizeBefore { beginCheckpoint() }
   }
 
-  /// Brings the node's views up to a decided block; the same at replay and in life.
+  /// Brings the node's views up to a decided block, at replay as in life. What the log stores goes to `batch`.
   static func apply(
-    _ block: DecidedBlock<Ledger>, to board: inout JobBoard, _ log: inout TransparencyLog, _ journal: Journal
-  ) throws(PluginError) {
-    var batch = StorageBatch()
+    _ block: DecidedBlock<Ledger>, to board: inout JobBoard, _ log: inout TransparencyLog,
+    _ batch: inout StorageBatch
+  ) {
     for event in block.events {
       board.apply(event, timeMilliseconds: block.block.timeMilliseconds)
       if case .verdict(_, _, _, let leaf, _) = event { log.append(leaf, into: &batch) }
     }
-    try journal.write(batch, durable: false)
   }
 
   private func follow(_ event: LedgerEvent) {
@@ -137,7 +138,6 @@ extension Node {
       do { try journal.write(batch, durable: false) } catch { fail(error) }
     case .doubleCommitment(let job, let builder): note("Second, different commitment refused", job, builder)
     case .misbehaviour(let proof):
-      misbehaved.insert(proof.builder)
       logger.error(
         "Proof of misbehaviour kept",
         metadata: ["builder": "\(proof.builder.string)", "kind": "\(proof.kind.rawValue)"])
@@ -154,7 +154,7 @@ extension Node {
 
   /// Does what an open job wants of this builder next: rebuild, commit, or reveal. Safe to call again at any time.
   func resume(_ job: Digest) {
-    guard !hasFailed, case .open(let open) = replica.state.job(job) else { return }
+    guard !hasEnded, case .open(let open) = replica.state.job(job) else { return }
     do throws(PluginError) {
       let stored = try journal.get(.attempt, job.bytes)
       if open.phase == .commit, open.steps[own.index] == .waiting {
@@ -167,7 +167,11 @@ extension Node {
         if let record { submit(try commitment(of: record)) } else { submit(try abstention(from: job)) }
       } else if open.phase == .reveal, open.steps[own.index] == .committed, let stored {
         let record = try PluginError.refusing { () throws(ProofError) in try AttemptRecord.decode(stored) }
-        if let record { submit(try reveal(of: record)) }
+        guard let record, record.reveal.commitment == open.commitment(ofMember: own.index) else {
+          // To open another commitment than the decided one would be a signed wrong opening: better to stay silent.
+          return logger.error("The stored attempt is not what this builder committed to", metadata: ["job": "\(job)"])
+        }
+        submit(try reveal(of: record))
       }
     } catch {
       fail(error)
@@ -175,9 +179,12 @@ extension Node {
   }
 
   /// Keeps what the build gave, durably, before the commitment leaves: after a crash the same outcome is revealed.
+  ///
+  /// A stored attempt is never replaced: its commitment may have left already.
   func finished(_ job: Digest, _ outcome: Outcome?) {
-    guard !hasFailed else { return }
+    guard !hasEnded, case .open = replica.state.job(job) else { return }
     do throws(PluginError) {
+      guard try journal.get(.attempt, job.bytes) == nil else { return resume(job) }
       let record: AttemptRecord? = if let outcome { try attemptRecord(job, outcome) } else { nil }
       var batch = StorageBatch()
       batch.put(.attempt, job.bytes, AttemptRecord.encode(record))

@@ -1,9 +1,35 @@
+import Foundation
 import SyncConsensus
 import SyncLedger
 import SyncProof
 
 /// Coming back: the decided blocks are replayed onto an empty ledger, and every view of the node follows them.
 extension Node {
+  /// Changes that replay holds before it writes them.
+  private static let changesMax = 512
+
+  /// Removes what a killed node left half-done; nothing of it is referred to.
+  static func sweep(_ directory: String) throws(PluginError) {
+    Folder.remove(directory + "/attempts")
+    Folder.remove(directory + "/resolve")
+    for (folder, prefix) in [("artifacts", "incoming."), ("sources", ".partial-")] {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(directory)/\(folder)")) ?? []
+      for name in names.sorted() where name.hasPrefix(prefix) { Folder.remove("\(directory)/\(folder)/\(name)") }
+    }
+  }
+
+  /// Removes the records of attempts at jobs that are over.
+  func sweepAttempts() throws(PluginError) {
+    var batch = StorageBatch()
+    for record in try journal.scan(.attempt, limit: .max) {
+      guard let job = Digest(bytes: record.key), case .open = replica.state.job(job) else {
+        batch.delete(.attempt, record.key)
+        continue
+      }
+    }
+    try journal.write(batch, durable: false)
+  }
+
   static func recover(
     _ configuration: NodeConfiguration, _ ownIndex: Int, _ journal: Journal, _ board: inout JobBoard,
     _ log: inout TransparencyLog
@@ -17,12 +43,10 @@ extension Node {
         genesis: Ledger(group: configuration.group), recovered: records(journal)
       ) { block in
         guard views.failure == nil else { return }
-        do throws(PluginError) {
-          try apply(block, to: &views.board, &views.log, journal)
-        } catch {
-          views.failure = error
-        }
+        apply(block, to: &views.board, &views.log, &views.batch)
+        if views.batch.changes.count >= changesMax { views.flush(journal) }
       }
+      views.flush(journal)
       if let failure = views.failure { throw ConsensusError(.storage, failure.message) }
       guard isFollowed(views, replica.state) else {
         throw ConsensusError(.diverged, "The replayed log is not the one that the group decided")
@@ -36,8 +60,26 @@ extension Node {
   private final class Views {
     var board: JobBoard
     var log: TransparencyLog
+    var batch = StorageBatch()
     var failure: PluginError?
     init(board: JobBoard, log: TransparencyLog) { (self.board, self.log) = (board, log) }
+
+    /// Of several puts of one key, as a growing tile has, only the last is written.
+    func flush(_ journal: Journal) {
+      var last: [[UInt8]: Int] = [:]
+      for (number, change) in batch.changes.enumerated() {
+        switch change {
+        case .put(let key, _), .delete(let key): last[key] = number
+        }
+      }
+      let kept = last.values.sorted().map { batch.changes[$0] }
+      do throws(PluginError) {
+        try journal.write(StorageBatch(kept), durable: false)
+      } catch {
+        failure = error
+      }
+      batch = StorageBatch()
+    }
   }
 
   private static func isFollowed(_ views: Views, _ ledger: Ledger) -> Bool {
@@ -52,7 +94,7 @@ extension Node {
       epoch: group.epoch, members: group.members.map { .init(name: $0.name, key: $0.consensusKey) })
     return try Configuration(
       chainID: group.chainID, set: set, own: ReplicaIndex(rawValue: UInt16(ownIndex)),
-      timeoutBaseNanoseconds: configuration.timeoutBaseMilliseconds * 1_000_000)
+      timeoutBaseNanoseconds: min(configuration.timeoutBaseMilliseconds, 3_600_000) * 1_000_000)
   }
 
   private static func records(_ journal: Journal) -> RecoveredRecords {

@@ -13,7 +13,7 @@ extension Node {
       epoch: configuration.group.epoch, view: replica.currentView, height: replica.head.height, logSize: log.size,
       checkpointSize: publishedSize, openJobs: replica.state.openJobs.count, connectedPeers: connected.sorted(),
       replicas: configuration.group.members.count, quorum: configuration.group.quorum,
-      misbehaved: misbehaved.sorted().map(\.string))
+      misbehaved: board.misbehaved.sorted().map(\.string))
   }
 
   public func jobs(limit: Int, before: Digest?) -> [JobStatus] {
@@ -70,6 +70,7 @@ extension Node {
 
   /// Signs a spec as this builder and hands it to the group; one that is known already is left as it is.
   public func submit(_ spec: BuildSpec) throws(PluginError) -> Digest {
+    guard !hasEnded else { throw PluginError(.unavailable, "This node is stopping; ask another one") }
     try PluginError.refusing { () throws(ProofError) in try spec.validate() }
     let job = spec.jobID
     if board.status(of: job, publishedSize: 0) != nil || board.indexes[job] != nil { return job }
@@ -80,7 +81,9 @@ extension Node {
     let entry = Entry.submission(submission)
     guard replica.state.admits(entry.encode()) else {
       throw PluginError(
-        .unavailable, "The group takes no more jobs now: \(replica.state.openJobs.count) are open; try again later")
+        .unavailable,
+        "The group does not take this job now: it may be too large, or this builder has its share of open jobs already"
+          + " (\(replica.state.openJobs.count) are open in all); try again later")
     }
     submit(entry)
     return job

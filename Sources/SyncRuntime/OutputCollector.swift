@@ -55,7 +55,10 @@ enum OutputCollector {
     var info = stat()
     guard fstat(descriptor, &info) == 0 else { throw Folder.error("examine", path.string) }
     guard info.st_mode & S_IFMT == S_IFREG, UInt64(info.st_size) <= bytesMax else { return .notRegular }
-    let stored = try store.adopt(descriptor: descriptor, name: path.string)
+    // The size is checked again on what is kept: the file may still grow under a careless sandbox.
+    guard let stored = try store.adopt(descriptor: descriptor, name: path.string, bytesMax: bytesMax) else {
+      return .notRegular
+    }
     // Group and other bits follow the umask inside, which is fixed; set-id bits have no meaning in an artifact.
     return .artifact(
       Artifact(path: path, mode: UInt16(info.st_mode & 0o777), size: stored.size, sha256: stored.digest))

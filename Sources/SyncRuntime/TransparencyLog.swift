@@ -2,8 +2,8 @@ import SyncProof
 
 /// The append-only log of evidence: an RFC 6962 tree, kept as C2SP tlog-tiles in the node's storage.
 ///
-/// A tile at level L, index N holds up to 256 hashes, those of the complete subtrees of height 8·L; an entry bundle
-/// holds up to 256 leaves, each behind its 16-bit length. Everything here can be made again from the decided blocks,
+/// A tile at level L, index N holds up to 256 hashes, those of the complete subtrees of height 8·L. Leaves are stored
+/// one by one, and joined to an entry bundle, each behind its 16-bit length, when one is asked for. Everything here can be made again from the decided blocks,
 /// so its writes need no sync of their own. Owned by the node; not for other threads.
 struct TransparencyLog {
   static let tileWidth = 256
@@ -11,9 +11,8 @@ struct TransparencyLog {
 
   private let journal: Journal
   private(set) var frontier = MerkleFrontier()
-  /// Right-most tiles, one for each level, and the right-most bundle: what the next append extends.
+  /// Right-most tiles, one for each level: what the next append extends.
   private var edge: [[UInt8]] = []
-  private var bundle: [UInt8] = []
 
   init(journal: Journal) { self.journal = journal }
 
@@ -23,11 +22,7 @@ struct TransparencyLog {
   /// Adds a leaf and collects what changes into `batch`.
   mutating func append(_ leaf: [UInt8], into batch: inout StorageBatch) {
     let index = size
-    if index % 256 == 0 { bundle = [] }
-    bundle.append(UInt8(truncatingIfNeeded: leaf.count >> 8))
-    bundle.append(UInt8(truncatingIfNeeded: leaf.count))
-    bundle.append(contentsOf: leaf)
-    batch.put(.entries, TransparencyLog.bigEndian(index / 256), bundle)
+    batch.put(.leaf, TransparencyLog.bigEndian(index), leaf)
 
     let hash = Merkle.leafHash(leaf)
     frontier.append(leafHash: hash)
@@ -60,17 +55,18 @@ struct TransparencyLog {
   /// The first `width` leaves of an entry bundle, or `nil` when the tree of `treeSize` leaves has fewer.
   func entryBundle(index: UInt64, width: Int, treeSize: UInt64) throws(PluginError) -> [UInt8]? {
     guard (1...256).contains(width), index < 1 << 40, index * 256 + UInt64(width) <= treeSize else { return nil }
-    guard let bundle = try journal.get(.entries, TransparencyLog.bigEndian(index)) else { return nil }
-    guard let end = TransparencyLog.offset(ofEntry: width, in: bundle) else { return nil }
-    return Array(bundle[..<end])
+    var bundle: [UInt8] = []
+    for number in index * 256..<index * 256 + UInt64(width) {
+      guard let leaf = try leaf(at: number) else { return nil }
+      bundle.append(UInt8(truncatingIfNeeded: leaf.count >> 8))
+      bundle.append(UInt8(truncatingIfNeeded: leaf.count))
+      bundle.append(contentsOf: leaf)
+    }
+    return bundle
   }
 
   func leaf(at index: UInt64) throws(PluginError) -> [UInt8]? {
-    guard index < size, let bundle = try journal.get(.entries, TransparencyLog.bigEndian(index / 256)),
-      let start = TransparencyLog.offset(ofEntry: Int(index % 256), in: bundle),
-      let end = TransparencyLog.offset(ofEntry: Int(index % 256) + 1, in: bundle)
-    else { return nil }
-    return Array(bundle[(start + 2)..<end])
+    index < size ? try journal.get(.leaf, TransparencyLog.bigEndian(index)) : nil
   }
 
   /// RFC 6962 §2.1.1: the path of leaf `index` in the tree of the first `treeSize` leaves.
@@ -110,15 +106,6 @@ struct TransparencyLog {
       hashes = stride(from: 0, to: hashes.count, by: 2).map { Merkle.nodeHash(hashes[$0], hashes[$0 + 1]) }
     }
     return hashes[0]
-  }
-
-  private static func offset(ofEntry number: Int, in bundle: [UInt8]) -> Int? {
-    var offset = 0
-    for _ in 0..<number {
-      guard offset + 2 <= bundle.count else { return nil }
-      offset += 2 + Int(bundle[offset]) << 8 + Int(bundle[offset + 1])
-    }
-    return offset <= bundle.count ? offset : nil
   }
 
   private static func tileKey(_ level: Int, _ index: UInt64) -> [UInt8] {

@@ -22,6 +22,9 @@ struct Workshop: Sendable {
     try await prepareToolchain(spec.toolchain)
     let attempt = "\(directory)/attempts/\(job.hex)"
     Folder.remove(attempt)
+    guard access(attempt, F_OK) != 0 else {
+      throw PluginError(.io, "Cannot remove \(attempt), which an earlier attempt left; remove it by hand")
+    }
     defer { Folder.remove(attempt) }
     let output = attempt + "/output"
     try Folder.make(output)
@@ -77,11 +80,7 @@ struct Workshop: Sendable {
     let registry = attempt + "/registry"
     try Folder.make(registry)
     for item in spec.sources {
-      let tree = "\(directory)/sources/\(item.tree.hex)"
-      if access(tree, F_OK) != 0 {
-        try Folder.make("\(directory)/sources")
-        try await source.fetch(item, into: tree)
-      }
+      let tree = try await tree(of: item)
       let inside = spec.isRoot(item) ? "/input/package" : "/registry/\(item.directoryName.string)"
       mounts.append(SandboxMount(hostPath: tree, insidePath: inside, isWritable: false))
     }
@@ -90,6 +89,26 @@ struct Workshop: Sendable {
     }
     mounts.append(SandboxMount(hostPath: output, insidePath: "/output", isWritable: true))
     return mounts
+  }
+
+  /// The folder of a source, fetched unless it is there; what is there is checked each time, since a power cut or a
+  /// failing disk may have changed it under its name.
+  private func tree(of item: SourceItem) async throws(PluginError) -> String {
+    let tree = "\(directory)/sources/\(item.tree.hex)"
+    if isIntact(tree, item) { return tree }
+    Folder.remove(tree)
+    try Folder.make("\(directory)/sources")
+    do throws(PluginError) {
+      try await source.fetch(item, into: tree)
+    } catch {
+      // Another build of this node may have fetched the same source at the same time.
+      guard isIntact(tree, item) else { throw error }
+    }
+    return tree
+  }
+
+  private func isIntact(_ tree: String, _ item: SourceItem) -> Bool {
+    access(tree, F_OK) == 0 && (try? TreeDigest.sha256(directory: tree)) == item.tree
   }
 
   private func keep(_ transcript: [UInt8], of job: Digest) throws(PluginError) {

@@ -21,8 +21,12 @@ public struct EchoSandbox: Sandbox {
   public let version = "1"
   private let who: String
 
-  /// - Parameter who: What `who` writes.
-  public init(who: String) { self.who = who }
+  private let isFaulty: Bool
+
+  /// - Parameters:
+  ///   - who: What `who` writes.
+  ///   - isFaulty: Whether every run fails as a sandbox does.
+  public init(who: String, isFaulty: Bool = false) { (self.who, self.isFaulty) = (who, isFaulty) }
 
   public func probe() async -> SandboxProbe {
     SandboxProbe(findings: [.init(name: "isolation", isMet: true, detail: "none is wanted in a test")])
@@ -36,6 +40,7 @@ public struct EchoSandbox: Sandbox {
       let output = request.mounts.first(where: { $0.insidePath == "/output" })?.hostPath,
       let text = try? String(contentsOfFile: recipe, encoding: .utf8)
     else { throw PluginError(.invalid, "A run needs /input/recipe.sh and /output") }
+    guard !isFaulty else { throw PluginError(.unavailable, "This sandbox fails every run") }
     var transcript = ""
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ", maxSplits: 2).map(String.init)
@@ -112,5 +117,6 @@ public struct EchoSource: Source {
     }
   }
 
-  private static let tree = SHA256.hash([UInt8]("an empty folder".utf8))
+  /// The tree digest of an empty folder.
+  private static let tree = SHA256.hash([UInt8]("synchronicity-tree/v1\n".utf8))
 }

@@ -16,6 +16,7 @@ public final class FaultyStorage: Storage {
     var entries: [[UInt8]: [UInt8]] = [:]
     var fault: (after: Int, kind: Fault)?
     var durableWrites = 0
+    var hasFaulted = false
   }
   private let state = Mutex(State())
 
@@ -28,6 +29,12 @@ public final class FaultyStorage: Storage {
 
   /// Works again.
   public func mend() { state.withLock { $0.fault = nil } }
+
+  /// Whether a write has failed.
+  public var hasFaulted: Bool { state.withLock { $0.hasFaulted } }
+
+  /// Loses one entry, as a write that was not durable is lost.
+  public func forget(_ key: [UInt8]) { state.withLock { $0.entries[key] = nil } }
 
   public var durableWrites: Int { state.withLock { $0.durableWrites } }
 
@@ -54,6 +61,7 @@ public final class FaultyStorage: Storage {
           }
         }
       }
+      if fault != nil { state.hasFaulted = true }
       return fault != nil
     }
     if hasFailed { throw PluginError(.io, "The storage was told to fail") }

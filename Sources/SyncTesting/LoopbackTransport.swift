@@ -9,6 +9,7 @@ public final class LoopbackNetwork: Sendable {
     var ports: [String: @Sendable (TransportEvent) -> Void] = [:]
     var cut: Set<String> = []
     var names: [String] = []
+    var messages = 0
   }
   private let state = Mutex(State())
 
@@ -31,6 +32,9 @@ public final class LoopbackNetwork: Sendable {
     for (port, event) in events { port(event) }
   }
 
+  /// How many messages were handed over so far.
+  public var messages: Int { state.withLock { $0.messages } }
+
   fileprivate func attach(_ name: String, _ port: @escaping @Sendable (TransportEvent) -> Void) {
     let others = state.withLock { state in
       state.ports[name] = port
@@ -51,7 +55,10 @@ public final class LoopbackNetwork: Sendable {
   }
 
   fileprivate func carry(_ message: [UInt8], from sender: String, to receiver: String) {
-    let isCut = state.withLock { $0.cut.contains(sender) || $0.cut.contains(receiver) || $0.ports[sender] == nil }
+    let isCut = state.withLock { state in
+      state.messages += 1
+      return state.cut.contains(sender) || state.cut.contains(receiver) || state.ports[sender] == nil
+    }
     if !isCut { port(of: receiver)?(.message(from: sender, message)) }
   }
 

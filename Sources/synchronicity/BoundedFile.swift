@@ -3,9 +3,12 @@ import SyncProof
 
 /// Reading of files that come from outside.
 enum BoundedFile {
+  /// How long a pipe may stay silent.
+  private static let pipeSeconds: Int32 = 10
+
   /// The bytes of a file that must not be larger than `bytesMax`; a larger one is refused before it is read.
   static func read(_ path: String, what: String, bytesMax: Int) throws(CommandFailure) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw CommandFailure(.environment, "Cannot open the \(what) \(path): \(String(cString: strerror(errno)))")
     }
@@ -13,6 +16,11 @@ enum BoundedFile {
     var info = stat()
     guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT != S_IFDIR else {
       throw CommandFailure(.usage, "\(path) is a folder where a \(what) is expected")
+    }
+    // Whoever writes into a pipe may take a moment; opened as above, it would seem to be empty.
+    _ = fcntl(descriptor, F_SETFL, 0)
+    guard info.st_mode & S_IFMT == S_IFREG || Readiness.wait(for: descriptor, seconds: pipeSeconds) else {
+      throw CommandFailure(.environment, "Nothing came from \(path) for \(pipeSeconds) s; a \(what) is expected")
     }
     guard info.st_size <= bytesMax else {
       throw CommandFailure(
@@ -55,9 +63,10 @@ enum BoundedFile {
       }
       written += count
     }
-    close(descriptor)
-    guard rename(temporary, path) == 0 else {
-      throw CommandFailure(.environment, "Cannot write \(path): \(String(cString: strerror(errno)))")
+    guard fsync(descriptor) == 0 || errno == EINVAL, close(descriptor) == 0, rename(temporary, path) == 0 else {
+      let reason = String(cString: strerror(errno))
+      unlink(temporary)
+      throw CommandFailure(.environment, "Cannot write \(path): \(reason)")
     }
   }
 
@@ -67,5 +76,13 @@ enum BoundedFile {
     } catch {
       throw CommandFailure(.environment, "Cannot create the folder \(path): \(error.localizedDescription)")
     }
+  }
+}
+
+/// Whether something can be read.
+private enum Readiness {
+  static func wait(for descriptor: Int32, seconds: Int32) -> Bool {
+    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&request, 1, seconds * 1_000) > 0
   }
 }

@@ -8,7 +8,9 @@ struct NodeOption: ParsableArguments {
   @Option(help: ArgumentHelp("The gateway of a node.", valueName: "url"))
   var node = ProcessInfo.processInfo.environment["SYNCHRONICITY_NODE"] ?? "http://127.0.0.1:7680"
 
-  var client: GatewayClient { GatewayClient(node) }
+  var client: GatewayClient {
+    get throws(CommandFailure) { try GatewayClient(checking: node) }
+  }
 }
 
 /// `submit`: asks the group for a rebuild.
@@ -24,6 +26,8 @@ struct SubmitCommand: AsyncParsableCommand {
   var rebuild: UInt64?
   @Flag(help: "Wait until the proof can be had.")
   var wait = false
+  @Option(help: "With --wait: how long the node may stay away, or leave the job unordered.")
+  var patienceSeconds = 120
   @Flag(help: "Print JSON.")
   var json = false
   @Argument(help: "The package, such as pkg:cargo/itoa@1.0.1.")
@@ -35,9 +39,18 @@ struct SubmitCommand: AsyncParsableCommand {
     guard wait else {
       return json ? try Console.json(["id": id]) : Console.line(id)
     }
+    try await follow(id)
+  }
+
+  /// Shows the job until its proof can be had; gives up when the node stays away, or the job is never ordered.
+  private func follow(_ id: String) async throws {
+    let client = try node.client
     var live = LiveLines()
+    var deadline = ContinuousClock.now + .seconds(patienceSeconds)
     while true {
-      if let job = try? await node.client.job(id) {
+      let answer = await look(client, id)
+      if case .success(let job) = answer {
+        deadline = ContinuousClock.now + .seconds(patienceSeconds)
         if !json { live.show([(id, JobLine(job).text, JobLine(job).text)]) }
         if job.phase == .cosigned {
           if json { try Console.json(job) }
@@ -47,7 +60,21 @@ struct SubmitCommand: AsyncParsableCommand {
           return
         }
       }
+      if case .failure(let failure) = answer, ContinuousClock.now >= deadline {
+        guard failure.status == .usage else { throw failure }
+        throw CommandFailure(
+          .environment,
+          "\(package) was accepted but not ordered for \(patienceSeconds) s; is a quorum up? Submit it again")
+      }
       try await Task.sleep(for: .milliseconds(300))
+    }
+  }
+
+  private func look(_ client: GatewayClient, _ id: String) async -> Result<JobStatus, CommandFailure> {
+    do throws(CommandFailure) {
+      return .success(try await client.job(id))
+    } catch {
+      return .failure(error)
     }
   }
 }
@@ -111,10 +138,16 @@ struct ProofCommand: AsyncParsableCommand {
     var names: [String]
 
     func run() async throws {
-      let jobs = try await node.client.jobs(limit: 1_000)
+      let client = try node.client
+      let jobs = try await client.jobs(limit: 1_000)
       try BoundedFile.makeFolder(output)
       for name in names {
-        guard let job = jobs.first(where: { ($0.package == name && $0.index != nil) || $0.id == name }) else {
+        let job: JobStatus
+        if Digest(hex: name) != nil {
+          job = try await client.job(name)
+        } else if let found = jobs.first(where: { $0.package == name && $0.index != nil }) {
+          job = found
+        } else {
           throw CommandFailure(.environment, "\(node.node) has no finished job for \(name); submit it first")
         }
         let path = "\(output)/\(PackageName(job.package).fileName).tlog-proof"
@@ -160,7 +193,7 @@ struct LogCommand: AsyncParsableCommand {
     @OptionGroup var node: NodeOption
 
     func run() async throws {
-      FileHandle.standardOutput.write(Data(try await node.client.checkpoint()))
+      Console.write(String(decoding: try await node.client.checkpoint(), as: UTF8.self), to: STDOUT_FILENO)
     }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// The terminal, where there is one. Colour and moving lines appear on a TTY only.
 enum Console {
@@ -19,22 +20,46 @@ enum Console {
     isColoured ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
   }
 
-  /// One line on standard output, at once.
+  /// Where lines for people go: to standard error while a command prints JSON.
+  static let isReservedForJSON = Mutex(false)
+
+  /// One line for people, at once.
   static func line(_ text: String = "") {
-    FileHandle.standardOutput.write(Data((text + "\n").utf8))
+    write(text + "\n", to: isReservedForJSON.withLock { $0 } ? STDERR_FILENO : STDOUT_FILENO)
   }
 
   /// One sentence on standard error.
   static func error(_ text: String) {
     let label = isatty(STDERR_FILENO) == 1 ? "\u{1B}[31merror:\u{1B}[0m" : "error:"
-    FileHandle.standardError.write(Data("\(label) \(text)\n".utf8))
+    write("\(label) \(text)\n", to: STDERR_FILENO)
   }
 
   /// JSON with sorted keys, so that equal values print equal bytes.
   static func json(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    line(String(decoding: try encoder.encode(value), as: UTF8.self))
+    write(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n", to: STDOUT_FILENO)
+  }
+
+  /// Writes all of it. When standard output takes no more, the command ends: quietly if its reader has gone, else with
+  /// a sentence; what goes to standard error (logs, sentences) is dropped where it cannot be written.
+  static func write(_ text: String, to descriptor: Int32) {
+    let bytes = [UInt8](text.utf8)
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes {
+        Foundation.write(descriptor, $0.baseAddress! + written, bytes.count - written)
+      }
+      if count >= 0 {
+        written += count
+      } else if errno == EAGAIN {
+        usleep(1_000)
+      } else if errno != EINTR {
+        guard descriptor == STDOUT_FILENO else { return }
+        if errno != EPIPE { error("Cannot write to standard output: \(String(cString: strerror(errno)))") }
+        Foundation.exit(ExitStatus.environment.rawValue)
+      }
+    }
   }
 }
 
@@ -51,7 +76,7 @@ struct LiveLines {
       var text = drawn > 0 ? "\u{1B}[\(drawn)A" : ""
       for line in lines { text += "\u{1B}[2K\(line.live)\n" }
       drawn = lines.count
-      FileHandle.standardOutput.write(Data(text.utf8))
+      Console.write(text, to: STDOUT_FILENO)
     } else {
       for line in lines where last[line.key] != line.plain {
         last[line.key] = line.plain

@@ -36,6 +36,7 @@ struct DemoCommand: AsyncParsableCommand {
 
   func run() async throws {
     let started = ContinuousClock.now
+    Console.isReservedForJSON.withLock { $0 = json }
     let group = try DemoGroup(output: output, toolchain: toolchain, firstPort: port)
     try await group.start()
     let jobs: [DemoJob]

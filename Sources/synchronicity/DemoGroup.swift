@@ -28,11 +28,13 @@ final class DemoGroup {
     self.output = output
     folder = output + "/builders"
     policy = output + "/policy"
-    try DemoGroup.empty(output)
+    let archive = URL(fileURLWithPath: toolchain).resolvingSymlinksInPath().path
     Console.line("Hashing the toolchain …")
-    let digest = try FileDigest.sha256(path: toolchain).digest
+    let digest = try FileDigest.sha256(path: archive).digest
     Console.line("Toolchain \(digest.hex)")
-    try makeGroup(toolchain: digest, archive: toolchain, ports: try Ports(first: firstPort, count: 8))
+    let ports = try Ports(first: firstPort, count: 8)
+    try DemoGroup.empty(output)
+    try makeGroup(toolchain: digest, archive: archive, ports: ports)
   }
 
   /// Only a folder that a demo made before is emptied.
@@ -53,22 +55,22 @@ final class DemoGroup {
     // Builders look for a toolchain by its digest's name.
     let toolchains = folder + "/toolchains"
     try BoundedFile.makeFolder(toolchains)
-    let absolute = URL(fileURLWithPath: archive).resolvingSymlinksInPath().path
     try FileManager.default.createSymbolicLink(
-      atPath: "\(toolchains)/\(toolchain.hex).tar", withDestinationPath: absolute)
+      atPath: "\(toolchains)/\(toolchain.hex).tar", withDestinationPath: archive)
 
     var cards: [String] = []
     for (number, name) in DemoGroup.names.enumerated() {
-      cards.append(
-        try InitCommand.make(
-          name: name, address: "127.0.0.1:\(ports[number])", gateway: "127.0.0.1:\(ports[4 + number])",
-          directory: "\(folder)/\(name)", showMnemonic: false,
-          extra: """
-            [toolchain]
-            digest = "\(toolchain.hex)"
-            directories = ["../toolchains"]
+      let builder = BuilderFolder(
+        name: name, address: "127.0.0.1:\(ports[number])", gateway: "127.0.0.1:\(ports[4 + number])",
+        directory: "\(folder)/\(name)",
+        extra: """
+          [toolchain]
+          digest = "\(toolchain.hex)"
+          directories = ["../toolchains"]
 
-            """))
+          """)
+      try builder.make(showMnemonic: false)
+      cards.append(builder.card)
     }
     let group = try GroupCommand.Create.make(
       origin: DemoGroup.origin, reproducers: nil, commitSeconds: 3_600, revealSeconds: 600, cards: cards)

@@ -11,10 +11,26 @@ struct GatewayClient {
   /// Resolving a package runs its package manager in a sandbox.
   private static let submitSeconds: Int64 = 600
 
+  /// Without a second try: a node that is not there is told at once.
+  private static let http: HTTPClient = {
+    var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+    configuration.timeout.connect = .seconds(5)
+    configuration.connectionPool.retryConnectionEstablishment = false
+    return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+  }()
+
   let base: String
 
   /// - Parameter base: Such as `http://127.0.0.1:7680`.
   init(_ base: String) { self.base = base.hasSuffix("/") ? String(base.dropLast()) : base }
+
+  /// - Throws: ``CommandFailure`` unless the text is an `http` or `https` URL.
+  init(checking text: String) throws(CommandFailure) {
+    guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host != nil else {
+      throw CommandFailure(.usage, "\(text) is no node; give its gateway's URL, such as http://127.0.0.1:7680")
+    }
+    self.init(text)
+  }
 
   func status() async throws(CommandFailure) -> NodeStatus { try await json("/v1/status") }
   func job(_ id: String) async throws(CommandFailure) -> JobStatus { try await json("/v1/jobs/\(id)") }
@@ -46,7 +62,9 @@ struct GatewayClient {
   }
 
   /// Fetches an artifact into a file, hashing what arrives; on a wrong digest nothing is left behind.
-  func artifact(_ digest: Digest, to path: String) async throws(CommandFailure) {
+  ///
+  /// - Parameter bytesMax: A longer answer is given up.
+  func artifact(_ digest: Digest, to path: String, bytesMax: Int = 16 << 30) async throws(CommandFailure) {
     let partial = "\(path).\(getpid()).partial"
     guard FileManager.default.createFile(atPath: partial, contents: nil),
       let file = FileHandle(forWritingAtPath: partial)
@@ -56,14 +74,23 @@ struct GatewayClient {
       unlink(partial)
     }
     do {
-      let response = try await HTTPClient.shared.execute(
+      let response = try await GatewayClient.http.execute(
         HTTPClientRequest(url: base + "/v1/artifacts/\(digest.hex)"), timeout: .minutes(10))
       guard response.status == .ok else { throw await refusal(response, to: base) }
       var hasher = try FileHasher()
+      var size = 0
       for try await var part in response.body {
         let bytes = part.readBytes(length: part.readableBytes) ?? []
+        size += bytes.count
+        guard size <= bytesMax else {
+          throw CommandFailure(.environment, "\(base) sends more than \(bytesMax) bytes for one artifact")
+        }
         try hasher.update(bytes)
-        try file.write(contentsOf: bytes)
+        do {
+          try file.write(contentsOf: bytes)
+        } catch {
+          throw CommandFailure(.environment, "Cannot write \(path): \(error.localizedDescription)")
+        }
       }
       let got = try hasher.finish()
       guard got == digest else {
@@ -107,7 +134,7 @@ struct GatewayClient {
     status: UInt, body: [UInt8]
   ) {
     do {
-      let response = try await HTTPClient.shared.execute(request, timeout: .seconds(seconds))
+      let response = try await GatewayClient.http.execute(request, timeout: .seconds(seconds))
       guard (200..<300).contains(response.status.code) else { throw await refusal(response, to: request.url) }
       var body = try await response.body.collect(upTo: max)
       return (response.status.code, body.readBytes(length: body.readableBytes) ?? [])

@@ -86,6 +86,12 @@ struct GroupCommand: AsyncParsableCommand {
       let signer = try SodiumSigner(seedFile: configuration.seed)
       try NodeConfiguration(name: Text(configuration.name), group: parsed, dataDirectory: configuration.data)
         .checkKeys(signer: signer)
+      if access(configuration.data + "/journal.sqlite", F_OK) == 0, access(configuration.group, F_OK) == 0,
+        try BoundedFile.read(configuration.group, what: "group file", bytesMax: GroupFile.bytesMax) != bytes
+      {
+        throw CommandFailure(
+          .usage, "\(configuration.data) holds the journal of another group; give this group a folder of its own")
+      }
       try BoundedFile.write(bytes, to: configuration.group)
       Console.line(
         "Joined \(parsed.origin.string) as \(configuration.name); start with: synchronicity node run --config \(config)"

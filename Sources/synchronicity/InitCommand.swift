@@ -19,8 +19,14 @@ struct InitCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Where the other replicas reach this one.", valueName: "host:port"))
   var address = "127.0.0.1:7600"
 
+  @Option(help: ArgumentHelp("Where the transport listens; on all addresses unless given.", valueName: "host:port"))
+  var listen: String?
+
   @Option(help: ArgumentHelp("Where the gateway listens.", valueName: "host:port"))
   var gateway = "127.0.0.1:7680"
+
+  @Option(help: ArgumentHelp("Where others reach the gateway, if they do.", valueName: "url"))
+  var publicGateway: String?
 
   @Option(help: "The folder to make.")
   var directory: String
@@ -32,41 +38,68 @@ struct InitCommand: AsyncParsableCommand {
   var quiet = false
 
   func run() async throws {
-    try Self.make(
-      name: name, address: address, gateway: gateway, directory: directory, restore: restore, showMnemonic: !quiet)
+    try BuilderFolder(
+      name: name, address: address, listen: listen, gateway: gateway, publicGateway: publicGateway,
+      directory: directory
+    ).make(restore: restore, showMnemonic: !quiet)
     Console.line(
       "Made \(directory): config.toml, seed (keep it secret), \(name).member (hand it to the group's creator).")
   }
+}
 
-  /// - Returns: The member card's path.
-  @discardableResult
-  static func make(
-    name: String, address: String, gateway: String, directory: String, restore: Bool = false, showMnemonic: Bool,
-    extra: String = ""
-  ) throws -> String {
+/// A new builder's folder.
+struct BuilderFolder {
+  let name: String
+  let address: String
+  var listen: String?
+  let gateway: String
+  var publicGateway: String?
+  let directory: String
+  /// Further settings, as TOML.
+  var extra = ""
+
+  var card: String { "\(directory)/\(name).member" }
+
+  /// Everything is checked before the seed is made, so that a corrected command can be given at once.
+  func make(restore: Bool = false, showMnemonic: Bool) throws {
     let configuration = directory + "/config.toml"
     guard access(configuration, F_OK) != 0 else {
       throw CommandFailure(.usage, "\(configuration) is there already; choose another folder")
     }
+    let place = try endpoint(address, "--address")
+    _ = try endpoint(gateway, "--gateway")
+    let isLoopback = place.host == "localhost" || place.host == "::1" || place.host.hasPrefix("127.")
+    let transport = listen ?? (isLoopback ? address : "0.0.0.0:\(place.port)")
+    _ = try endpoint(transport, "--listen")
+    let url = publicGateway ?? (isLoopback ? "http://" + gateway : nil)
+    _ = try memberCard(SodiumSigner(seed: [UInt8](repeating: 0, count: SodiumSigner.seedByteCount)), url)
+
     try BoundedFile.makeFolder(directory)
     let seed = directory + "/seed"
     if restore {
-      let words = readLine() ?? ""
-      try SodiumSigner.createSeedFile(at: seed, seed: try SodiumSigner.seed(fromMnemonic: words))
+      try SodiumSigner.createSeedFile(at: seed, seed: try SodiumSigner.seed(fromMnemonic: readLine() ?? ""))
     } else {
       try SodiumSigner.createSeedFile(at: seed)
     }
     let signer = try SodiumSigner(seedFile: seed)
-    let card = try MemberCard(
-      name: Text(name), address: Text(address), gateway: Text("http://" + gateway), signer: signer)
-    try BoundedFile.write(card.encode(), to: "\(directory)/\(name).member")
-    let text = ConfigurationTemplate.text(name: name, address: address, gateway: gateway, extra: extra)
-    try BoundedFile.write([UInt8](text.utf8), to: configuration)
     if showMnemonic, !restore {
       Console.line(
         "The seed in 24 words (BIP-39); write them down, they are not shown again:\n\n  \(signer.mnemonic)\n")
     }
-    return "\(directory)/\(name).member"
+    try BoundedFile.write(memberCard(signer, url).encode(), to: card)
+    let text = ConfigurationTemplate.text(name: name, address: transport, gateway: gateway, extra: extra)
+    try BoundedFile.write([UInt8](text.utf8), to: configuration)
+  }
+
+  private func memberCard(_ signer: SodiumSigner, _ url: String?) throws -> MemberCard {
+    try MemberCard(name: Text(name), address: Text(address), gateway: url.map { Text($0) }, signer: signer)
+  }
+
+  private func endpoint(_ text: String, _ option: String) throws -> ConfigurationFile.Endpoint {
+    guard let endpoint = ConfigurationFile.Endpoint(text) else {
+      throw CommandFailure(.usage, "\(option) is \"\(text)\"; it must be HOST:PORT, such as 127.0.0.1:7600")
+    }
+    return endpoint
   }
 }
 

@@ -75,7 +75,7 @@ struct InspectionReport: Encodable {
 
   var lines: [String] {
     var lines = [
-      "NOT VERIFIED: the file says this of itself. Check it: synchronicity verify --policy POLICY --proof FILE ARTIFACT",
+      "NOT VERIFIED: the file says this of itself. Check: synchronicity verify --policy POLICY --proof FILE ARTIFACT",
       "",
       "package    \(package)",
       "job        \(job)",

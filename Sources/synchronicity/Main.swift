@@ -68,10 +68,14 @@ struct Synchronicity: AsyncParsableCommand {
     } catch {
       let text = fullMessage(for: error)
       guard exitCode(for: error) != .success else {
-        print(text)
+        Console.line(text)
         Foundation.exit(ExitStatus.done.rawValue)
       }
-      FileHandle.standardError.write(Data((text + "\n").utf8))
+      guard exitCode(for: error) == .validationFailure else {
+        Console.error("\(error)")
+        Foundation.exit(ExitStatus.environment.rawValue)
+      }
+      Console.write(text + "\n", to: STDERR_FILENO)
       Foundation.exit(ExitStatus.usage.rawValue)
     }
   }

@@ -187,6 +187,6 @@ struct JSONLogHandler: LogHandler {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let line = try? encoder.encode(fields) else { return }
-    FileHandle.standardError.write(line + Data("\n".utf8))
+    Console.write(String(decoding: line, as: UTF8.self) + "\n", to: STDERR_FILENO)
   }
 }

@@ -37,7 +37,9 @@ struct VerifyCommand: AsyncParsableCommand {
     let proofBytes = try BoundedFile.read(proof, what: "proof", bytesMax: ProofLimits.proofBytesMax)
     let digest: Digest
     do {
-      digest = try FileDigest.sha256(path: artifact).digest
+      // The digest follows no links; a user who names a link means what it leads to.
+      let real = URL(fileURLWithPath: artifact).resolvingSymlinksInPath().path
+      digest = try FileDigest.sha256(path: real).digest
     } catch {
       throw CommandFailure(error.code == .invalid ? .usage : .environment, error.message)
     }

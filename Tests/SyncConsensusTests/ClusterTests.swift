@@ -116,6 +116,17 @@ import Testing
     #expect(cluster.replicas.allSatisfy { $0?.state.logSize == 1 })
   }
 
+  @Test func anEntryOfAPeerThatCrashedIsSentOn() throws {
+    var cluster = try Cluster(replicas: 4)
+    cluster.drops = { _, to, message in if case .entries = message.body { to != 3 } else { false } }
+    cluster.submit([1], at: 0)
+    cluster.stop(0)
+    cluster.drops = { _, _, _ in false }
+    cluster.settle()
+    #expect([1, 2, 3].allSatisfy { cluster.replicas[$0]?.state.logSize == 1 })
+    #expect([1, 2, 3].allSatisfy { cluster.replicas[$0]?.nextWakeUp == nil })
+  }
+
   @Test func aDeadlineWakesTheGroupAndIsPassedByADecidedBlock() throws {
     var cluster = try Cluster(replicas: 4)
     cluster.submit([AppendLog.deadlineTag, 2, 0], at: 0)

@@ -21,7 +21,7 @@ import Testing
       pool.refilter(decided: decided, height: height, admits: admits)
     }
     func select(excluding: Set<Digest> = []) -> [[UInt8]] { pool.select(excluding: excluding) { _ in true } }
-    var local: [[UInt8]] { pool.localEntries(bytesMax: 100) }
+    var local: [[UInt8]] { pool.entriesToResend(includingPeers: false, bytesMax: 100) }
     var count: Int { pool.count }
     var isPending: Bool { pool.isPending }
   }

@@ -52,6 +52,9 @@ final class World {
   private let recipes: [String: String]
   private var running: [Int: (node: Node, task: Task<Void, any Error>)] = [:]
 
+  /// Builders whose sandbox fails whatever the recipe is.
+  var faulty: Set<Int> = []
+
   init(recipes: [String: String], commitSeconds: UInt64 = 60, revealSeconds: UInt64 = 60) throws {
     scratch = try Scratch()
     keys = try Keys(commitSeconds: commitSeconds, revealSeconds: revealSeconds)
@@ -66,10 +69,11 @@ final class World {
       let node = try Node(
         configuration: NodeConfiguration(
           name: Text(name), group: keys.group, dataDirectory: "\(scratch.path)/\(name)", toolchain: World.toolchain,
-          timeoutBaseMilliseconds: 100),
+          faultPauses: [.milliseconds(50), .milliseconds(50)], timeoutBaseMilliseconds: 100),
         plugins: NodePlugins(
           storage: storages[number], transport: network.transport(of: name), signer: keys.signers[number],
-          sandbox: EchoSandbox(who: name), source: EchoSource(recipes: recipes), eventLoop: World.loops.next()),
+          sandbox: EchoSandbox(who: name, isFaulty: faulty.contains(number)), source: EchoSource(recipes: recipes),
+          eventLoop: World.loops.next()),
         logger: logger)
       running[number] = (node, Task { try await node.run() })
     }

@@ -109,12 +109,13 @@ struct CheckpointAssemblerTests {
 }
 
 struct MailboxTests {
-  @Test func `a flooding sender loses its own oldest messages and nobody else's`() {
-    let mailbox = Mailbox<Int>(bytesMaxPerSender: 10)
-    #expect(mailbox.put(0, from: "quiet", bytes: 10))
-    for number in 1...100 { #expect(!mailbox.put(number, from: "loud", bytes: 4)) }
-    #expect(mailbox.takeAll() == [0, 99, 100])
+  @Test func `a flooding sender loses its own messages and nobody else's, and empty ones count`() {
+    let mailbox = Mailbox<Int>(bytesMaxPerSender: 300)
+    #expect(mailbox.put(0, from: "quiet", bytes: 172))
+    for number in 1...100 { #expect(!mailbox.put(number, from: "loud", bytes: 0)) }
+    #expect(!mailbox.put(-1, from: nil, bytes: 0))
+    #expect(mailbox.takeAll() == [0, 1, 2, -1])
     #expect(mailbox.takeAll().isEmpty)
-    #expect(mailbox.put(1, from: "quiet", bytes: 1))
+    #expect(mailbox.put(1, from: "loud", bytes: 1))
   }
 }
