@@ -3,10 +3,10 @@ import SyncProof
 /// The append-only log of evidence: an RFC 6962 tree, kept as C2SP tlog-tiles in the node's storage.
 ///
 /// A tile at level L, index N holds up to 256 hashes, those of the complete subtrees of height 8·L. Leaves are stored
-/// one by one, and joined to an entry bundle, each behind its 16-bit length, when one is asked for. Everything here can be made again from the decided blocks,
-/// so its writes need no sync of their own. Owned by the node; not for other threads.
+/// one by one, and joined to an entry bundle, each behind its 16-bit length, when one is asked for. Everything here can
+/// be made again from the decided blocks, so its writes need no sync of their own. Owned by the node; not for other
+/// threads.
 struct TransparencyLog {
-  static let tileWidth = 256
   private static let tileHeight = 8
 
   private let journal: Journal
