@@ -73,10 +73,11 @@ public struct Block: Hashable, Sendable, CanonicallyCodable {
     return nil
   }
 
-  /// The time rules: above the parent's, and at most `skew` ahead of the voter's clock.
+  /// The time rules: above the parent's, and at most `skew` ahead of the voter's clock; the smallest step is always
+  /// taken, else clocks that were set back would stall the group until they have caught up.
   package func timeIsAcceptable(parentTime: UInt64, wallMilliseconds: UInt64, skewMilliseconds: UInt64) -> Bool {
     timeMilliseconds > parentTime
-      && (timeMilliseconds <= wallMilliseconds || timeMilliseconds - wallMilliseconds <= skewMilliseconds)
+      && (timeMilliseconds == parentTime + 1 || timeMilliseconds <= wallMilliseconds || timeMilliseconds - wallMilliseconds <= skewMilliseconds)
   }
 
   package func encode(to writer: inout ByteWriter) {

@@ -39,6 +39,8 @@ extension Replica {
     guard let proposal = proposals[currentView], proposal.block.author != own, !hasGivenUpView,
       let node = tree[proposal.block.id], let parent = tree.info(of: node.block.parent),
       let parentTime = tree.timeMilliseconds(of: node.block.parent),
+      // An honest leader orders what this state admits; anything else would fill the disks of all for ever.
+      let before = tree.state(of: node.block.parent), node.block.entries.allSatisfy(before.admits),
       // The leader's own statement about the outcome: if it differs, one of the two computes wrongly.
       proposal.vote.statement == VoteStatement(proposed: node.info, parent: parent),
       node.block.timeIsAcceptable(
@@ -87,16 +89,19 @@ extension Replica {
 
   /// Decides what ``pendingCommit`` proves, once every ancestor is here.
   mutating func resolveCommit() {
-    guard haltReason == nil, let certificate = pendingCommit, let commit = certificate.commit else { return }
-    guard commit.height > head.height else {
-      pendingCommit = nil
-      return
-    }
-    guard let path = tree.path(to: commit.id) else { return }
+    guard let certificate = pendingCommit, let commit = certificate.commit else { return }
+    decide(by: certificate)
+    if commit.height <= head.height { pendingCommit = nil }
+  }
+
+  /// Decides what a verified certificate makes final, as far as it is here.
+  mutating func decide(by certificate: Certificate) {
+    guard haltReason == nil, let commit = certificate.commit, commit.height > head.height,
+      let path = tree.path(to: commit.id)
+    else { return }
     guard path.last?.info == commit else {
       return halt(.diverged, "The quorum decided another outcome of block \(commit.id) than this replica computed")
     }
-    pendingCommit = nil
     finality = certificate
     hasDecided = true
     for node in path { decide(node, certificate) }

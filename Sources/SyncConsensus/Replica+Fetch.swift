@@ -69,10 +69,12 @@ extension Replica {
       verifier.trust(block.parentCertificate)
       process(block.parentCertificate)
       tree.insert(block)
-      resolveCommit()
+      // Decided as they arrive, so that a replica that was away for long holds an answer's blocks at most.
+      decide(by: block.parentCertificate)
       if haltReason != nil { return }
     }
     process(certificate)
+    decide(by: certificate)
     resolveCommit()
     fetch?.failures = 0
     fetch?.deadline = now.monotonicNanoseconds

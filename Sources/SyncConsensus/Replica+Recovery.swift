@@ -26,10 +26,12 @@ extension Replica {
     let safetyBytes = try recovered.value(of: RecordKey.safety)
     if let safetyBytes { try recoverSafety(safetyBytes) }
     try replay(recovered, replayed)
-    if safetyBytes == nil, head.height > 0 {
-      throw Self.corrupted("decided blocks but not what this replica has signed; restore everything or nothing")
+    let pacemaker = try recovered.value(of: RecordKey.pacemaker)
+    let hasBlocks = try !recovered.scan(RecordKey.blockPrefix, RecordKey.blockPrefix, 1).isEmpty
+    if safetyBytes == nil, head.height > 0 || pacemaker != nil || hasBlocks {
+      throw Self.corrupted("blocks or certificates but not what this replica has signed; they are not whole")
     }
-    if let bytes = try recovered.value(of: RecordKey.pacemaker) { try recoverCertificates(bytes) }
+    if let pacemaker { try recoverCertificates(pacemaker) }
     try recoverBlocks(recovered)
     process(highQC)
     try recovered.forEach(prefix: RecordKey.misbehaviourPrefix) { (_, value) throws(ConsensusError) in
@@ -108,6 +110,10 @@ extension Replica {
       tree.insert(block)
       if tree.contains(block.id), block.id != head.id {
         tree.markStored(block.id)
+        // Its leader may be gone for good: what it orders must not be forgotten.
+        for entry in block.entries {
+          _ = pool.add(entry, from: .local, isAdmitted: tree.rootState.admits(entry), height: head.height)
+        }
       } else {
         outbox.staleRecords.append(StoredRecord(key: RecordKey.block(block.id), value: nil))
       }

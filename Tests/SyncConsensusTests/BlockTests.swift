@@ -45,6 +45,14 @@ import Testing
       block.timeIsAcceptable(parentTime: 100, wallMilliseconds: 1_000, skewMilliseconds: 50) == accepted, "\(name)")
   }
 
+  @Test func theSmallestStepIsTakenWhateverTheClockSays() {
+    for (time, isAccepted) in [(UInt64(101), true), (102, false), (100, false)] {
+      let block = bench.block(view: 1, on: bench.genesisQC, time: time)
+      #expect(
+        block.timeIsAcceptable(parentTime: 100, wallMilliseconds: 10, skewMilliseconds: 50) == isAccepted, "\(time)")
+    }
+  }
+
   @Test func identityCoversEverything() {
     let tc = bench.timeoutCertificate(0, highQC: bench.genesisQC, views: [0, 0, 0])
     let otherQC = bench.certificate(bench.info(view: 5, height: 0), on: bench.info(view: 4, height: 0))

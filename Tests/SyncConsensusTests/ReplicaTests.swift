@@ -62,6 +62,37 @@ import Testing
     #expect(effects.signs.count == (name == "valid" ? 1 : 0))
   }
 
+  @Test(arguments: [(UInt8(2), 1), (1, 0)])
+  func aBlockOfEntriesThatTheStateDoesNotAdmitGetsNoVote(entry: UInt8, signs: Int) throws {
+    var replica = try bench.replica(3)
+    let first = bench.block(view: 1, on: bench.genesisQC, entries: [[1]])
+    _ = replica.step(.message(from: one, bench.message(.proposal(bench.proposal(first)))), now: noon)
+    let info = bench.outcome(of: first)
+    let qc = bench.certificate(info, on: bench.genesis)
+    var state = AppendLog()
+    _ = state.apply(entries: first.entries, height: 1, timeMilliseconds: first.timeMilliseconds)
+    let second = bench.block(view: 2, on: qc, entries: [[entry]], time: first.timeMilliseconds + 1)
+    let proposal = bench.proposal(second, parent: info, on: state)
+    let effects = Flattened(
+      replica.step(.message(from: two, bench.message(.proposal(proposal), highQC: qc)), now: noon))
+    #expect(effects.signs.count == signs)
+  }
+
+  @Test func aVotedBlocksEntriesAreNotForgottenByARestart() throws {
+    var replica = try bench.replica(3)
+    let block = bench.block(view: 1, on: bench.genesisQC, entries: [[1]])
+    var disk: [[UInt8]: [UInt8]] = [:]
+    apply(
+      Flattened(
+        replica.step(.message(from: one, bench.message(.proposal(bench.proposal(block)))), now: noon)
+      ).records, to: &disk)
+    let restarted = try bench.replica(3, records: disk)
+    #expect(restarted.poolCount == 1)
+    // Without what was signed, the rest is not to be trusted.
+    disk[[UInt8(ascii: "s")]] = nil
+    #expect(throws: ConsensusError(.corruptedRecords, "")) { try bench.replica(3, records: disk) }
+  }
+
   @Test func blockMayBeAheadByTheBoundExactly() throws {
     var replica = try bench.replica(3)
     let block = bench.block(view: 1, on: bench.genesisQC, time: noon.wallMilliseconds + 5_000)

@@ -27,7 +27,9 @@ import Testing
 
   @Test(arguments: 0..<8) func seeds(block: Int) throws {
     for seed in UInt64(block) * 25..<UInt64(block + 1) * 25 {
-      var simulator = try ConsensusSimulator(seed: seed)
+      var options = ConsensusSimulator.Options()
+      options.faultSeconds = 3
+      var simulator = try ConsensusSimulator(seed: seed, options: options)
       let result = simulator.run()
       #expect(result.failure == nil)
     }
