@@ -28,6 +28,30 @@ enum Console {
     write(text + "\n", to: isReservedForJSON.withLock { $0 } ? STDERR_FILENO : STDOUT_FILENO)
   }
 
+  /// The terminal's width; 80 where it does not say.
+  static var columns: Int {
+    var size = winsize()
+    return ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+  }
+
+  /// The text, cut to so many characters; sequences that paint take no room, and what is painted ends.
+  static func cut(_ text: String, to columns: Int) -> String {
+    var kept = ""
+    var room = columns
+    var isSequence = false
+    for character in text {
+      if character == "\u{1B}" { isSequence = true }
+      if !isSequence {
+        guard room > 0 else { return kept + "\u{1B}[0m" }
+        room -= 1
+      } else if character.isLetter {
+        isSequence = false
+      }
+      kept.append(character)
+    }
+    return kept
+  }
+
   /// One sentence on standard error.
   static func error(_ text: String) {
     let label = isatty(STDERR_FILENO) == 1 ? "\u{1B}[31merror:\u{1B}[0m" : "error:"
@@ -74,7 +98,8 @@ struct LiveLines {
   mutating func show(_ lines: [(key: String, live: String, plain: String)]) {
     if Console.isTerminal {
       var text = drawn > 0 ? "\u{1B}[\(drawn)A" : ""
-      for line in lines { text += "\u{1B}[2K\(line.live)\n" }
+      // A line that wraps would be two, and the next drawing would begin too low.
+      for line in lines { text += "\u{1B}[2K\(Console.cut(line.live, to: Console.columns))\n" }
       drawn = lines.count
       Console.write(text, to: STDOUT_FILENO)
     } else {
