@@ -69,25 +69,25 @@ public struct SourceCompatTest: Sendable {
   }
 
   private func fetching(_ spec: BuildSpec) async -> [CompatFinding] {
-    var findings = [
-      await CompatFinding.check("every source is fetched with its digest") {
-        for item in spec.sources {
-          try await fetched(item) { folder in
-            let tree = try TreeDigest.sha256(directory: folder)
-            try require(tree == item.tree, "\(item.purl.string) has the digest \(tree)")
-          }
-        }
-      }
+    [
+      await CompatFinding.check("every source is fetched with its digest") { try await fetchEach(of: spec) },
+      await CompatFinding.check("fetches may overlap") { try await fetchSideBySide(spec) },
     ]
-    findings.append(
-      await CompatFinding.check("fetches may overlap") {
-        guard let item = spec.root else { throw CompatFailure("the spec has no root") }
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-          for _ in 0..<4 { tasks.addTask { try await fetched(item) { _ in } } }
-          try await tasks.waitForAll()
-        }
-      })
-    return findings
+  }
+
+  private func fetchEach(of spec: BuildSpec) async throws {
+    for item in spec.sources {
+      let tree = try await fetchedTree(item)
+      try require(tree == item.tree, "\(item.purl.string) has the digest \(tree)")
+    }
+  }
+
+  private func fetchSideBySide(_ spec: BuildSpec) async throws {
+    guard let item = spec.root else { throw CompatFailure("the spec has no root") }
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      for _ in 0..<4 { tasks.addTask { _ = try await fetchedTree(item) } }
+      try await tasks.waitForAll()
+    }
   }
 
   private func refusing(_ spec: BuildSpec) async -> [CompatFinding] {
@@ -108,10 +108,10 @@ public struct SourceCompatTest: Sendable {
     ]
     var findings = [
       await refuses("one flipped bit in the digest is a mismatch", .checksumMismatch) {
-        try await fetched(with(tree: other)) { _ in }
+        _ = try await fetchedTree(with(tree: other))
       },
       await refuses("an origin that is none is refused", .invalid) {
-        try await fetched(with(origin: version)) { _ in }
+        _ = try await fetchedTree(with(origin: version))
       },
       await refuses("a folder that exists is refused", .invalid) {
         let folder = newFolder()
@@ -144,11 +144,12 @@ public struct SourceCompatTest: Sendable {
       ResolveRequest(package: purl, toolchain: package.toolchain), sandbox: sandbox, scratchDirectory: scratchDirectory)
   }
 
-  private func fetched(_ item: SourceItem, _ body: (String) throws -> Void) async throws {
+  /// Fetches into a folder of its own, which is gone afterwards.
+  private func fetchedTree(_ item: SourceItem) async throws -> Digest {
     let folder = newFolder()
     defer { remove(folder) }
     try await source.fetch(item, into: folder)
-    try body(folder)
+    return try TreeDigest.sha256(directory: folder)
   }
 
   private func newFolder() -> String { "\(scratchDirectory)/\(UInt64.random(in: .min ... .max))" }
