@@ -50,16 +50,25 @@ struct CheckpointShare: Equatable, Sendable {
   }
 }
 
-/// Gathers the builders' signatures on the newest tree head until a quorum stands behind it.
+/// Gathers the builders' signatures on the newest tree heads until a quorum stands behind one.
 ///
-/// A value without I/O. It holds at most one share for each builder and, for builders that are ahead, one more.
+/// A value without I/O. It holds the last ``headsMax`` tree heads, since under load the log grows faster than
+/// signatures travel, and for each builder that is ahead as many shares.
 struct CheckpointAssembler {
+  static let headsMax = 8
+
+  /// What the decided blocks gave here, and who has signed exactly this.
+  private struct Head {
+    let checkpoint: Checkpoint
+    var shares: [Text: CheckpointShare]
+  }
+
   private let group: Group
   private let ownName: Text
-  /// What the decided blocks gave here; only shares on exactly this tree head count.
-  private(set) var checkpoint: Checkpoint
-  private var shares: [Text: CheckpointShare] = [:]
-  private var ahead: [Text: CheckpointShare] = [:]
+  /// In ascending order of their sizes.
+  private var heads: [Head] = []
+  /// Shares for trees that were not reached here yet, in the order in which they came.
+  private var ahead: [Text: [CheckpointShare]] = [:]
   /// The newest signed note that a quorum of cosigners stands behind.
   private(set) var published: (note: [UInt8], treeSize: UInt64)?
 
@@ -67,43 +76,49 @@ struct CheckpointAssembler {
     self.group = group
     self.ownName = ownName
     self.published = published
-    checkpoint = Checkpoint(origin: group.origin, treeSize: 0, root: Merkle.emptyRoot)
   }
 
   /// Whether the newest tree head still lacks a quorum.
-  var isWaiting: Bool { checkpoint.treeSize > 0 && published?.treeSize != checkpoint.treeSize }
+  var isWaiting: Bool { heads.last.map { $0.checkpoint.treeSize > published?.treeSize ?? 0 } ?? false }
 
-  var ownShare: CheckpointShare? { shares[ownName] }
+  /// This builder's share of the newest tree head.
+  var ownShare: CheckpointShare? { heads.last?.shares[ownName] }
 
   /// Begins a new tree head with this builder's own signatures.
   ///
   /// - Returns: The published note, when shares that came early already make the quorum.
   mutating func begin(_ checkpoint: Checkpoint, own: CheckpointShare) throws(ProofError) -> [UInt8]? {
-    self.checkpoint = checkpoint
-    shares = [ownName: own]
+    heads.append(Head(checkpoint: checkpoint, shares: [ownName: own]))
+    if heads.count > CheckpointAssembler.headsMax { heads.removeFirst() }
     for member in group.members {
-      guard let share = ahead[member.name], share.treeSize <= checkpoint.treeSize else { continue }
-      ahead[member.name] = nil
-      if isValid(share, from: member) { shares[member.name] = share }
+      guard let early = ahead[member.name] else { continue }
+      for share in early where share.treeSize == checkpoint.treeSize && isValid(share, from: member, on: checkpoint) {
+        heads[heads.count - 1].shares[member.name] = share
+      }
+      ahead[member.name] = early.filter { $0.treeSize > checkpoint.treeSize }
     }
-    return try publishIfQuorum()
+    return try publishIfQuorum(heads.count - 1)
   }
 
   /// Takes a builder's share.
   ///
-  /// - Returns: The published note when this share completes the quorum or adds to a published one.
+  /// - Returns: The published note when this share completes a quorum, or adds to the one that is published.
   mutating func add(_ share: CheckpointShare, from name: Text) throws(ProofError) -> [UInt8]? {
-    guard name != ownName, let member = group.members.first(where: { $0.name == name }) else { return nil }
-    guard share.treeSize <= checkpoint.treeSize else {
-      if share.treeSize > ahead[name]?.treeSize ?? 0 { ahead[name] = share }
+    guard name != ownName, let member = group.member(named: name) else { return nil }
+    guard let newest = heads.last?.checkpoint.treeSize, share.treeSize <= newest else {
+      var early = ahead[name, default: []].filter { $0.treeSize != share.treeSize }
+      early.append(share)
+      ahead[name] = early.suffix(CheckpointAssembler.headsMax)
       return nil
     }
-    guard shares[name] == nil, shares[ownName] != nil, isValid(share, from: member) else { return nil }
-    shares[name] = share
-    return try publishIfQuorum()
+    guard let position = heads.firstIndex(where: { $0.checkpoint.treeSize == share.treeSize }),
+      heads[position].shares[name] == nil, isValid(share, from: member, on: heads[position].checkpoint)
+    else { return nil }
+    heads[position].shares[name] = share
+    return try publishIfQuorum(position)
   }
 
-  private func isValid(_ share: CheckpointShare, from member: GroupMember) -> Bool {
+  private func isValid(_ share: CheckpointShare, from member: GroupMember, on checkpoint: Checkpoint) -> Bool {
     guard share.treeSize == checkpoint.treeSize, share.root == checkpoint.root else { return false }
     let body = checkpoint.body()
     return member.logKey.accepts(share.logSignature, on: body)
@@ -112,10 +127,12 @@ struct CheckpointAssembler {
   }
 
   /// The note carries this builder's signature as the log and every cosignature at hand, in the order of the names.
-  private mutating func publishIfQuorum() throws(ProofError) -> [UInt8]? {
-    guard shares.count >= group.quorum, let own = shares[ownName] else { return nil }
+  private mutating func publishIfQuorum(_ position: Int) throws(ProofError) -> [UInt8]? {
+    let (checkpoint, shares) = (heads[position].checkpoint, heads[position].shares)
+    guard shares.count >= group.quorum, checkpoint.treeSize >= published?.treeSize ?? 0, let own = shares[ownName]
+    else { return nil }
     var signatures: [NoteSignature] = []
-    for member in group.members where member.name == ownName {
+    if let member = group.member(named: ownName) {
       let key = try NoteKey(name: group.origin, kind: .ed25519, publicKey: member.logKey)
       signatures.append(NoteSignature(key: key, signature: own.logSignature))
     }
@@ -128,6 +145,7 @@ struct CheckpointAssembler {
     }
     let note = try SignedNote(text: checkpoint.body(), signatures: signatures).encode()
     published = (note, checkpoint.treeSize)
+    heads.removeFirst(position)
     return note
   }
 }

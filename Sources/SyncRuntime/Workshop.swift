@@ -33,7 +33,7 @@ struct Workshop: Sendable {
       runID: String(job.hex.prefix(16)) + "-\(getpid())", toolchain: spec.toolchain,
       command: ["/bin/sh", "/input/recipe.sh"],
       environment: spec.environment.map { ($0.name.string, $0.value.string) }, workingDirectory: "/build",
-      mounts: mounts, limits: SandboxLimits(spec.limits), scratchDirectory: attempt + "/scratch")
+      mounts: mounts, limits: spec.limits, scratchDirectory: attempt + "/scratch")
     try Folder.make(request.scratchDirectory)
     log.info("Rebuilding \(spec.package.string)")
     let result = try await sandbox.run(request)
@@ -117,14 +117,6 @@ struct Workshop: Sendable {
     guard FileManager.default.createFile(atPath: path, contents: Data(transcript)) else {
       throw Folder.error("write", path)
     }
-  }
-}
-
-extension SandboxLimits {
-  init(_ limits: Limits) {
-    self.init(
-      wallSeconds: limits.wallSeconds, cpuSeconds: limits.cpuSeconds, memoryBytes: limits.memoryBytes,
-      processes: limits.processes, diskBytes: limits.diskBytes, transcriptBytes: limits.transcriptBytes)
   }
 }
 

@@ -96,6 +96,29 @@ struct CheckpointAssemblerTests {
     #expect(try assembler.begin(checkpoint, own: keys.share(0, checkpoint)) != nil)
   }
 
+  @Test func `under load an older tree head is published while newer ones wait, and never goes back`() throws {
+    let keys = try Keys()
+    var assembler = CheckpointAssembler(group: keys.group, ownName: "alder", published: nil)
+    let heads = (1...12).map { size in
+      Checkpoint(origin: "test.example", treeSize: UInt64(size), root: Merkle.leafHash([UInt8(size)]))
+    }
+    for head in heads { #expect(try assembler.begin(head, own: keys.share(0, head)) == nil) }
+    func vote(_ size: Int) throws -> [UInt8]? {
+      _ = try assembler.add(keys.share(1, heads[size - 1]), from: "birch")
+      return try assembler.add(keys.share(2, heads[size - 1]), from: "cedar")
+    }
+    // The oldest four were let go of.
+    #expect(try vote(4) == nil)
+    #expect(try vote(6) != nil)
+    #expect(assembler.published?.treeSize == 6)
+    #expect(assembler.isWaiting)
+    #expect(try vote(5) == nil)
+    #expect(try vote(12) != nil)
+    #expect(!assembler.isWaiting)
+    #expect(try vote(11) == nil)
+    #expect(assembler.published?.treeSize == 12)
+  }
+
   @Test func `a share round-trips, and every cut or flipped flag is refused`() throws {
     let keys = try Keys()
     let bytes = try keys.share(1, checkpoint).encode()

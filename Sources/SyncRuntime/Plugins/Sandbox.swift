@@ -29,27 +29,9 @@ public struct SandboxMount: Sendable, Equatable {
   }
 }
 
-/// The bounds of one run. Zero is not a value: every run is bounded.
-public struct SandboxLimits: Sendable, Equatable {
-  public var wallSeconds: UInt64
-  public var cpuSeconds: UInt64
-  public var memoryBytes: UInt64
-  public var processes: UInt64
-  /// What the run may write, in total, to its private file systems and to its writable mounts.
-  public var diskBytes: UInt64
-  public var transcriptBytes: UInt64
-  public init(
-    wallSeconds: UInt64, cpuSeconds: UInt64, memoryBytes: UInt64, processes: UInt64, diskBytes: UInt64,
-    transcriptBytes: UInt64
-  ) {
-    self.wallSeconds = wallSeconds
-    self.cpuSeconds = cpuSeconds
-    self.memoryBytes = memoryBytes
-    self.processes = processes
-    self.diskBytes = diskBytes
-    self.transcriptBytes = transcriptBytes
-  }
-}
+/// The bounds of one run, as its spec gives them; disk counts what the run may write, in total, to its private file
+/// systems and to its writable mounts.
+public typealias SandboxLimits = Limits
 
 /// One run: what to execute, on which root, with what in sight.
 public struct SandboxRequest: Sendable, Equatable {
