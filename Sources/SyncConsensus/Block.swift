@@ -76,8 +76,9 @@ public struct Block: Hashable, Sendable, CanonicallyCodable {
   /// The time rules: above the parent's, and at most `skew` ahead of the voter's clock; the smallest step is always
   /// taken, else clocks that were set back would stall the group until they have caught up.
   package func timeIsAcceptable(parentTime: UInt64, wallMilliseconds: UInt64, skewMilliseconds: UInt64) -> Bool {
-    timeMilliseconds > parentTime
-      && (timeMilliseconds == parentTime + 1 || timeMilliseconds <= wallMilliseconds || timeMilliseconds - wallMilliseconds <= skewMilliseconds)
+    guard timeMilliseconds > parentTime else { return false }
+    return timeMilliseconds == parentTime + 1 || timeMilliseconds <= wallMilliseconds
+      || timeMilliseconds - wallMilliseconds <= skewMilliseconds
   }
 
   package func encode(to writer: inout ByteWriter) {

@@ -132,7 +132,8 @@ package struct SafetyRules: Sendable {
   package mutating func timeout(
     view: UInt64, currentView: UInt64, highQC: Certificate, lastTC: TimeoutCertificate?
   ) throws(ConsensusError) -> Permit {
-    let content = UnsignedTimeout(view: view, highQC: highQC, lastTC: highQC.view < view && highQC.view == view - 1 ? nil : lastTC)
+    let isEnteredByQC = highQC.view < view && highQC.view == view - 1
+    let content = UnsignedTimeout(view: view, highQC: highQC, lastTC: isEnteredByQC ? nil : lastTC)
     guard content.statement.epoch == state.epoch else { throw unsafe("a timeout of another epoch") }
     guard view == currentView else { throw unsafe("a timeout of view \(view) in view \(currentView)") }
     if let last = state.lastTimeout, last.view == view {
