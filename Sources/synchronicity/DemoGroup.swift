@@ -162,28 +162,15 @@ private struct Ports {
 
   subscript(_ index: Int) -> Int { numbers[index] }
 
-  /// Asks the kernel for ports that nobody uses; all are held until all are known, so that none comes twice.
+  /// Ports in a row that nobody listens on, below those that the kernel gives to outgoing connections: inside that
+  /// range a builder can find its port taken by another builder's connection.
   private static func free(_ count: Int) throws -> [Int] {
-    var sockets: [Int32] = []
-    defer { for socket in sockets { close(socket) } }
-    var found: [Int] = []
-    for _ in 0..<count {
-      let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-      var address = sockaddr_in()
-      address.sin_family = sa_family_t(AF_INET)
-      address.sin_addr.s_addr = inet_addr("127.0.0.1")
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      let isBound = withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-        }
-      }
-      guard descriptor >= 0, isBound else {
-        throw CommandFailure(.environment, "No free port on loopback: \(String(cString: strerror(errno)))")
-      }
-      sockets.append(descriptor)
-      found.append(Int(UInt16(bigEndian: address.sin_port)))
+    let end = LocalPorts.outgoing()?.lowerBound ?? 32_768
+    for _ in 0..<1_000 where end - count > 10_000 {
+      let first = Int.random(in: 10_000..<end - count)
+      if (first..<first + count).allSatisfy(LocalPorts.isFree) { return Array(first..<first + count) }
     }
-    return found
+    throw CommandFailure(
+      .environment, "No \(count) free ports in a row on loopback below \(end); choose some with --port")
   }
 }

@@ -139,6 +139,7 @@ struct NodeCommand: AsyncParsableCommand {
       var findings = [
         Finding(room: "group", name: "keys", isMet: true, detail: "are those of \(file.name) in the group file")
       ]
+      findings.append(Self.ports([file.transportListen.port, file.gatewayListen.port]))
       let sandbox = try Run.sandbox(file)
       for finding in await sandbox.probe().findings {
         findings.append(
@@ -159,6 +160,19 @@ struct NodeCommand: AsyncParsableCommand {
       if findings.contains(where: { !$0.isMet }) {
         throw CommandFailure(.environment, "This host is not ready to build; the lines marked with ✗ say why")
       }
+    }
+
+    /// A port inside the kernel's own range works until a connection of this machine happens to have it.
+    private static func ports(_ ports: [Int]) -> Finding {
+      let outgoing = LocalPorts.outgoing()
+      let risky = ports.filter { outgoing?.contains($0) ?? false }.map(String.init).joined(separator: " and ")
+      guard let outgoing, !risky.isEmpty else {
+        return Finding(room: "network", name: "ports", isMet: true, detail: "are outside the outgoing range")
+      }
+      return Finding(
+        room: "network", name: "ports", isMet: true,
+        detail: "\(risky): outgoing connections may take it (\(outgoing.lowerBound)-\(outgoing.upperBound)); "
+          + "choose one below")
     }
 
     private func show(_ finding: Finding) {
