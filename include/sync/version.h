@@ -85,6 +85,10 @@ typedef int32_t sync_status;
 #define SYNC_ERROR_STRUCT_SIZE 102
 /* An abi_version that is not this library's. */
 #define SYNC_ERROR_ABI_VERSION 103
+/* An index at or above the count that belongs to it. */
+#define SYNC_ERROR_OUT_OF_RANGE 104
+/* Sizes that do not fit together. */
+#define SYNC_ERROR_INVALID_ARGUMENT 105
 
 /* Why a call failed. Immutable; owned by the caller. */
 typedef struct sync_error sync_error;
