@@ -41,7 +41,7 @@ let package = Package(
       name: "CLibcrypto", path: "Sources/CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
     // The three pure modules: input in, effects out.
-    .target(name: "SyncProof", dependencies: ["CSodium"], swiftSettings: settings),
+    .target(name: "SyncProof", dependencies: ["CSodium", "CLibcrypto"], swiftSettings: settings),
     .target(
       name: "SyncConsensus",
       dependencies: ["SyncProof", .product(name: "Collections", package: "swift-collections")],

@@ -38,7 +38,7 @@ enum ImportTable {
   ]
 
   static let rooms: [Room] = [
-    Room("SyncProof", own: ["CSodium"], platform: false),
+    Room("SyncProof", own: ["CSodium", "CLibcrypto"], platform: false),
     Room("SyncConsensus", own: ["SyncProof"], foreign: ["Collections"], platform: false),
     Room("SyncLedger", own: ["SyncProof"], foreign: ["Collections"], platform: false),
     Room(
