@@ -111,6 +111,13 @@ let package = Package(
     .systemLibrary(name: "CSync", path: "include"),
     .target(name: "CSyncABI", dependencies: ["CSync", "SyncProof"], exclude: ["Embedded"], swiftSettings: settings),
 
+    // Checking files, as `synchronicity verify` and the small program `synchronicity-verify` both do it; the latter is
+    // Embedded Swift, made by scripts/build-verify-tool from the same files.
+    .target(name: "CVerifyFiles", cSettings: [.define("_GNU_SOURCE")]),
+    .target(
+      name: "VerifyTool", dependencies: ["CVerifyFiles", "SyncProof"], path: "Sources/synchronicity-verify",
+      exclude: ["Embedded"], swiftSettings: settings),
+
     // What is shipped to plugin authors, and the reference node.
     .target(
       name: "SyncTesting",
@@ -120,7 +127,7 @@ let package = Package(
       name: "synchronicity",
       dependencies: [
         "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "TCPTransport", "SQLiteStorage", "SodiumSigner",
-        "CratesSource",
+        "CratesSource", "VerifyTool",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),

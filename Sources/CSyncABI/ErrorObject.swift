@@ -7,22 +7,22 @@ import SyncProof
 /// Why a call is refused, before it becomes an object that C owns.
 struct CallError: Error {
   let status: sync_status
-  let message: String
+  let message: Text
   let offset: Int?
 
-  init(_ status: sync_status, _ message: String) {
-    (self.status, self.message, self.offset) = (status, message, nil)
+  init(_ status: sync_status, _ message: Text, at offset: Int? = nil) {
+    (self.status, self.message, self.offset) = (status, message, offset)
   }
 
   /// The header gives SyncProof's codes the same numbers; a tidy test holds the two lists together.
   init(_ error: ProofError) {
-    (status, message, offset) = (error.code.rawValue, error.message, error.offset)
+    (status, message, offset) = (error.code.rawValue, error.sentence, error.offset)
   }
 
   /// Allocates the object that the caller of a C function is to destroy: one block of plain bytes, the header and
   /// then the message with a NUL. It is no Swift object, so that nothing counts its owners behind the C caller's back.
   func makeObject() -> OpaquePointer {
-    let text = [UInt8](message.utf8)
+    let text = message.utf8
     let headerSize = MemoryLayout<ErrorHeader>.stride
     let block = UnsafeMutableRawPointer.allocate(
       byteCount: headerSize + text.count + 1, alignment: MemoryLayout<ErrorHeader>.alignment)

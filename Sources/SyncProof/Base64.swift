@@ -11,8 +11,8 @@ public enum Base64 {
         UInt32(bytes[i]) << 16 | (left > 1 ? UInt32(bytes[i + 1]) << 8 : 0) | (left > 2 ? UInt32(bytes[i + 2]) : 0)
       out.append(character(group >> 18))
       out.append(character(group >> 12 & 63))
-      out.append(left > 1 ? character(group >> 6 & 63) : UInt8(ascii: "="))
-      out.append(left > 2 ? character(group & 63) : UInt8(ascii: "="))
+      out.append(left > 1 ? character(group >> 6 & 63) : pad)
+      out.append(left > 2 ? character(group & 63) : pad)
       i += 3
     }
     return out
@@ -22,32 +22,39 @@ public enum Base64 {
   public static func encodedCount(_ count: Int) -> Int { (count + 2) / 3 * 4 }
 
   /// - Returns: `nil` for anything that ``encode(_:)`` does not write.
-  public static func decode(_ text: [UInt8]) -> [UInt8]? {
+  public static func decode(_ text: [UInt8]) -> [UInt8]? { decode(text[...]) }
+
+  package static func decode(_ text: Bytes) -> [UInt8]? {
+    let text = text.span
     guard text.count % 4 == 0 else { return nil }
-    var out: [UInt8] = []
-    out.reserveCapacity(text.count / 4 * 3)
-    var i = 0
-    while i < text.count {
-      var pads = 0
-      if i + 4 == text.count, text[i + 3] == UInt8(ascii: "=") { pads = text[i + 2] == UInt8(ascii: "=") ? 2 : 1 }
-      var group: UInt32 = 0
-      for j in 0..<4 {
-        group <<= 6
-        if j < 4 - pads {
-          guard let value = value(of: text[i + j]) else { return nil }
-          group |= value
-        }
-      }
-      // Bits that no byte takes must be zero: else one value had several encodings.
-      if pads == 1, group & 0xff != 0 { return nil }
-      if pads == 2, group & 0xffff != 0 { return nil }
-      out.append(UInt8(truncatingIfNeeded: group >> 16))
-      if pads < 2 { out.append(UInt8(truncatingIfNeeded: group >> 8)) }
-      if pads < 1 { out.append(UInt8(truncatingIfNeeded: group)) }
-      i += 4
+    guard text.count > 0 else { return [] }
+    let pads = text[text.count - 1] != pad ? 0 : text[text.count - 2] != pad ? 1 : 2
+    var out = [UInt8](repeating: 0, count: text.count / 4 * 3 - pads)
+    var bytes = out.mutableSpan
+    let groups = text.count / 4 - (pads > 0 ? 1 : 0)
+    // No branch for each character: which comes next is chance, and processors guess chance badly.
+    var seen: UInt8 = 0
+    for i in 0..<groups {
+      let (a, b) = (value(of: text[4 * i]), value(of: text[4 * i + 1]))
+      let (c, d) = (value(of: text[4 * i + 2]), value(of: text[4 * i + 3]))
+      seen |= a | b | c | d
+      bytes[3 * i] = a << 2 | b >> 4
+      bytes[3 * i + 1] = b << 4 | c >> 2
+      bytes[3 * i + 2] = c << 6 | d
     }
-    return out
+    if pads > 0 {
+      let (a, b) = (value(of: text[4 * groups]), value(of: text[4 * groups + 1]))
+      let c = pads == 1 ? value(of: text[4 * groups + 2]) : 0
+      seen |= a | b | c
+      bytes[3 * groups] = a << 2 | b >> 4
+      if pads == 1 { bytes[3 * groups + 1] = b << 4 | c >> 2 }
+      // Bits that no byte takes must be zero: else one value had several encodings.
+      guard pads == 1 ? c & 3 == 0 : b & 15 == 0 else { return nil }
+    }
+    return seen < 64 ? out : nil
   }
+
+  private static let pad = UInt8(ascii: "=")
 
   private static func character(_ value: UInt32) -> UInt8 {
     let v = UInt8(truncatingIfNeeded: value)
@@ -60,14 +67,20 @@ public enum Base64 {
     }
   }
 
-  private static func value(of character: UInt8) -> UInt32? {
-    switch character {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(character - UInt8(ascii: "A"))
-    case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(character - UInt8(ascii: "a")) + 26
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(character - UInt8(ascii: "0")) + 52
-    case UInt8(ascii: "+"): 62
-    case UInt8(ascii: "/"): 63
-    default: nil
-    }
+  /// - Returns: 0...63; 255 for what is no base64 character.
+  private static func value(of character: UInt8) -> UInt8 {
+    let i = Int(character) - Int(UInt8(ascii: "+"))
+    return values.indices.contains(i) ? values[i] : none
   }
+
+  private static let none: UInt8 = 255
+
+  /// Of the characters from `+` to `z`.
+  private static let values: [UInt8] = [
+    62, none, none, none, 63,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, none, none, none, none, none, none, none,
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
+    none, none, none, none, none, none,
+    26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51,
+  ]
 }

@@ -35,7 +35,9 @@ extension BuildSpec {
   ///
   /// - Throws: ``ProofError/Code/malformed``, ``ProofError/Code/unsupportedVersion``, ``ProofError/Code/tooLarge`` or
   ///   ``ProofError/Code/invalidSpec``.
-  public init(parsing bytes: [UInt8]) throws(ProofError) {
+  public init(parsing bytes: [UInt8]) throws(ProofError) { try self.init(parsing: bytes[...]) }
+
+  init(parsing bytes: Bytes) throws(ProofError) {
     guard bytes.count <= ProofLimits.leafBytesMax else {
       throw ProofError(
         .tooLarge, "A spec of \(bytes.count) bytes; the leaf that carries it has \(ProofLimits.leafBytesMax) at most")
@@ -57,12 +59,11 @@ extension BuildSpec {
     while reader.isNext("environment") {
       let start = reader.offset
       let line = try reader.value("environment")
-      guard let equals = line.firstIndex(of: UInt8(ascii: "=")) else {
+      var reader = FieldReader(line, separator: UInt8(ascii: "="))
+      guard let name = reader.next(), let value = reader.last() else {
         throw ProofError(.malformed, "An environment line wants a name, `=` and a value", at: start)
       }
-      environment.append(
-        EnvironmentVariable(
-          name: Text(utf8: [UInt8](line[..<equals])), value: Text(utf8: [UInt8](line[(equals + 1)...]))))
+      environment.append(EnvironmentVariable(name: Text(utf8: name), value: Text(utf8: value)))
     }
     limits = Limits(
       wallSeconds: try reader.decimal("wall-seconds"), cpuSeconds: try reader.decimal("cpu-seconds"),
@@ -72,7 +73,7 @@ extension BuildSpec {
     artifacts = []
     while reader.isNext("artifact") { artifacts.append(Text(utf8: try reader.value("artifact"))) }
     try reader.expectEnd()
-    try validate()
+    try validate(textBytes: bytes.count)
   }
 
   private static func readSource(_ reader: inout LineReader) throws(ProofError) -> SourceItem {
@@ -91,8 +92,8 @@ extension BuildSpec {
     return Hex.encode(digest.bytes)
   }
 
-  private static func digest(optional text: [UInt8], at offset: Int) throws(ProofError) -> Digest? {
-    if text == [UInt8(ascii: "-")] { return nil }
+  private static func digest(optional text: Bytes, at offset: Int) throws(ProofError) -> Digest? {
+    if text.equals("-") { return nil }
     guard let digest = Digest(hex: text) else {
       throw ProofError(.malformed, "Wanted 64 lower-case hexadecimal digits, or `-` for none", at: offset)
     }

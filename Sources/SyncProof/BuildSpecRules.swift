@@ -2,13 +2,16 @@ extension BuildSpec {
   /// Checks bounds and order, and that evidence about this spec fits into a leaf whatever 100 builders reveal.
   ///
   /// - Throws: ``ProofError/Code/invalidSpec``, or ``ProofError/Code/tooLarge`` if the evidence might not fit.
-  public func validate() throws(ProofError) {
+  public func validate() throws(ProofError) { try validate(textBytes: encode().count) }
+
+  /// - Parameter textBytes: How many ``encode()`` writes.
+  func validate(textBytes: Int) throws(ProofError) {
     try validateNames()
     try validateSources()
     try validateEnvironment()
     try validateLimits()
     try validateArtifacts()
-    let worst = Evidence.leafBytesWorst(for: self)
+    let worst = Evidence.leafBytesWorst(for: self, textBytes: textBytes)
     guard worst <= ProofLimits.leafBytesMax else {
       throw ProofError(
         .tooLarge,
@@ -42,32 +45,29 @@ extension BuildSpec {
     guard sources.count <= ProofLimits.sourcesMax else {
       throw invalid("\(sources.count) sources; at most \(ProofLimits.sourcesMax)")
     }
-    var purls: [Text] = []
     var folders: [Text] = []
-    for source in sources {
-      guard SourceItem.parts(of: source.purl) != nil else {
+    for (i, source) in sources.enumerated() {
+      guard let parts = SourceItem.parts(of: source.purl) else {
         throw invalid("`\(Naming.printable(source.purl.utf8))` is no package URL of the form pkg:type/name@version")
       }
       guard Naming.isToken(source.origin, max: ProofLimits.purlBytesMax) else {
         throw invalid("A source's origin is printable ASCII without space, at most \(ProofLimits.purlBytesMax) bytes")
       }
-      purls.append(source.purl)
-      folders.append(source.directoryName)
+      guard i == 0 || sources[i - 1] < source else { throw invalid("Sources are sorted by their purl, each once") }
+      let folder = SourceItem.directoryName(parts)
+      guard !Policy.contains(folders, folder) else {
+        throw invalid("Two sources would share one folder: their names and versions run together alike")
+      }
+      Policy.insert(folder, into: &folders)
     }
-    guard BuildSpec.isStrictlySorted(purls) else { throw invalid("Sources are sorted by their purl, each once") }
     guard root != nil else { throw invalid("The package itself is not among the sources") }
-    folders.sort()
-    guard BuildSpec.isStrictlySorted(folders) else {
-      throw invalid("Two sources would share one folder: their names and versions run together alike")
-    }
   }
 
   private func validateEnvironment() throws(ProofError) {
     guard environment.count <= ProofLimits.environmentMax else {
       throw invalid("\(environment.count) environment variables; at most \(ProofLimits.environmentMax)")
     }
-    var names: [Text] = []
-    for variable in environment {
+    for (i, variable) in environment.enumerated() {
       guard Naming.isWord(variable.name, others: "_", max: ProofLimits.environmentNameBytesMax),
         let first = variable.name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first)
       else { throw invalid("`\(Naming.printable(variable.name.utf8))` is no name of an environment variable") }
@@ -75,11 +75,12 @@ extension BuildSpec {
         throw invalid("An environment value has at most \(ProofLimits.environmentValueBytesMax) bytes")
       }
       for byte in variable.value.utf8 where byte < 0x20 || byte >= 0x7f {
-        throw invalid("The value of `\(variable.name.string)` is not printable ASCII")
+        throw invalid("The value of `\(variable.name)` is not printable ASCII")
       }
-      names.append(variable.name)
+      guard i == 0 || environment[i - 1].name < variable.name else {
+        throw invalid("Environment variables are sorted, each once")
+      }
     }
-    guard BuildSpec.isStrictlySorted(names) else { throw invalid("Environment variables are sorted, each once") }
   }
 
   private func validateLimits() throws(ProofError) {
@@ -108,11 +109,11 @@ extension BuildSpec {
   private func check(_ name: StaticString, _ value: UInt64, _ range: ClosedRange<UInt64>) throws(ProofError) {
     guard range.contains(value) else {
       throw invalid(
-        "The limit `\(Text(stringLiteral: name).string)` is \(value); wanted \(range.lowerBound)...\(range.upperBound)")
+        "The limit `\(name)` is \(value); wanted \(range.lowerBound)...\(range.upperBound)")
     }
   }
 
-  private func invalid(_ message: String) -> ProofError { ProofError(.invalidSpec, message) }
+  private func invalid(_ message: Text) -> ProofError { ProofError(.invalidSpec, message) }
 
   private static func isStrictlySorted(_ texts: [Text]) -> Bool {
     for i in texts.indices.dropFirst() where texts[i - 1] >= texts[i] { return false }

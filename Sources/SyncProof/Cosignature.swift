@@ -29,7 +29,7 @@ public struct Cosignature: Hashable, Sendable {
   ///   - timestamp: Unix seconds, at most 2^63 - 1.
   ///   - body: The checkpoint's text with its last newline, without signatures.
   public static func message(timestamp: UInt64, body: [UInt8]) -> [UInt8] {
-    var writer = LineWriter()
+    var writer = LineWriter(capacity: body.count + 48)
     writer.line("cosignature/v1")
     writer.line("time", timestamp)
     writer.raw(body)

@@ -1,19 +1,27 @@
 /// ASCII decimal numbers in their one form: no sign, no leading zeros.
 package enum Decimal {
   package static func encode(_ value: UInt64) -> [UInt8] {
-    guard value > 0 else { return [UInt8(ascii: "0")] }
-    var digits: [UInt8] = []
-    var rest = value
-    while rest > 0 {
-      digits.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+    var digits = [UInt8](repeating: UInt8(ascii: "0"), count: count(of: value))
+    var (rest, i) = (value, digits.count)
+    while i > 0 {
+      i -= 1
+      digits[i] += UInt8(truncatingIfNeeded: rest % 10)
       rest /= 10
     }
-    digits.reverse()
     return digits
   }
 
+  /// How many digits ``encode(_:)`` writes.
+  static func count(of value: UInt64) -> Int {
+    var (rest, count) = (value / 10, 1)
+    while rest > 0 { (rest, count) = (rest / 10, count + 1) }
+    return count
+  }
+
   /// - Returns: `nil` for anything that ``encode(_:)`` does not write.
-  package static func decode(_ text: [UInt8]) -> UInt64? {
+  package static func decode(_ text: [UInt8]) -> UInt64? { decode(text[...]) }
+
+  package static func decode(_ text: Bytes) -> UInt64? {
     guard let first = text.first, text.count <= 20 else { return nil }
     if first == UInt8(ascii: "0"), text.count > 1 { return nil }
     var value: UInt64 = 0

@@ -15,43 +15,55 @@ public struct Digest: Hashable, Comparable, Sendable {
     (self.w0, self.w1, self.w2, self.w3) = (w0, w1, w2, w3)
   }
 
+  /// Takes the 32 bytes that `write` puts where it is told to.
+  init(writtenBy write: (UnsafeMutableRawPointer) -> Void) {
+    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    withUnsafeMutablePointer(to: &words) { write(UnsafeMutableRawPointer($0)) }
+    self.init(
+      w0: UInt64(bigEndian: words.0), w1: UInt64(bigEndian: words.1), w2: UInt64(bigEndian: words.2),
+      w3: UInt64(bigEndian: words.3))
+  }
+
   /// - Parameter bytes: Exactly 32 bytes, else `nil`.
   public init?(bytes: some Collection<UInt8>) {
     guard bytes.count == Digest.byteCount else { return nil }
-    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    var words = SIMD4<UInt64>()
     var i = 0
     for byte in bytes {
-      switch i >> 3 {
-      case 0: words.0 = words.0 << 8 | UInt64(byte)
-      case 1: words.1 = words.1 << 8 | UInt64(byte)
-      case 2: words.2 = words.2 << 8 | UInt64(byte)
-      default: words.3 = words.3 << 8 | UInt64(byte)
-      }
+      words[i >> 3] = words[i >> 3] << 8 | UInt64(byte)
       i += 1
     }
-    self.init(w0: words.0, w1: words.1, w2: words.2, w3: words.3)
+    self.init(w0: words[0], w1: words[1], w2: words[2], w3: words[3])
   }
 
   /// - Parameter hex: Exactly 64 lower-case hexadecimal digits in ASCII, else `nil`.
   public init?(hex: some Collection<UInt8>) {
-    guard hex.count == 2 * Digest.byteCount, let bytes = Hex.decode(hex) else { return nil }
-    self.init(bytes: bytes)
+    guard hex.count == 2 * Digest.byteCount else { return nil }
+    var words = SIMD4<UInt64>()
+    var i = 0
+    for character in hex {
+      guard let value = Hex.value(of: character) else { return nil }
+      words[i >> 4] = words[i >> 4] << 4 | UInt64(value)
+      i += 1
+    }
+    self.init(w0: words[0], w1: words[1], w2: words[2], w3: words[3])
   }
 
   public init?(hex: String) { self.init(hex: [UInt8](hex.utf8)) }
 
   /// The 32 bytes, most significant first.
   public var bytes: [UInt8] {
-    var out: [UInt8] = []
-    out.reserveCapacity(Digest.byteCount)
-    for word in [w0, w1, w2, w3] {
-      var shift: UInt64 = 64
-      while shift > 0 {
-        shift -= 8
-        out.append(UInt8(truncatingIfNeeded: word >> shift))
-      }
+    withUnsafePointer { [UInt8](UnsafeBufferPointer(start: $0, count: Digest.byteCount)) }
+  }
+
+  /// The first four bytes, big-endian.
+  var firstWord: UInt32 { UInt32(truncatingIfNeeded: w0 >> 32) }
+
+  /// Calls `body` with a pointer to the same bytes, which are there until it returns.
+  func withUnsafePointer<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result {
+    Swift.withUnsafePointer(to: (w0.bigEndian, w1.bigEndian, w2.bigEndian, w3.bigEndian)) {
+      body(UnsafeRawPointer($0).assumingMemoryBound(to: UInt8.self))
     }
-    return out
   }
 
   /// 64 lower-case hexadecimal digits.

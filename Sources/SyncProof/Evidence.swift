@@ -91,7 +91,7 @@ public struct Evidence: Hashable, Sendable {
   public let builders: [BuilderLine]
 
   /// SHA-256 of the spec's text.
-  public var jobID: Digest { spec.jobID }
+  public let jobID: Digest
 
   /// The outcome that gave the verdict, where it is `reproduced` or `failed`.
   public var agreedOutcome: Outcome? {
@@ -140,7 +140,7 @@ public struct Evidence: Hashable, Sendable {
     for case .revealed(let reveal, _) in sorted {
       guard reveal.group == group, reveal.job == job, reveal.outcome.answers(spec) else {
         throw ProofError(
-          .malformed, "The reveal by `\(reveal.builder.string)` is about another job or not about the spec's artifacts")
+          .malformed, "The reveal by `\(reveal.builder)` is about another job or not about the spec's artifacts")
       }
       let digest = reveal.outcome.digest
       if let i = ranked.firstIndex(where: { $0.digest == digest }) {
@@ -173,6 +173,7 @@ public struct Evidence: Hashable, Sendable {
     self.submitter = submitter
     self.reproducers = reproducers
     self.spec = spec
+    jobID = job
     builders = lines
     agreeing = supporters.first ?? 0
     verdict = Evidence.judge(
@@ -189,7 +190,7 @@ public struct Evidence: Hashable, Sendable {
   /// For the parser, which validates.
   init(
     group: Text, epoch: UInt64, height: UInt64, timeMilliseconds: UInt64, submitter: Text, reproducers: Int,
-    verdict: Verdict, agreeing: Int, spec: BuildSpec, outcomes: [ListedOutcome], builders: [BuilderLine]
+    verdict: Verdict, agreeing: Int, spec: BuildSpec, jobID: Digest, outcomes: [ListedOutcome], builders: [BuilderLine]
   ) {
     self.group = group
     self.epoch = epoch
@@ -200,6 +201,7 @@ public struct Evidence: Hashable, Sendable {
     self.verdict = verdict
     self.agreeing = agreeing
     self.spec = spec
+    self.jobID = jobID
     self.outcomes = outcomes
     self.builders = builders
   }

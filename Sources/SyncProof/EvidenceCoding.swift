@@ -36,12 +36,14 @@ extension Evidence {
     let people = UInt64(ProofLimits.buildersMax)
     let reproducers = Int(try reader.decimal("reproducers", in: 1...people))
     let verdictOffset = reader.offset
-    guard let verdict = Verdict(text: Text(utf8: try reader.value("verdict"))) else {
+    guard let verdict = Verdict(word: try reader.value("verdict")) else {
       throw ProofError(.malformed, "The verdict is none that is known", at: verdictOffset)
     }
     let agreeing = Int(try reader.decimal("agreeing", in: 0...people))
     let specLines = Int(try reader.decimal("spec", in: 1...UInt64(ProofLimits.leafBytesMax)))
-    let spec = try BuildSpec(parsing: try reader.block(lines: specLines))
+    let specStart = reader.offset
+    let specText = try reader.block(lines: specLines)
+    let spec = try ProofError.within(specStart, BuildSpec(parsing: specText))
     var outcomes: [ListedOutcome] = []
     while reader.isNext("outcome") {
       guard outcomes.count < ProofLimits.buildersMax else {
@@ -58,30 +60,30 @@ extension Evidence {
     }
     self.init(
       group: group, epoch: epoch, height: height, timeMilliseconds: time, submitter: submitter,
-      reproducers: reproducers, verdict: verdict, agreeing: agreeing, spec: spec, outcomes: outcomes,
-      builders: builders)
+      reproducers: reproducers, verdict: verdict, agreeing: agreeing, spec: spec, jobID: SHA256.hash(specText),
+      outcomes: outcomes, builders: builders)
     try validate()
   }
 
   /// The most bytes that evidence about `spec` can take: 100 builders with the longest names and statements, who
   /// reveal 100 different outcomes, the first of them in full.
   public static func leafBytesWorst(for spec: BuildSpec) -> Int {
-    let longest = Text(utf8: [UInt8](repeating: UInt8(ascii: "m"), count: ProofLimits.memberNameBytesMax))
-    let header = Evidence(
-      group: Text(utf8: [UInt8](repeating: UInt8(ascii: "g"), count: ProofLimits.originBytesMax)), epoch: .max,
-      height: .max, timeMilliseconds: .max, submitter: longest, reproducers: ProofLimits.buildersMax,
-      verdict: .inconclusive, agreeing: ProofLimits.buildersMax, spec: spec, outcomes: [], builders: [])
-    var artifacts: [Artifact] = []
-    for path in spec.artifacts { artifacts.append(Artifact(path: path, mode: 0, size: .max, sha256: .zero)) }
-    var first = LineWriter()
-    write(ListedOutcome(digest: .zero, outcome: .built(artifacts)), to: &first)
-    var other = LineWriter()
-    write(ListedOutcome(digest: .zero, outcome: nil), to: &other)
-    var builder = LineWriter()
-    write(worstLine(name: longest), to: &builder)
-    return header.encode().count + first.bytes.count + (ProofLimits.buildersMax - 1) * other.bytes.count
-      + ProofLimits.buildersMax * builder.bytes.count
+    leafBytesWorst(for: spec, textBytes: spec.encode().count)
   }
+
+  /// - Parameter textBytes: How many `spec.encode()` writes.
+  static func leafBytesWorst(for spec: BuildSpec, textBytes: Int) -> Int {
+    let specLines = 14 + spec.features.count + spec.sources.count + spec.environment.count + spec.artifacts.count
+    var count = leafBytesBesides + textBytes + Decimal.count(of: UInt64(specLines))
+    count += Decimal.count(of: UInt64(2 + spec.artifacts.count))
+    // Mode, size, digest and path.
+    for path in spec.artifacts { count += 101 + path.utf8.count }
+    return count
+  }
+
+  /// Bytes of the longest evidence without its spec, the artifacts of its first outcome and the two line counts: the
+  /// lines before the spec, the first outcome's head, 99 outcomes by digest alone, 100 builders. A test writes them.
+  private static let leafBytesBesides = 498 + 105 + 99 * 75 + 100 * 357
 
   /// The outcomes in full as long as they fit into `room` bytes beyond their digests, then by digest alone.
   static func listing(_ outcomes: [Outcome], room: Int) -> [ListedOutcome] {
@@ -91,7 +93,7 @@ extension Evidence {
       let text = outcome.encode()
       // The line count's single digit is there already. What is left only shrinks, so from the first outcome that
       // does not fit on, none is listed in full.
-      left -= text.count + Decimal.encode(lineCount(text)).count - 1
+      left -= text.count + Decimal.count(of: lineCount(text)) - 1
       listed.append(ListedOutcome(digest: SHA256.hash(text), outcome: left >= 0 ? outcome : nil))
     }
     return listed
@@ -131,8 +133,8 @@ extension Evidence {
     guard judged == verdict, agreeing == supporters.first ?? 0 else {
       throw ProofError(
         .verdictMismatch,
-        "The evidence says `\(verdict.text.string)` with \(agreeing) agreeing, its lines come to "
-          + "`\(judged.text.string)` with \(supporters.first ?? 0); do not trust the log that holds it")
+        "The evidence says `\(verdict.text)` with \(agreeing) agreeing, its lines come to "
+          + "`\(judged.text)` with \(supporters.first ?? 0); do not trust the log that holds it")
     }
   }
 
@@ -155,8 +157,9 @@ extension Evidence {
       lines <= UInt64(ProofLimits.artifactsMax) + 2
     else { throw ProofError(.malformed, "An outcome line wants a digest and a number of lines", at: start) }
     guard lines > 0 else { return ListedOutcome(digest: digest, outcome: nil) }
+    let textStart = reader.offset
     let text = try reader.block(lines: Int(lines))
-    let outcome = try Outcome(parsing: text)
+    let outcome = try ProofError.within(textStart, Outcome(parsing: text))
     guard SHA256.hash(text) == digest, outcome.answers(spec) else {
       throw ProofError(
         .malformed, "An outcome is not the one of its digest, or not about the spec's artifacts", at: start)
@@ -183,45 +186,31 @@ extension Evidence {
     let start = reader.offset
     if reader.isNext("absent") {
       let fields = try reader.fields("absent", count: 2)
-      guard let absence = Absence(text: Text(utf8: fields[1])) else {
+      guard let absence = Absence(word: fields[1]) else {
         throw ProofError(.malformed, "A builder is absent for a reason that is not known", at: start)
       }
       return .absent(name: Text(utf8: fields[0]), absence)
     }
-    let line = try reader.value("builder")
-    // The statement may hold spaces, so only the first four divide.
-    let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 4, omittingEmptySubsequences: false)
-    guard fields.count == 5, let outcome = Decimal.decode([UInt8](fields[1])), outcome < UInt64(outcomeCount),
-      let nonce = Base64.decode([UInt8](fields[2])), nonce.count == ProofLimits.nonceBytes,
-      let bytes = Base64.decode([UInt8](fields[3])), let signature = Signature(bytes: bytes)
+    var fields = FieldReader(try reader.value("builder"))
+    // The statement may hold spaces, so it is all that is left.
+    guard let name = fields.next(), let listed = fields.next(), let nonceText = fields.next(),
+      let signatureText = fields.next(), let said = fields.last(),
+      let outcome = Decimal.decode(listed), outcome < UInt64(outcomeCount),
+      let nonce = Base64.decode(nonceText), nonce.count == ProofLimits.nonceBytes,
+      let bytes = Base64.decode(signatureText), let signature = Signature(bytes: bytes)
     else {
       throw ProofError(
         .malformed, "A builder line wants a name, a listed outcome, a nonce, a signature and a statement", at: start)
     }
-    let said = fields[4].split(separator: UInt8(ascii: "|"), omittingEmptySubsequences: false)
-    guard said.count == 3 else {
+    var parts = FieldReader(said, separator: UInt8(ascii: "|"))
+    guard let sandbox = parts.next(), let processor = parts.next(), let kernel = parts.next(), parts.isAtEnd else {
       throw ProofError(.malformed, "A builder's statement has three parts: sandbox, processor, kernel", at: start)
     }
-    let statement = try BuilderStatement(
-      sandbox: Text(utf8: [UInt8](said[0])), processor: Text(utf8: [UInt8](said[1])),
-      kernel: Text(utf8: [UInt8](said[2])))
     return .revealed(
-      name: Text(utf8: [UInt8](fields[0])), outcome: Int(outcome), nonce: nonce, statement: statement,
+      name: Text(utf8: name), outcome: Int(outcome), nonce: nonce,
+      statement: try BuilderStatement(
+        sandbox: Text(utf8: sandbox), processor: Text(utf8: processor), kernel: Text(utf8: kernel)),
       signature: signature)
-  }
-
-  private static func worstLine(name: Text) -> BuilderLine {
-    let letter = UInt8(ascii: "s")
-    let statement = BuilderStatement(
-      reportedSandbox: Text(utf8: [UInt8](repeating: letter, count: ProofLimits.sandboxBytesMax)),
-      processor: Text(utf8: [UInt8](repeating: letter, count: ProofLimits.processorBytesMax)),
-      kernel: Text(utf8: [UInt8](repeating: letter, count: ProofLimits.kernelBytesMax)))
-    guard let signature = Signature(bytes: [UInt8](repeating: 0, count: Signature.byteCount)) else {
-      preconditionFailure("64 bytes are a signature")
-    }
-    return .revealed(
-      name: name, outcome: ProofLimits.buildersMax - 1, nonce: [UInt8](repeating: 0, count: ProofLimits.nonceBytes),
-      statement: statement, signature: signature)
   }
 }
 
@@ -237,8 +226,10 @@ extension Verdict {
   }
 
   /// - Returns: `nil` for any other word.
-  public init?(text: Text) {
-    switch text {
+  public init?(text: Text) { self.init(word: text.utf8[...]) }
+
+  init?(word: Bytes) {
+    switch word {
     case "reproduced": self = .reproduced
     case "diverged": self = .diverged
     case "failed": self = .failed
@@ -260,8 +251,10 @@ extension Absence {
   }
 
   /// - Returns: `nil` for any other word.
-  public init?(text: Text) {
-    switch text {
+  public init?(text: Text) { self.init(word: text.utf8[...]) }
+
+  init?(word: Bytes) {
+    switch word {
     case "no-commitment": self = .noCommitment
     case "no-reveal": self = .noReveal
     case "wrong-opening": self = .wrongOpening

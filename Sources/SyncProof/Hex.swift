@@ -28,11 +28,17 @@ public enum Hex {
     return out
   }
 
+  /// Appends the two digits of `byte`.
+  static func append(_ byte: UInt8, to out: inout [UInt8]) {
+    out.append(digit(byte >> 4))
+    out.append(digit(byte & 15))
+  }
+
   private static func digit(_ value: UInt8) -> UInt8 {
     value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + (value - 10)
   }
 
-  private static func value(of character: UInt8) -> UInt8? {
+  static func value(of character: UInt8) -> UInt8? {
     switch character {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
     case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10

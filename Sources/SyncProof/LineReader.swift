@@ -1,62 +1,62 @@
 /// Reads the canonical text formats: lines that end in one newline, fields that one space divides.
 package struct LineReader {
-  private let bytes: [UInt8]
-  /// Byte offset of the next line.
-  package private(set) var offset = 0
+  private let text: Bytes
+  /// Where in `text` the next line begins.
+  private var next: Int
 
-  package init(_ bytes: [UInt8]) { self.bytes = bytes }
+  package init(_ text: [UInt8]) { self.init(text[...]) }
+  package init(_ text: Bytes) { (self.text, next) = (text, text.startIndex) }
 
-  package var isAtEnd: Bool { offset == bytes.count }
+  /// Byte offset of the next line from the start of the text.
+  package var offset: Int { next - text.startIndex }
+  package var isAtEnd: Bool { next == text.endIndex }
 
   /// The next line without its newline.
-  package mutating func line() throws(ProofError) -> [UInt8] {
-    var end = offset
-    while end < bytes.count, bytes[end] != 0x0a { end += 1 }
-    guard end < bytes.count else {
+  package mutating func line() throws(ProofError) -> Bytes {
+    let end = text.place(of: 0x0a, from: next)
+    guard end < text.endIndex else {
       throw ProofError(
         .malformed, isAtEnd ? "The text ends where a line is wanted" : "The last line has no newline", at: offset)
     }
-    defer { offset = end + 1 }
-    return [UInt8](bytes[offset..<end])
+    defer { next = end + 1 }
+    return text[next..<end]
   }
 
   /// Whether the next line is `key` alone or begins with `key` and a space.
   package func isNext(_ key: StaticString) -> Bool {
-    let count = key.utf8CodeUnitCount
-    guard offset + count < bytes.count else { return false }
-    let after = bytes[offset + count]
-    return (after == UInt8(ascii: " ") || after == UInt8(ascii: "\n"))
-      && key.withUTF8Buffer { buffer in buffer.elementsEqual(bytes[offset..<offset + count]) }
+    let end = next + key.utf8CodeUnitCount
+    guard end < text.endIndex, text[end] == UInt8(ascii: " ") || text[end] == UInt8(ascii: "\n") else { return false }
+    return text[next..<end].equals(key)
   }
 
   /// The rest of the next line, which must begin with `key` and a space.
-  package mutating func value(_ key: StaticString) throws(ProofError) -> [UInt8] {
-    let start = offset
-    guard isNext(key), bytes[offset + key.utf8CodeUnitCount] == UInt8(ascii: " ") else {
-      throw ProofError(.malformed, "A line `\(Text(stringLiteral: key).string) …` is wanted here", at: start)
+  package mutating func value(_ key: StaticString) throws(ProofError) -> Bytes {
+    guard isNext(key), text[next + key.utf8CodeUnitCount] == UInt8(ascii: " ") else {
+      throw ProofError(.malformed, "A line `\(key) …` is wanted here", at: offset)
     }
-    return [UInt8](try line()[(key.utf8CodeUnitCount + 1)...])
+    return try line().dropFirst(key.utf8CodeUnitCount + 1)
   }
 
   /// The next line's fields behind `key`.
-  package mutating func fields(_ key: StaticString, count: Int) throws(ProofError) -> [[UInt8]] {
+  package mutating func fields(_ key: StaticString, count: Int) throws(ProofError) -> [Bytes] {
     let start = offset
-    let fields = try value(key).split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+    var reader = FieldReader(try value(key))
+    var fields: [Bytes] = []
+    fields.reserveCapacity(count)
+    while let field = reader.next() { fields.append(field) }
     guard fields.count == count else {
       throw ProofError(
-        .malformed, "A `\(Text(stringLiteral: key).string)` line has \(fields.count) fields, wanted \(count)",
+        .malformed, "A `\(key)` line has \(fields.count) fields, wanted \(count)",
         at: start)
     }
-    var out: [[UInt8]] = []
-    for field in fields { out.append([UInt8](field)) }
-    return out
+    return fields
   }
 
   /// The next line, which must be exactly `text`.
   package mutating func expect(_ text: StaticString, _ code: ProofError.Code = .malformed) throws(ProofError) {
     let start = offset
-    guard try line() == Text(stringLiteral: text).utf8 else {
-      throw ProofError(code, "A line `\(Text(stringLiteral: text).string)` is wanted here", at: start)
+    guard try line().equals(text) else {
+      throw ProofError(code, "A line `\(text)` is wanted here", at: start)
     }
   }
 
@@ -66,12 +66,12 @@ package struct LineReader {
     let start = offset
     guard let number = Decimal.decode(try value(key)) else {
       throw ProofError(
-        .malformed, "The value of `\(Text(stringLiteral: key).string)` is no decimal number of 64 bits", at: start)
+        .malformed, "The value of `\(key)` is no decimal number of 64 bits", at: start)
     }
     guard range.contains(number) else {
       throw ProofError(
         .malformed,
-        "`\(Text(stringLiteral: key).string)` is \(number), outside of \(range.lowerBound)...\(range.upperBound)",
+        "`\(key)` is \(number), outside of \(range.lowerBound)...\(range.upperBound)",
         at: start)
     }
     return number
@@ -81,7 +81,7 @@ package struct LineReader {
     let start = offset
     guard let digest = Digest(hex: try value(key)) else {
       throw ProofError(
-        .malformed, "The value of `\(Text(stringLiteral: key).string)` is not 64 lower-case hexadecimal digits",
+        .malformed, "The value of `\(key)` is not 64 lower-case hexadecimal digits",
         at: start)
     }
     return digest
@@ -91,27 +91,27 @@ package struct LineReader {
     let start = offset
     guard let value = Base64.decode(try value(key)) else {
       throw ProofError(
-        .malformed, "The value of `\(Text(stringLiteral: key).string)` is not canonical base64", at: start)
+        .malformed, "The value of `\(key)` is not canonical base64", at: start)
     }
     return value
   }
 
   /// The next `count` lines with their newlines: a text inside a text.
-  package mutating func block(lines count: Int) throws(ProofError) -> [UInt8] {
-    let start = offset
+  package mutating func block(lines count: Int) throws(ProofError) -> Bytes {
+    let start = next
     for _ in 0..<count { _ = try line() }
-    return [UInt8](bytes[start..<offset])
+    return text[start..<next]
   }
 
   /// Everything that is left.
-  package mutating func rest() -> [UInt8] {
-    defer { offset = bytes.count }
-    return [UInt8](bytes[offset...])
+  package mutating func rest() -> Bytes {
+    defer { next = text.endIndex }
+    return text[next...]
   }
 
   package func expectEnd() throws(ProofError) {
     guard isAtEnd else {
-      throw ProofError(.malformed, "\(bytes.count - offset) bytes stand behind the end of the text", at: offset)
+      throw ProofError(.malformed, "\(text.endIndex - next) bytes stand behind the end of the text", at: offset)
     }
   }
 }

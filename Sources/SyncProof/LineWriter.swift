@@ -4,6 +4,9 @@ package struct LineWriter {
 
   package init() {}
 
+  /// - Parameter capacity: About how many bytes there will be.
+  init(capacity: Int) { bytes.reserveCapacity(capacity) }
+
   /// A line of fixed text.
   package mutating func line(_ text: StaticString) {
     literal(text)
@@ -19,7 +22,12 @@ package struct LineWriter {
 
   package mutating func line(_ key: StaticString, _ value: Text) { line(key, value.utf8) }
   package mutating func line(_ key: StaticString, _ value: UInt64) { line(key, Decimal.encode(value)) }
-  package mutating func line(_ key: StaticString, _ value: Digest) { line(key, Hex.encode(value.bytes)) }
+  package mutating func line(_ key: StaticString, _ value: Digest) {
+    literal(key)
+    bytes.append(UInt8(ascii: " "))
+    value.withUnsafePointer { for i in 0..<Digest.byteCount { Hex.append($0[i], to: &bytes) } }
+    bytes.append(UInt8(ascii: "\n"))
+  }
   package mutating func line(_ key: StaticString, base64 value: [UInt8]) { line(key, Base64.encode(value)) }
 
   /// A line of several fields.

@@ -9,18 +9,18 @@ public enum Merkle {
   /// SHA-256(0x00 ‖ leaf).
   public static func leafHash(_ leaf: [UInt8]) -> Digest {
     var stream = SHA256.Stream()
-    stream.update([0])
-    stream.update(leaf)
+    stream.update(byte: 0)
+    stream.update(leaf[...])
     return stream.finish()
   }
 
   /// SHA-256(0x01 ‖ left ‖ right).
   public static func nodeHash(_ left: Digest, _ right: Digest) -> Digest {
-    var node: [UInt8] = [1]
-    node.reserveCapacity(1 + 2 * Digest.byteCount)
-    node.append(contentsOf: left.bytes)
-    node.append(contentsOf: right.bytes)
-    return SHA256.hash(node)
+    var stream = SHA256.Stream()
+    stream.update(byte: 1)
+    stream.update(left)
+    stream.update(right)
+    return stream.finish()
   }
 
   /// Checks that the leaf at `index` is in the tree of `treeSize` leaves that `root` names.
@@ -66,7 +66,7 @@ public enum Merkle {
     guard last == 0 else { throw wrongLength(path.count) }
     guard hash == root else {
       throw ProofError(
-        .inclusionMismatch, "The path leads to the root \(hash.hex), not to the checkpoint's \(root.hex)")
+        .inclusionMismatch, "The path leads to the root \(hash), not to the checkpoint's \(root)")
     }
   }
 
@@ -131,10 +131,10 @@ public enum Merkle {
     guard treeLast == 0 else { throw inconsistentLength(path.count) }
     guard subtree == subtreeRoot else {
       throw ProofError(
-        .consistencyMismatch, "The path leads to the old root \(subtree.hex), wanted \(subtreeRoot.hex)")
+        .consistencyMismatch, "The path leads to the old root \(subtree), wanted \(subtreeRoot)")
     }
     guard tree == treeRoot else {
-      throw ProofError(.consistencyMismatch, "The path leads to the new root \(tree.hex), wanted \(treeRoot.hex)")
+      throw ProofError(.consistencyMismatch, "The path leads to the new root \(tree), wanted \(treeRoot)")
     }
   }
 

@@ -35,16 +35,22 @@ package enum Naming {
   /// One of `A-Z a-z 0-9` or of `others`, 1...`max` bytes.
   package static func isWord(_ text: Text, others: StaticString, max: Int) -> Bool {
     guard !text.utf8.isEmpty, text.utf8.count <= max else { return false }
-    let allowed = Text(stringLiteral: others).utf8
-    for byte in text.utf8 where !isAlphanumeric(byte) && !allowed.contains(byte) { return false }
-    return true
+    return isWord(text.utf8[...], others: others)
+  }
+
+  static func isWord(_ text: Bytes, others: StaticString) -> Bool {
+    others.withUTF8Buffer { others in
+      for byte in text where !isAlphanumeric(byte) && !others.contains(byte) { return false }
+      return true
+    }
   }
 
   /// A relative path below a folder: components of printable ASCII without space, none empty, `.` or `..`.
   package static func isRelativePath(_ text: Text, max: Int) -> Bool {
     guard isToken(text, max: max) else { return false }
-    for part in text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-      if part.isEmpty || part.elementsEqual([0x2e]) || part.elementsEqual([0x2e, 0x2e]) { return false }
+    var parts = FieldReader(text.utf8[...], separator: UInt8(ascii: "/"))
+    while let part = parts.next() {
+      if part.isEmpty || part.equals(".") || part.equals("..") { return false }
     }
     return true
   }
@@ -52,7 +58,7 @@ package enum Naming {
   /// A note key's name: UTF-8, not empty, without Unicode spaces, `+` and control characters (C2SP signed-note).
   package static func isKeyName(_ text: Text) -> Bool {
     guard !text.utf8.isEmpty, text.utf8.count <= ProofLimits.keyNameBytesMax else { return false }
-    var scanner = UTF8Scanner(text.utf8)
+    var scanner = UTF8Scanner(text.utf8[...])
     while !scanner.isAtEnd {
       guard let scalar = scanner.next(), scalar > 0x20, scalar != 0x2b, !isUnicodeSpace(scalar)
       else { return false }
@@ -61,11 +67,14 @@ package enum Naming {
   }
 
   /// The text for messages: what is not printable ASCII becomes `?`, and what is long is cut.
-  package static func printable(_ text: [UInt8]) -> String {
+  package static func printable(_ text: [UInt8]) -> Text { printable(text[...]) }
+
+  @inline(never)
+  static func printable(_ text: Bytes) -> Text {
     var out: [UInt8] = []
     for byte in text.prefix(80) { out.append(byte >= 0x20 && byte < 0x7f ? byte : UInt8(ascii: "?")) }
     if text.count > 80 { out.append(contentsOf: [0x2e, 0x2e, 0x2e]) }
-    return String(decoding: out, as: UTF8.self)
+    return Text(utf8: out)
   }
 
   private static func isLowerOrDigit(_ byte: UInt8) -> Bool {
@@ -87,17 +96,28 @@ package enum Naming {
 
 /// Steps through well-formed UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates.
 package struct UTF8Scanner {
-  private let bytes: [UInt8]
+  private let bytes: Bytes
+  /// Where in `bytes` the next scalar begins.
+  private var place: Int
+
+  package init(_ bytes: [UInt8]) { self.init(bytes[...]) }
+  package init(_ bytes: Bytes) { (self.bytes, place) = (bytes, bytes.startIndex) }
+
   /// Byte offset of the next scalar.
-  package private(set) var offset = 0
+  package var offset: Int { place - bytes.startIndex }
+  package var isAtEnd: Bool { place == bytes.endIndex }
 
-  package init(_ bytes: [UInt8]) { self.bytes = bytes }
+  /// Goes on to the next scalar that is no printable ASCII.
+  package mutating func skipPrintable() {
+    while place < bytes.endIndex, bytes[place] >= 0x20, bytes[place] < 0x7f { place += 1 }
+  }
 
-  package var isAtEnd: Bool { offset == bytes.count }
+  /// Leaves out one byte, where the bytes are not well-formed.
+  package mutating func skip() { place += 1 }
 
   /// - Returns: The next scalar, or `nil` where the bytes are not well-formed.
   package mutating func next() -> UInt32? {
-    let first = bytes[offset]
+    let first = bytes[place]
     let width: Int
     var scalar: UInt32
     switch first {
@@ -107,8 +127,8 @@ package struct UTF8Scanner {
     case 0xf0..<0xf5: (width, scalar) = (4, UInt32(first & 0x07))
     default: return nil
     }
-    guard offset + width <= bytes.count else { return nil }
-    for byte in bytes[offset + 1..<offset + width] {
+    guard place + width <= bytes.endIndex else { return nil }
+    for byte in bytes[place + 1..<place + width] {
       guard byte & 0xc0 == 0x80 else { return nil }
       scalar = scalar << 6 | UInt32(byte & 0x3f)
     }
@@ -117,7 +137,7 @@ package struct UTF8Scanner {
     case 4: guard scalar >= 0x10000, scalar <= 0x10ffff else { return nil }
     default: break
     }
-    offset += width
+    place += width
     return scalar
   }
 }

@@ -35,12 +35,13 @@ public struct NoteKey: Hashable, Sendable {
   /// Parses `<name>+<key ID, 8 hexadecimal digits>+<base64 of type and key>`.
   ///
   /// - Throws: ``ProofError/Code/invalidKey`` if the form, the type, the length or the key ID is wrong.
-  public init(vkey: [UInt8]) throws(ProofError) {
-    let plus = UInt8(ascii: "+")
-    // The base64 part may hold a plus itself, so only the first two divide.
-    let parts = vkey.split(separator: plus, maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[1].count == 8, let id = Hex.decode(parts[1]),
-      let material = Base64.decode([UInt8](parts[2])), let type = material.first
+  public init(vkey: [UInt8]) throws(ProofError) { try self.init(vkey: vkey[...]) }
+
+  init(vkey: Bytes) throws(ProofError) {
+    var parts = FieldReader(vkey, separator: UInt8(ascii: "+"))
+    // The base64 may hold a plus itself, so it is all that is left.
+    guard let name = parts.next(), let idText = parts.next(), let base64 = parts.last(),
+      idText.count == 8, let id = Hex.decode(idText), let material = Base64.decode(base64), let type = material.first
     else {
       throw ProofError(
         .invalidKey, "`\(Naming.printable(vkey))` is no verifier key: wanted <name>+<8 hex digits>+<base64>")
@@ -54,7 +55,7 @@ public struct NoteKey: Hashable, Sendable {
       throw ProofError(
         .invalidKey, "`\(Naming.printable(vkey))` has a key of \(material.count - 1) bytes; wanted 32")
     }
-    try self.init(name: Text(utf8: [UInt8](parts[0])), kind: kind, publicKey: key)
+    try self.init(name: Text(utf8: name), kind: kind, publicKey: key)
     guard id == NoteKey.idBytes(keyID) else {
       throw ProofError(
         .invalidKey,
@@ -69,10 +70,12 @@ public struct NoteKey: Hashable, Sendable {
   }
 
   private static func keyID(name: Text, kind: Kind, publicKey: PublicKey) -> UInt32 {
-    let digest = SHA256.hash(name.utf8 + [UInt8(ascii: "\n"), kind.rawValue] + publicKey.bytes)
-    var id: UInt32 = 0
-    for byte in digest.bytes.prefix(4) { id = id << 8 | UInt32(byte) }
-    return id
+    var stream = SHA256.Stream()
+    stream.update(name.utf8)
+    stream.update(byte: UInt8(ascii: "\n"))
+    stream.update(byte: kind.rawValue)
+    stream.update(publicKey.value)
+    return stream.finish().firstWord
   }
 
   /// Four bytes, big-endian.

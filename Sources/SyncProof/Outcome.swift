@@ -86,7 +86,9 @@ public enum Outcome: Hashable, Sendable {
   }
 
   /// - Throws: ``ProofError/Code/malformed``, or ``ProofError/Code/unsupportedVersion`` for another first line.
-  public init(parsing bytes: [UInt8]) throws(ProofError) {
+  public init(parsing bytes: [UInt8]) throws(ProofError) { try self.init(parsing: bytes[...]) }
+
+  init(parsing bytes: Bytes) throws(ProofError) {
     var reader = LineReader(bytes)
     try reader.expect("synchronicity-outcome/v1", .unsupportedVersion)
     if reader.isNext("failed") {
@@ -114,18 +116,19 @@ public enum Outcome: Hashable, Sendable {
   private static func readArtifact(_ reader: inout LineReader) throws(ProofError) -> Artifact {
     let start = reader.offset
     let fields = try reader.fields("artifact", count: 4)
+    let path = Text(utf8: fields[3])
     guard let mode = mode(octal: fields[0]), let size = Decimal.decode(fields[1]), let sha256 = Digest(hex: fields[2]),
-      Naming.isRelativePath(Text(utf8: fields[3]), max: ProofLimits.artifactPathBytesMax)
+      Naming.isRelativePath(path, max: ProofLimits.artifactPathBytesMax)
     else {
       throw ProofError(
         .malformed, "An artifact line is wanted: four octal digits, size, 64 hexadecimal digits, relative path",
         at: start)
     }
-    return Artifact(path: Text(utf8: fields[3]), mode: mode, size: size, sha256: sha256)
+    return Artifact(path: path, mode: mode, size: size, sha256: sha256)
   }
 
   /// Four digits.
-  private static func octal(_ mode: UInt16) -> [UInt8] {
+  static func octal(_ mode: UInt16) -> [UInt8] {
     var out: [UInt8] = []
     var shift: UInt16 = 12
     while shift > 0 {
@@ -135,7 +138,7 @@ public enum Outcome: Hashable, Sendable {
     return out
   }
 
-  private static func mode(octal text: [UInt8]) -> UInt16? {
+  private static func mode(octal text: Bytes) -> UInt16? {
     guard text.count == 4 else { return nil }
     var mode: UInt16 = 0
     for character in text {
@@ -170,7 +173,7 @@ public enum Outcome: Hashable, Sendable {
     }
     if reader.isNext("failed bad-artifact") { return .badArtifact(try readPath("failed bad-artifact", &reader)) }
     let start = reader.offset
-    switch Text(utf8: try reader.line()) {
+    switch try reader.line() {
     case "failed wall-time": return .wallTime
     case "failed cpu-time": return .cpuTime
     case "failed memory": return .memory

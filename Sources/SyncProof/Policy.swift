@@ -78,7 +78,8 @@ public struct Policy: Hashable, Sendable {
   ///
   /// - Parameter names: Names of witnesses or of builders of this policy; repeated ones count once.
   public func satisfies(_ root: Text, by names: [Text]) -> Bool {
-    var held = names.sorted()
+    var held: [Text] = []
+    for name in names where !Policy.contains(held, name) { Policy.insert(name, into: &held) }
     for group in groups {
       var count = 0
       for member in group.members where Policy.contains(held, member) { count += 1 }
@@ -97,7 +98,7 @@ public struct Policy: Hashable, Sendable {
   public func meetsReproducers(_ builders: [Text]) -> Bool { satisfies(reproducers, by: builders) }
 
   /// The first place in `sorted` that does not precede `name`.
-  static func place(of name: Text, in sorted: [Text]) -> Int {
+  static func place<Name: Comparable>(of name: Name, in sorted: [Name]) -> Int {
     var (low, high) = (0, sorted.count)
     while low < high {
       let middle = (low + high) / 2
@@ -106,12 +107,12 @@ public struct Policy: Hashable, Sendable {
     return low
   }
 
-  static func contains(_ sorted: [Text], _ name: Text) -> Bool {
+  static func contains<Name: Comparable>(_ sorted: [Name], _ name: Name) -> Bool {
     let i = place(of: name, in: sorted)
     return i < sorted.count && sorted[i] == name
   }
 
-  static func insert(_ name: Text, into sorted: inout [Text]) {
+  static func insert<Name: Comparable>(_ name: Name, into sorted: inout [Name]) {
     sorted.insert(name, at: place(of: name, in: sorted))
   }
 }

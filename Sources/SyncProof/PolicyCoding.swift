@@ -83,33 +83,32 @@ private struct PolicyParser {
   /// Every name so far, sorted: what a line may refer to.
   private var defined: [Text] = []
 
-  mutating func take(_ line: [UInt8], at offset: Int) throws(ProofError) {
+  mutating func take(_ line: Bytes, at offset: Int) throws(ProofError) {
     for byte in line where (byte < 0x20 && byte != 0x09) || byte == 0x7f {
       throw ProofError(.malformed, "A policy has no control characters but tab and newline", at: offset)
     }
-    var words: [[UInt8]] = []
-    for word in line.split(whereSeparator: { $0 == 0x20 || $0 == 0x09 }) { words.append([UInt8](word)) }
-    guard let keyword = words.first, keyword.first != UInt8(ascii: "#") else { return }
-    words.removeFirst()
-    switch Text(utf8: keyword) {
+    let all = PolicyParser.words(of: line)
+    guard let keyword = all.first, keyword.first != UInt8(ascii: "#") else { return }
+    let words = [Bytes](all.dropFirst())
+    switch keyword {
     case "log":
       try expect(words, 1...2, "log <vkey> [<url>]", offset)
-      logs.append(PolicyLog(key: try NoteKey(vkey: words[0]), url: words.count > 1 ? Text(utf8: words[1]) : nil))
+      logs.append(PolicyLog(key: try key(words[0], offset), url: words.count > 1 ? Text(utf8: words[1]) : nil))
     case "witness":
       try expect(words, 2...3, "witness <name> <vkey> [<url>]", offset)
       witnesses.append(
         PolicyWitness(
-          name: try define(words[0], offset), key: try NoteKey(vkey: words[1]),
+          name: try define(words[0], offset), key: try key(words[1], offset),
           url: words.count > 2 ? Text(utf8: words[2]) : nil))
     case "builder":
       try expect(words, 2...2, "builder <name> <vkey>", offset)
-      builders.append(PolicyBuilder(name: try define(words[0], offset), key: try NoteKey(vkey: words[1])))
+      builders.append(PolicyBuilder(name: try define(words[0], offset), key: try key(words[1], offset)))
     case "group":
       try takeGroup(words, offset)
     case "quorum":
       try expect(words, 1...1, "quorum <name>", offset)
       guard quorum == nil else { throw Policy.invalid("A policy has one quorum line", at: offset) }
-      if words[0] != Text("none").utf8 { try refer(words[0], offset) }
+      if !words[0].equals("none") { try refer(words[0], offset) }
       quorum = Text(utf8: words[0])
     case "reproducers":
       try expect(words, 1...1, "reproducers <name>", offset)
@@ -139,7 +138,7 @@ private struct PolicyParser {
       reproducers: reproducers)
   }
 
-  private mutating func takeGroup(_ words: [[UInt8]], _ offset: Int) throws(ProofError) {
+  private mutating func takeGroup(_ words: [Bytes], _ offset: Int) throws(ProofError) {
     try expect(words, 3...Int.max, "group <name> all|any|<k> <name>...", offset)
     var members: [Text] = []
     for word in words[2...] {
@@ -147,7 +146,7 @@ private struct PolicyParser {
       members.append(Text(utf8: word))
     }
     let threshold: UInt64?
-    switch Text(utf8: words[1]) {
+    switch words[1] {
     case "all": threshold = UInt64(members.count)
     case "any": threshold = 1
     default: threshold = Decimal.decode(words[1])
@@ -158,15 +157,39 @@ private struct PolicyParser {
     groups.append(PolicyGroup(name: try define(words[0], offset), threshold: Int(threshold), members: members))
   }
 
-  private func expect(
-    _ words: [[UInt8]], _ range: ClosedRange<Int>, _ form: StaticString, _ offset: Int
-  ) throws(ProofError) {
-    guard range.contains(words.count) else {
-      throw ProofError(.malformed, "The line wants the form `\(Text(stringLiteral: form).string)`", at: offset)
+  private static func words(of line: Bytes) -> [Bytes] {
+    var words: [Bytes] = []
+    var start: Int?
+    for i in line.indices {
+      let isSpace = line[i] == 0x20 || line[i] == 0x09
+      if !isSpace {
+        start = start ?? i
+      } else if let first = start {
+        words.append(line[first..<i])
+        start = nil
+      }
+    }
+    if let start { words.append(line[start...]) }
+    return words
+  }
+
+  private func key(_ word: Bytes, _ offset: Int) throws(ProofError) -> NoteKey {
+    do {
+      return try NoteKey(vkey: word)
+    } catch {
+      throw ProofError(error.code, error.sentence, at: offset)
     }
   }
 
-  private mutating func define(_ word: [UInt8], _ offset: Int) throws(ProofError) -> Text {
+  private func expect(
+    _ words: [Bytes], _ range: ClosedRange<Int>, _ form: StaticString, _ offset: Int
+  ) throws(ProofError) {
+    guard range.contains(words.count) else {
+      throw ProofError(.malformed, "The line wants the form `\(form)`", at: offset)
+    }
+  }
+
+  private mutating func define(_ word: Bytes, _ offset: Int) throws(ProofError) -> Text {
     let name = Text(utf8: word)
     guard !Policy.contains(defined, name) else {
       throw Policy.invalid("`\(Naming.printable(word))` is defined twice", at: offset)
@@ -175,7 +198,7 @@ private struct PolicyParser {
     return name
   }
 
-  private func refer(_ word: [UInt8], _ offset: Int) throws(ProofError) {
+  private func refer(_ word: Bytes, _ offset: Int) throws(ProofError) {
     guard Policy.contains(defined, Text(utf8: word)) else {
       throw Policy.invalid("`\(Naming.printable(word))` is not defined on a line before", at: offset)
     }

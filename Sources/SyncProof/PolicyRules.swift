@@ -17,29 +17,15 @@ extension Policy {
 
   private func validateKeys() throws(ProofError) {
     var keys: [PublicKey] = []
-    for log in logs {
-      guard log.key.kind == .ed25519 else { throw Policy.wrongType("log", log.key, 1) }
-      keys.append(log.key.key)
-    }
-    for witness in witnesses {
-      guard witness.key.kind == .cosignatureV1 else { throw Policy.wrongType("witness", witness.key, 4) }
-      keys.append(witness.key.key)
-    }
-    for builder in builders {
-      guard builder.key.kind == .ed25519 else { throw Policy.wrongType("builder", builder.key, 1) }
-      keys.append(builder.key.key)
-    }
-    keys.sort()
-    for i in keys.indices.dropFirst() where keys[i - 1] == keys[i] {
-      throw Policy.invalid("One public key stands twice; each log, witness and builder has a key of its own")
-    }
+    for log in logs { try Policy.add(log.key, as: .ed25519, "log", to: &keys) }
+    for witness in witnesses { try Policy.add(witness.key, as: .cosignatureV1, "witness", to: &keys) }
+    for builder in builders { try Policy.add(builder.key, as: .ed25519, "builder", to: &keys) }
     // Name and key ID are how a signature line finds its key, so together they must be of one key.
-    var lines: [Text] = []
-    for log in logs { lines.append(Policy.lineName(log.key)) }
-    for witness in witnesses { lines.append(Policy.lineName(witness.key)) }
-    lines.sort()
-    for i in lines.indices.dropFirst() where lines[i - 1] == lines[i] {
-      throw Policy.invalid("Two keys have one name and one key ID; replace one of them")
+    let signers = logs.map { $0.key } + witnesses.map { $0.key }
+    for i in signers.indices {
+      for j in 0..<i where signers[i].keyID == signers[j].keyID && signers[i].name == signers[j].name {
+        throw Policy.invalid("Two keys have one name and one key ID; replace one of them")
+      }
     }
     for url in logs.map({ $0.url }) + witnesses.map({ $0.url }) {
       guard let url else { continue }
@@ -101,18 +87,21 @@ extension Policy {
     return true
   }
 
-  private static func lineName(_ key: NoteKey) -> Text {
-    Text(utf8: key.name.utf8 + [UInt8(ascii: "+")] + Hex.encode(NoteKey.idBytes(key.keyID)))
+  /// - Parameter keys: Every one so far, sorted.
+  private static func add(
+    _ key: NoteKey, as kind: NoteKey.Kind, _ role: StaticString, to keys: inout [PublicKey]
+  ) throws(ProofError) {
+    guard key.kind == kind else {
+      throw invalid(
+        "The \(role) key `\(Naming.printable(key.vkey))` has the type \(key.kind.rawValue), wanted \(kind.rawValue)")
+    }
+    guard !contains(keys, key.key) else {
+      throw invalid("One public key stands twice; each log, witness and builder has a key of its own")
+    }
+    insert(key.key, into: &keys)
   }
 
-  private static func wrongType(_ role: StaticString, _ key: NoteKey, _ wanted: Int) -> ProofError {
-    ProofError(
-      .invalidPolicy,
-      "The \(Text(stringLiteral: role).string) key `\(Naming.printable(key.vkey))` has the type "
-        + "\(key.kind.rawValue), wanted \(wanted)")
-  }
-
-  static func invalid(_ message: String, at offset: Int? = nil) -> ProofError {
+  static func invalid(_ message: Text, at offset: Int? = nil) -> ProofError {
     ProofError(.invalidPolicy, message, at: offset)
   }
 }

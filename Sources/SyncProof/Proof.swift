@@ -55,7 +55,17 @@ public struct Proof: Hashable, Sendable {
       }
       path.append(digest)
     }
-    try self.init(leaf: leaf, index: index, path: path, note: try SignedNote(parsing: reader.rest()))
+    // The checkpoint is the beginning of the note.
+    let noteStart = reader.offset
+    self = try ProofError.within(
+      noteStart, Proof(leaf: leaf, index: index, path: path, note: SignedNote(parsing: reader.rest())))
+  }
+
+  /// The byte of the file in whose base64 group the leaf's byte at `offset` is; without a leaf, where its line is
+  /// missing. What stands before the leaf is the same in every proof.
+  func fileOffset(ofLeafByte offset: Int) -> Int {
+    let firstLine = "c2sp.org/tlog-proof@v1\n".utf8.count
+    return leaf.isEmpty ? firstLine : firstLine + "extra ".utf8.count + offset / 3 * 4
   }
 
   /// The file's bytes.

@@ -31,14 +31,27 @@ public struct ProofError: Error, Equatable, Sendable, CustomStringConvertible {
 
   public let code: Code
   /// One sentence: what was got, what was wanted and, where there is something to do, what.
-  public let message: String
+  public let sentence: Text
   /// Byte offset into the input at which parsing stopped, where one applies.
   public let offset: Int?
 
-  public init(_ code: Code, _ message: String, at offset: Int? = nil) {
-    (self.code, self.message, self.offset) = (code, message, offset)
+  public init(_ code: Code, _ sentence: Text, at offset: Int? = nil) {
+    (self.code, self.sentence, self.offset) = (code, sentence, offset)
   }
 
+  /// Runs the parser of a text that stands at `start` of the input, so that an error's offset is into the input.
+  static func within<Value>(
+    _ start: Int, _ parse: @autoclosure () throws(ProofError) -> Value
+  ) throws(ProofError) -> Value {
+    do {
+      return try parse()
+    } catch {
+      throw ProofError(error.code, error.sentence, at: error.offset.map { start + $0 })
+    }
+  }
+
+  /// ``sentence`` for people and for APIs that take `String`.
+  public var message: String { sentence.string }
   public var description: String { message }
   public static func == (a: ProofError, b: ProofError) -> Bool { a.code == b.code }
 }

@@ -96,7 +96,7 @@ public struct Reveal: Hashable, Sendable {
   public static func signedBytes(
     group: Text, job: Digest, builder: Text, outcome: Digest, nonce: [UInt8], statement: BuilderStatement
   ) -> [UInt8] {
-    var writer = LineWriter()
+    var writer = LineWriter(capacity: 768)
     writer.line("synchronicity-reveal/v1")
     writeOpening(group: group, job: job, builder: builder, outcome: outcome, nonce: nonce, to: &writer)
     writer.line("sandbox", statement.sandbox)

@@ -34,7 +34,7 @@ public struct SignedNote: Hashable, Sendable {
 
   /// - Throws: ``ProofError/Code/malformed`` where ``init(parsing:)`` would refuse the result.
   public init(text: [UInt8], signatures: [NoteSignature]) throws(ProofError) {
-    try SignedNote.checkCharacters(text)
+    try SignedNote.checkCharacters(text[...])
     guard text.last == UInt8(ascii: "\n") else {
       throw ProofError(.malformed, "A note's text ends in a newline", at: text.count)
     }
@@ -50,7 +50,9 @@ public struct SignedNote: Hashable, Sendable {
   }
 
   /// - Throws: ``ProofError/Code/malformed`` or ``ProofError/Code/tooLarge``.
-  public init(parsing bytes: [UInt8]) throws(ProofError) {
+  public init(parsing bytes: [UInt8]) throws(ProofError) { try self.init(parsing: bytes[...]) }
+
+  init(parsing bytes: Bytes) throws(ProofError) {
     guard bytes.count <= ProofLimits.noteBytesMax else {
       throw ProofError(
         .tooLarge, "A note of \(bytes.count) bytes; at most \(ProofLimits.noteBytesMax) are taken")
@@ -58,20 +60,21 @@ public struct SignedNote: Hashable, Sendable {
     try SignedNote.checkCharacters(bytes)
     // The last empty line divides text and signatures.
     let newline = UInt8(ascii: "\n")
-    var end = bytes.count - 1
-    while end >= 1, !(bytes[end] == newline && bytes[end - 1] == newline) { end -= 1 }
-    guard end >= 1 else {
+    var end = bytes.endIndex - 1
+    while end > bytes.startIndex, !(bytes[end] == newline && bytes[end - 1] == newline) { end -= 1 }
+    guard end > bytes.startIndex else {
       throw ProofError(.malformed, "The note has no empty line between its text and its signatures", at: bytes.count)
     }
     text = [UInt8](bytes[..<end])
     signatures = []
-    var reader = LineReader([UInt8](bytes[(end + 1)...]))
+    var reader = LineReader(bytes[(end + 1)...])
+    let lines = end + 1 - bytes.startIndex
     while !reader.isAtEnd {
       guard signatures.count < ProofLimits.signaturesMax else {
         throw ProofError(
-          .tooLarge, "The note has more than \(ProofLimits.signaturesMax) signatures", at: end + 1 + reader.offset)
+          .tooLarge, "The note has more than \(ProofLimits.signaturesMax) signatures", at: lines + reader.offset)
       }
-      let start = end + 1 + reader.offset
+      let start = lines + reader.offset
       guard let signature = SignedNote.signature(try reader.line()) else {
         throw ProofError(
           .malformed, "A signature line is wanted here: em dash, space, key name, space, base64", at: start)
@@ -88,7 +91,7 @@ public struct SignedNote: Hashable, Sendable {
     var out = text
     out.append(UInt8(ascii: "\n"))
     for signature in signatures {
-      out.append(contentsOf: SignedNote.dash)
+      out.append(contentsOf: Text("— ").utf8)
       out.append(contentsOf: signature.name.utf8)
       out.append(UInt8(ascii: " "))
       out.append(contentsOf: Base64.encode(NoteKey.idBytes(signature.keyID) + signature.blob))
@@ -105,9 +108,9 @@ public struct SignedNote: Hashable, Sendable {
   /// - Throws: ``ProofError/Code/invalidSignature`` if any line of a known key does not verify.
   public func verifiedSignatures(by keys: [NoteKey]) throws(ProofError) -> [VerifiedNoteSignature] {
     var verified: [VerifiedNoteSignature] = []
-    for line in signatures {
+    for (i, line) in signatures.enumerated() {
       for key in keys where key.keyID == line.keyID && key.name == line.name {
-        guard let signature = verify(line, by: key) else {
+        guard let signature = verify(line, at: i, by: key) else {
           throw ProofError(
             .invalidSignature,
             "The signature by the known key `\(Naming.printable(key.name.utf8))` does not verify; the note was changed")
@@ -118,36 +121,37 @@ public struct SignedNote: Hashable, Sendable {
     return verified
   }
 
-  private func verify(_ line: NoteSignature, by key: NoteKey) -> VerifiedNoteSignature? {
+  private func verify(_ line: NoteSignature, at index: Int, by key: NoteKey) -> VerifiedNoteSignature? {
     switch key.kind {
     case .ed25519:
       guard let signature = Signature(bytes: line.blob), key.key.accepts(signature, on: text) else { return nil }
-      return VerifiedNoteSignature(key: key, timestamp: nil)
+      return VerifiedNoteSignature(key: key, timestamp: nil, index: index)
     case .cosignatureV1:
       guard let cosignature = Cosignature(parsing: line.blob), cosignature.isValid(by: key.key, body: text) else {
         return nil
       }
-      return VerifiedNoteSignature(key: key, timestamp: cosignature.timestamp)
+      return VerifiedNoteSignature(key: key, timestamp: cosignature.timestamp, index: index)
     }
   }
 
-  private static let dash: [UInt8] = [0xe2, 0x80, 0x94, 0x20]
-
-  private static func signature(_ line: [UInt8]) -> NoteSignature? {
-    guard line.starts(with: dash), let space = line[dash.count...].firstIndex(of: UInt8(ascii: " ")) else { return nil }
-    let name = Text(utf8: [UInt8](line[dash.count..<space]))
-    guard Naming.isKeyName(name), let bytes = Base64.decode([UInt8](line[(space + 1)...])), bytes.count > 4 else {
-      return nil
-    }
+  private static func signature(_ line: Bytes) -> NoteSignature? {
+    var fields = FieldReader(line)
+    guard let dash = fields.next(), dash.equals("—"), let nameText = fields.next(), let base64 = fields.last(),
+      let bytes = Base64.decode(base64), bytes.count > 4
+    else { return nil }
+    let name = Text(utf8: nameText)
+    guard Naming.isKeyName(name) else { return nil }
     var keyID: UInt32 = 0
     for byte in bytes.prefix(4) { keyID = keyID << 8 | UInt32(byte) }
     return NoteSignature(name: name, keyID: keyID, blob: [UInt8](bytes.dropFirst(4)))
   }
 
   /// UTF-8 without control characters other than newline.
-  private static func checkCharacters(_ bytes: [UInt8]) throws(ProofError) {
+  private static func checkCharacters(_ bytes: Bytes) throws(ProofError) {
     var scanner = UTF8Scanner(bytes)
-    while !scanner.isAtEnd {
+    while true {
+      scanner.skipPrintable()
+      guard !scanner.isAtEnd else { return }
       let start = scanner.offset
       guard let scalar = scanner.next(), scalar >= 0x20 || scalar == 0x0a else {
         throw ProofError(.malformed, "The note has a control character or a byte that is not UTF-8", at: start)
@@ -162,4 +166,6 @@ public struct VerifiedNoteSignature: Hashable, Sendable {
   public let key: NoteKey
   /// Unix seconds at which a cosigner signed; `nil` for type 0x01.
   public let timestamp: UInt64?
+  /// Which of the note's ``SignedNote/signatures``: the key's first.
+  public let index: Int
 }

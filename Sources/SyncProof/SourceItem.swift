@@ -14,29 +14,36 @@ public struct SourceItem: Hashable, Comparable, Sendable {
   }
 
   /// The name in the purl; empty if the purl is not one.
-  public var name: Text { SourceItem.parts(of: purl)?.name ?? "" }
+  public var name: Text { Text(utf8: SourceItem.parts(of: purl)?.name ?? []) }
   /// The version in the purl; empty if the purl is not one.
-  public var version: Text { SourceItem.parts(of: purl)?.version ?? "" }
+  public var version: Text { Text(utf8: SourceItem.parts(of: purl)?.version ?? []) }
   /// `<name>-<version>`: the folder's name below the sandbox's registry.
-  public var directoryName: Text { Text(utf8: name.utf8 + [UInt8(ascii: "-")] + version.utf8) }
+  public var directoryName: Text { SourceItem.directoryName(SourceItem.parts(of: purl) ?? ([], [])) }
+
+  static func directoryName(_ parts: (name: Bytes, version: Bytes)) -> Text {
+    Text(utf8: parts.name + [UInt8(ascii: "-")] + parts.version)
+  }
 
   public static func < (a: SourceItem, b: SourceItem) -> Bool { a.purl < b.purl }
 
   /// Name and version of a purl, which become names of folders and are therefore held to what is harmless there.
-  package static func parts(of purl: Text) -> (name: Text, version: Text)? {
-    guard purl.utf8.count <= ProofLimits.purlBytesMax, purl.utf8.starts(with: Text("pkg:").utf8),
-      let at = purl.utf8.lastIndex(of: UInt8(ascii: "@"))
+  package static func parts(of purl: Text) -> (name: Bytes, version: Bytes)? {
+    let bytes = purl.utf8[...]
+    guard bytes.count <= ProofLimits.purlBytesMax, bytes.prefix(4).equals("pkg:"),
+      let at = bytes.lastIndex(of: UInt8(ascii: "@"))
     else { return nil }
-    let path = purl.utf8[4..<at].split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    let version = Text(utf8: [UInt8](purl.utf8[(at + 1)...]))
-    guard path.count >= 2 else { return nil }
-    for part in path where !isPart(Text(utf8: [UInt8](part))) { return nil }
-    guard isPart(version) else { return nil }
-    return (Text(utf8: [UInt8](path[path.count - 1])), version)
+    let version = bytes[(at + 1)...]
+    var path = FieldReader(bytes[4..<at], separator: UInt8(ascii: "/"))
+    guard let type = path.next(), isPart(type), var name = path.next(), isPart(name) else { return nil }
+    while let next = path.next() {
+      guard isPart(next) else { return nil }
+      name = next
+    }
+    return isPart(version) ? (name, version) : nil
   }
 
-  private static func isPart(_ text: Text) -> Bool {
-    Naming.isWord(text, others: "._-+~", max: ProofLimits.purlBytesMax) && text.utf8.first != UInt8(ascii: ".")
-      && text.utf8.first != UInt8(ascii: "-")
+  private static func isPart(_ text: Bytes) -> Bool {
+    guard let first = text.first, first != UInt8(ascii: "."), first != UInt8(ascii: "-") else { return false }
+    return Naming.isWord(text, others: "._-+~")
   }
 }

@@ -6,6 +6,7 @@ public struct Text: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
   public let utf8: [UInt8]
 
   public init(utf8: [UInt8]) { self.utf8 = utf8 }
+  package init(utf8: Bytes) { self.utf8 = [UInt8](utf8) }
   public init(_ string: String) { utf8 = [UInt8](string.utf8) }
   public init(stringLiteral value: StaticString) {
     utf8 = value.withUTF8Buffer { [UInt8]($0) }

@@ -4,6 +4,8 @@ public struct VerifiedCosigner: Hashable, Sendable {
   public let name: Text
   /// Unix seconds at which it says it signed.
   public let timestamp: UInt64
+  /// Which of the note's ``SignedNote/signatures``.
+  public let signatureIndex: Int
 }
 
 /// A checkpoint that a log of the policy signed and that its quorum cosigned.
@@ -18,6 +20,8 @@ public struct VerifiedEvidence: Hashable, Sendable {
   public let evidence: Evidence
   /// The policy's builders whose signed reveals are of the first outcome, by the policy's names.
   public let agreeing: [Text]
+  /// The places of the same builders in ``Evidence/builders``.
+  public let agreeingIndices: [Int]
 }
 
 /// What a proof proves.
@@ -29,11 +33,13 @@ public struct Verification: Hashable, Sendable {
   public let cosigners: [VerifiedCosigner]
   /// The policy's builders that agree, by the policy's names.
   public let reproducers: [Text]
+  /// The places of the same builders in ``Evidence/builders``.
+  public let reproducerIndices: [Int]
   /// The artifact that was asked about; `nil` where none was.
   public let artifact: Artifact?
 }
 
-/// A proof as it stands, verified by nobody.
+/// A proof as it stands, taken apart and verified by nobody.
 public struct Inspection: Hashable, Sendable {
   public let proof: Proof
   public let evidence: Evidence
@@ -56,25 +62,43 @@ public enum Verifier {
   public static func verify(
     proof: [UInt8], policy: Policy, artifact: Digest
   ) throws(ProofError) -> Verification {
-    try verify(proof: try Proof(parsing: proof), policy: policy, artifact: artifact)
+    try verify(inspected: inspect(proof: proof), policy: policy, artifact: artifact)
   }
 
   /// The same for a proof that is parsed already.
   public static func verify(proof: Proof, policy: Policy, artifact: Digest) throws(ProofError) -> Verification {
-    try check(proof, policy: policy, artifact: artifact)
+    try verify(inspected: inspect(proof), policy: policy, artifact: artifact)
+  }
+
+  /// The same for a proof that is taken apart already.
+  public static func verify(
+    inspected: Inspection, policy: Policy, artifact: Digest
+  ) throws(ProofError) -> Verification {
+    try check(inspected, policy: policy, artifact: artifact)
   }
 
   /// Checks everything but which artifact it is about: for showing what a proof proves.
   ///
   /// A caller that has an artifact must use ``verify(proof:policy:artifact:)-(Proof,_,_)`` instead.
   public static func verifyAnyArtifact(proof: Proof, policy: Policy) throws(ProofError) -> Verification {
-    try check(proof, policy: policy, artifact: nil)
+    try check(inspect(proof), policy: policy, artifact: nil)
   }
 
   /// Takes a proof apart without believing any of it.
+  ///
+  /// Verifying begins with this, so that a proof is refused with one code whether it is opened first or not.
   public static func inspect(proof bytes: [UInt8]) throws(ProofError) -> Inspection {
-    let proof = try Proof(parsing: bytes)
-    return Inspection(proof: proof, evidence: try evidence(in: proof.leaf))
+    try inspect(try Proof(parsing: bytes))
+  }
+
+  private static func inspect(_ proof: Proof) throws(ProofError) -> Inspection {
+    do {
+      return Inspection(proof: proof, evidence: try evidence(in: proof.leaf))
+    } catch {
+      // If these are not the bytes that are in the log, that is what is wrong with them.
+      try verifyInclusion(of: proof)
+      throw ProofError(error.code, error.sentence, at: error.offset.map { proof.fileOffset(ofLeafByte: $0) })
+    }
   }
 
   /// Checks a checkpoint: signed by a log of the policy that bears its origin, cosigned by the quorum.
@@ -91,7 +115,8 @@ public enum Verifier {
         continue
       }
       guard let witness = policy.witnesses.first(where: { $0.key == signature.key }) else { continue }
-      cosigners.append(VerifiedCosigner(name: witness.name, timestamp: timestamp))
+      cosigners.append(
+        VerifiedCosigner(name: witness.name, timestamp: timestamp, signatureIndex: signature.index))
     }
     guard isSignedByLog else {
       throw ProofError(
@@ -113,16 +138,23 @@ public enum Verifier {
   public static func verifyEvidence(
     leaf: [UInt8], origin: Text, policy: Policy
   ) throws(ProofError) -> VerifiedEvidence {
-    let evidence = try evidence(in: leaf)
+    try verify(evidence: try evidence(in: leaf), origin: origin, policy: policy)
+  }
+
+  private static func verify(
+    evidence: Evidence, origin: Text, policy: Policy
+  ) throws(ProofError) -> VerifiedEvidence {
     guard evidence.group == origin else {
       throw ProofError(
         .groupMismatch,
-        "The evidence is of the group `\(evidence.group.string)`, the log is `\(Naming.printable(origin.utf8))`; "
+        "The evidence is of the group `\(evidence.group)`, the log is `\(Naming.printable(origin.utf8))`; "
           + "do not trust a log that holds another group's evidence")
     }
     let job = evidence.jobID
     var agreeing: [Text] = []
-    for case .revealed(let name, let outcome, let nonce, let statement, let signature) in evidence.builders {
+    var agreeingIndices: [Int] = []
+    for (i, line) in evidence.builders.enumerated() {
+      guard case .revealed(let name, let outcome, let nonce, let statement, let signature) = line else { continue }
       let keyName = Text(utf8: name.utf8 + [UInt8(ascii: ".")] + origin.utf8)
       var isKnown = false
       var signer: PolicyBuilder?
@@ -137,26 +169,35 @@ public enum Verifier {
       guard !isKnown || signer != nil else {
         throw ProofError(
           .invalidReveal,
-          "The reveal by `\(keyName.string)` is not signed with the key that the policy has for it; "
+          "The reveal by `\(keyName)` is not signed with the key that the policy has for it; "
             + "if the builder changed its key, get a newer policy")
       }
-      if let signer, outcome == 0 { agreeing.append(signer.name) }
+      if let signer, outcome == 0 {
+        agreeing.append(signer.name)
+        agreeingIndices.append(i)
+      }
     }
-    return VerifiedEvidence(evidence: evidence, agreeing: agreeing)
+    return VerifiedEvidence(evidence: evidence, agreeing: agreeing, agreeingIndices: agreeingIndices)
   }
 
-  private static func check(_ proof: Proof, policy: Policy, artifact: Digest?) throws(ProofError) -> Verification {
-    // A few hashes before some signatures: what does not fit together costs next to nothing.
+  private static func verifyInclusion(of proof: Proof) throws(ProofError) {
     try Merkle.verifyInclusion(
       leafHash: Merkle.leafHash(proof.leaf), index: proof.index, treeSize: proof.checkpoint.treeSize,
       path: proof.path, root: proof.checkpoint.root)
+  }
+
+  private static func check(
+    _ inspection: Inspection, policy: Policy, artifact: Digest?
+  ) throws(ProofError) -> Verification {
+    let (proof, evidence) = (inspection.proof, inspection.evidence)
+    // A few hashes before some signatures: what does not fit together costs next to nothing.
+    try verifyInclusion(of: proof)
     let head = try verifyCheckpoint(proof.note, policy: policy)
-    let verified = try verifyEvidence(leaf: proof.leaf, origin: head.checkpoint.origin, policy: policy)
-    let evidence = verified.evidence
+    let verified = try verify(evidence: evidence, origin: head.checkpoint.origin, policy: policy)
     guard evidence.verdict == .reproduced else {
       throw ProofError(
         .notReproduced,
-        "The builders' verdict on `\(evidence.spec.package.string)` is `\(evidence.verdict.text.string)`, not "
+        "The builders' verdict on `\(evidence.spec.package)` is `\(evidence.verdict.text)`, not "
           + "`reproduced`; do not use the artifact")
     }
     var found: Artifact?
@@ -165,8 +206,8 @@ public enum Verifier {
       guard found != nil else {
         throw ProofError(
           .artifactMismatch,
-          "The artifact's SHA-256 \(artifact.hex) is none of the \(evidence.artifacts.count) that the builders of "
-            + "`\(evidence.spec.package.string)` agree on; it is another file or was changed")
+          "The artifact's SHA-256 \(artifact) is none of the \(evidence.artifacts.count) that the builders of "
+            + "`\(evidence.spec.package)` agree on; it is another file or was changed")
       }
     }
     guard policy.meetsReproducers(verified.agreeing) else {
@@ -177,7 +218,7 @@ public enum Verifier {
     }
     return Verification(
       evidence: evidence, checkpoint: head.checkpoint, index: proof.index, cosigners: head.cosigners,
-      reproducers: verified.agreeing, artifact: found)
+      reproducers: verified.agreeing, reproducerIndices: verified.agreeingIndices, artifact: found)
   }
 
   private static func evidence(in leaf: [UInt8]) throws(ProofError) -> Evidence {
@@ -187,7 +228,7 @@ public enum Verifier {
       // A verdict that is not its lines' keeps its own code: the bytes are evidence, and false.
       guard error.code != .verdictMismatch else { throw error }
       throw ProofError(
-        .notEvidence, leaf.isEmpty ? "The proof carries no leaf" : "The leaf is not evidence: \(error.message)",
+        .notEvidence, leaf.isEmpty ? "The proof carries no leaf" : "The leaf is not evidence: \(error.sentence)",
         at: error.offset)
     }
   }

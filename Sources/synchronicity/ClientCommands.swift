@@ -123,10 +123,11 @@ struct JobsCommand: AsyncParsableCommand {
   }
 }
 
-/// `proof get`.
+/// `proof get`, `proof embed`, `proof extract`.
 struct ProofCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "proof", abstract: "Fetches proofs.", subcommands: [Get.self])
+    commandName: "proof", abstract: "Fetches proofs; puts them into artifacts and takes them out.",
+    subcommands: [Get.self, Embed.self, Extract.self])
 
   struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -4,7 +4,7 @@ import Synchronization
 /// The terminal, where there is one. Colour and moving lines appear on a TTY only.
 enum Console {
   static let isTerminal = isatty(STDOUT_FILENO) == 1
-  private static let isColoured =
+  static let isColoured =
     isTerminal && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
     && ProcessInfo.processInfo.environment["TERM"] != "dumb"
 

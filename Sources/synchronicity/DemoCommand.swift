@@ -240,8 +240,9 @@ struct DemoVerification {
       }
       for artifact in job.artifacts {
         do {
-          let report = try VerifyCommand.verify(policy: policy, proof: job.proof, artifact: artifact)
-          let builders = report.short(report.reproducers).joined(separator: ", ")
+          let verification = try VerifyCommand.verify(policy: policy, proof: job.proof, artifact: artifact)
+          let log = verification.checkpoint.origin
+          let builders = verification.reproducers.map { Report.short($0, in: log).string }.joined(separator: ", ")
           Console.line("  " + Console.paint("✓", .green) + " \(artifact)  rebuilt by \(builders)")
         } catch {
           Console.line("  " + Console.paint("✗ \(artifact): \(error.message)", .red))

@@ -1,16 +1,21 @@
 import ArgumentParser
 import Foundation
 import SyncProof
-import SyncRuntime
+import VerifyTool
 
-/// `verify`: offline, from three files.
+/// `verify`: offline, from files alone. What it does and prints is `synchronicity-verify`'s.
 struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Checks offline that an artifact was rebuilt by the builders of a policy.",
+    commandName: "verify", abstract: "Checks offline that artifacts were rebuilt by the builders of a policy.",
+    usage: """
+      synchronicity verify --policy <file> [--proof <file>] [--allow-extra] [--json] <artifact> ...
+      synchronicity verify --policy <file> --proof <file> --sha256 <hex> [--json]
+      """,
     discussion: """
       Both thresholds are checked: the policy's quorum of cosigners on the log's tree head, and the policy's \
       reproducers, each with its own signature, on exactly this artifact. Nothing is sent anywhere. Without --proof, \
-      ARTIFACT.tlog-proof is read.
+      the proof inside the artifact is taken, or ARTIFACT.tlog-proof beside it. A folder must hold every artifact of \
+      its proof, with its path, size, mode and digest.
       """)
 
   @Option(help: ArgumentHelp("The trust policy.", valueName: "file"))
@@ -19,97 +24,37 @@ struct VerifyCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The proof.", valueName: "file"))
   var proof: String?
 
-  @Flag(help: "Print the result as JSON.")
+  @Option(help: ArgumentHelp("The artifact's digest, in place of the artifact.", valueName: "hex"))
+  var sha256: String?
+
+  @Flag(help: "Let a folder hold more than what is proven.")
+  var allowExtra = false
+
+  @Flag(help: "Print one JSON object on a line for each artifact.")
   var json = false
 
-  @Argument(help: "The artifact.")
-  var artifact: String
+  @Argument(help: "Files and folders; - is standard input.")
+  var artifact: [String] = []
 
   func run() async throws {
-    let report = try Self.verify(policy: policy, proof: proof ?? artifact + ".tlog-proof", artifact: artifact)
-    if json { return try Console.json(report) }
-    Console.line(Console.paint("verified", .green) + "  \(artifact)")
-    for line in report.lines { Console.line("  " + line) }
+    var request = VerifyRequest(
+      policy: Array(policy.utf8), proof: proof.map { Array($0.utf8) }, sha256: sha256.map { Array($0.utf8) },
+      artifacts: artifact.map { Array($0.utf8) })
+    request.allowsExtra = allowExtra
+    request.isJSON = json
+    request.paints = (Console.isColoured, isatty(STDERR_FILENO) == 1)
+    let status = VerifyRun.perform(request)
+    guard status == .verified else { throw ExitCode(status.rawValue) }
   }
 
-  static func verify(policy: String, proof: String, artifact: String) throws(CommandFailure) -> VerificationReport {
-    let policyBytes = try BoundedFile.read(policy, what: "policy", bytesMax: ProofLimits.policyBytesMax)
-    let proofBytes = try BoundedFile.read(proof, what: "proof", bytesMax: ProofLimits.proofBytesMax)
-    let digest: Digest
-    do {
-      // The digest follows no links; a user who names a link means what it leads to.
-      let real = URL(fileURLWithPath: artifact).resolvingSymlinksInPath().path
-      digest = try FileDigest.sha256(path: real).digest
+  /// Checks one artifact and prints nothing.
+  static func verify(policy: String, proof: String, artifact: String) throws(CommandFailure) -> Verification {
+    do throws(VerifyRefusal) {
+      return try VerifyRun.check(
+        policy: Array(policy.utf8), proof: Array(proof.utf8), artifact: Array(artifact.utf8))
     } catch {
-      throw CommandFailure(error.code == .invalid ? .usage : .environment, error.message)
+      throw CommandFailure(ExitStatus(rawValue: error.status.rawValue) ?? .environment, error.message.string)
     }
-    let parsed: Policy
-    do {
-      parsed = try Policy(parsing: policyBytes)
-    } catch {
-      throw CommandFailure(.usage, "\(policy): \(error.message)")
-    }
-    do {
-      return VerificationReport(try Verifier.verify(proof: proofBytes, policy: parsed, artifact: digest), digest)
-    } catch {
-      throw CommandFailure(
-        error.isMalformedInput ? .usage : .notVerified, "\(artifact) is not verified: \(error.message)")
-    }
-  }
-}
-
-extension ProofError {
-  /// Whether the input is not in its format at all, in contrast to one that does not prove what is asked.
-  var isMalformedInput: Bool { code == .malformed || code == .tooLarge || code == .unsupportedVersion }
-}
-
-/// What a verified proof says, for people and programs.
-struct VerificationReport: Encodable {
-  let artifact: String
-  let sha256: String
-  let package: String
-  let source: String
-  let toolchain: String
-  let job: String
-  let log: String
-  let index: UInt64
-  let treeSize: UInt64
-  let reproducers: [String]
-  let cosigners: [String]
-
-  init(_ verification: Verification, _ digest: Digest) {
-    let spec = verification.evidence.spec
-    artifact = verification.artifact?.path.string ?? ""
-    sha256 = digest.hex
-    package = spec.package.string
-    source = spec.root?.tree.hex ?? ""
-    toolchain = spec.toolchain.hex
-    job = spec.jobID.hex
-    log = verification.checkpoint.origin.string
-    index = verification.index
-    treeSize = verification.checkpoint.treeSize
-    reproducers = verification.reproducers.map(\.string)
-    cosigners = verification.cosigners.map(\.name.string)
-  }
-
-  /// Names without what all of them share: the origin of the group, and the role.
-  func short(_ names: [String]) -> [String] {
-    names.map { name in
-      var name = name[...]
-      for suffix in ["/cosigner", ".\(log)"] where name.hasSuffix(suffix) { name = name.dropLast(suffix.count) }
-      return String(name)
-    }
-  }
-
-  var lines: [String] {
-    [
-      "package      \(package) (\(artifact))",
-      "source tree  \(source)",
-      "toolchain    \(toolchain)",
-      "rebuilt by   \(short(reproducers).joined(separator: ", "))",
-      "logged at    \(log), index \(index), in a tree of \(treeSize) leaves",
-      "cosigned by  \(short(cosigners).joined(separator: ", "))",
-    ]
   }
 }
 
@@ -126,13 +71,13 @@ struct InspectCommand: AsyncParsableCommand {
 
   func run() async throws {
     let bytes = try BoundedFile.read(proof, what: "proof", bytesMax: ProofLimits.proofBytesMax)
-    let report: InspectionReport
+    let inspection: Inspection
     do {
-      report = try InspectionReport(parsing: bytes)
+      inspection = try Verifier.inspect(proof: bytes)
     } catch {
       throw CommandFailure(.usage, "\(proof): \(error.message)")
     }
-    if json { return try Console.json(report) }
-    for line in report.lines { Console.line(line) }
+    let lines = json ? [Report.inspection(inspection)] : Report.inspectionLines(inspection)
+    for line in lines { Console.write(String(decoding: line, as: UTF8.self) + "\n", to: STDOUT_FILENO) }
   }
 }

@@ -58,18 +58,19 @@ static void wrong_arguments(void) {
   refused(SYNC_ERROR_NULL_ARGUMENT, NULL, 4, JUNK, digest, 0);
   refused(SYNC_ERROR_NULL_ARGUMENT, JUNK, NULL, 4, digest, 0);
   refused(SYNC_ERROR_NULL_ARGUMENT, JUNK, JUNK, NULL, 0);
+  refused(SYNC_ERROR_NULL_ARGUMENT, NULL, SIZE_MAX, JUNK, digest, 0);
   refused(SYNC_ERROR_UNKNOWN_FLAG, JUNK, JUNK, digest, 1);
   refused(SYNC_ERROR_UNKNOWN_FLAG, JUNK, JUNK, digest, UINT32_C(1) << 31);
   refused(SYNC_ERROR_TOO_LARGE, junk, SIZE_MAX, JUNK, digest, 0);
-  refused(SYNC_ERROR_TOO_LARGE, JUNK, junk, SIZE_MAX / 2, digest, 0);
-  refused(SYNC_ERROR_TOO_LARGE, JUNK, junk, (size_t)1 << 30, digest, 0);
+  /* The policy is refused first, whatever the proof is. */
+  refused(SYNC_ERROR_MALFORMED, JUNK, junk, SIZE_MAX / 2, digest, 0);
   refused(INPUT_REFUSED, NULL, 0, NULL, 0, digest, 0);
   refused(INPUT_REFUSED, JUNK, JUNK, digest, 0);
 }
 
-/* A struct of a size, in a block of just that many bytes: the sanitizer sees a byte too many. */
+/* A struct of a size, with guard bytes behind it. */
 static void struct_size(uint32_t size, uint32_t version, sync_status wanted) {
-  size_t room = size < 8 ? 8 : size;
+  const size_t room = (size < 8 ? 8 : size) + 64;
   uint8_t *block = malloc(room);
   uint8_t *before = malloc(room);
   sync_error *error = NULL;
@@ -86,8 +87,8 @@ static void struct_size(uint32_t size, uint32_t version, sync_status wanted) {
   if (wanted == INPUT_REFUSED) {
     /* Behind the fields that the library knows, the caller's bytes stay. */
     CHECK(memcmp(block, before, 8) == 0);
-    for (size_t i = 8; i < sizeof(sync_verification); i++) CHECK(block[i] == 0);
-    const size_t known = sizeof(sync_verification);
+    const size_t known = size < sizeof(sync_verification) ? size : sizeof(sync_verification);
+    for (size_t i = 8; i < known; i++) CHECK(block[i] == 0);
     CHECK(memcmp(block + known, before + known, room - known) == 0);
   } else {
     CHECK(memcmp(block, before, room) == 0);
@@ -97,10 +98,12 @@ static void struct_size(uint32_t size, uint32_t version, sync_status wanted) {
 }
 
 static void struct_sizes(void) {
-  const uint32_t whole = sizeof(sync_verification);
+  const uint32_t whole = sizeof(sync_verification), first = offsetof(sync_verification, reproducer_bits);
   struct_size(whole, SYNC_ABI_VERSION, INPUT_REFUSED);
   struct_size(whole + 40, SYNC_ABI_VERSION, INPUT_REFUSED);
-  struct_size(whole - 1, SYNC_ABI_VERSION, SYNC_ERROR_STRUCT_SIZE);
+  struct_size(whole - 1, SYNC_ABI_VERSION, INPUT_REFUSED);
+  struct_size(first, SYNC_ABI_VERSION, INPUT_REFUSED);
+  struct_size(first - 1, SYNC_ABI_VERSION, SYNC_ERROR_STRUCT_SIZE);
   struct_size(8, SYNC_ABI_VERSION, SYNC_ERROR_STRUCT_SIZE);
   struct_size(0, SYNC_ABI_VERSION, SYNC_ERROR_STRUCT_SIZE);
   struct_size(whole, 0, SYNC_ERROR_ABI_VERSION);

@@ -16,6 +16,10 @@ import Testing
     ("proof.tlog-proof", { try Sample.proof().encode() }),
     ("policy.txt", { try Sample.policy().encode() }),
     ("policy-tlog.txt", { try Sample.policy().exportTlogPolicy() }),
+    ("report-verification.json", { Report.verification(try ReportTests.verification()) + [0x0a] }),
+    ("report-verification.txt", { lines(Report.verificationLines(try ReportTests.verification())) }),
+    ("report-inspection.json", { Report.inspection(try Verifier.inspect(proof: Sample.proof().encode())) + [0x0a] }),
+    ("report-inspection.txt", { lines(Report.inspectionLines(try Verifier.inspect(proof: Sample.proof().encode()))) }),
     (
       "identities.txt",
       {
@@ -32,6 +36,8 @@ import Testing
       }
     ),
   ]
+
+  private static func lines(_ lines: [[UInt8]]) -> [UInt8] { lines.flatMap { $0 + [0x0a] } }
 
   @Test(arguments: goldens.indices) func golden(_ index: Int) throws {
     let (name, make) = Self.goldens[index]

@@ -58,10 +58,12 @@ enum ImportTable {
     // The program that a sandbox starts is C.
     Room("ChrootSandboxInit", at: "Plugins/ChrootSandboxInit", platform: false),
     Room("CSyncABI", own: plugins.union(["CSync", "SyncProof", "SyncRuntime"]), platform: false),
+    // Embedded Swift too, in the small program: files through C, and nothing else of the platform.
+    Room("VerifyTool", at: "synchronicity-verify", own: ["CVerifyFiles", "SyncProof"], platform: false),
     // Fixtures sign with keys made from labels.
     Room("SyncTesting", own: ["CSodium", "SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"], platform: true),
     Room(
-      "synchronicity", own: plugins.union(["SyncGateway", "SyncProof", "SyncRuntime", "SyncTesting"]),
+      "synchronicity", own: plugins.union(["SyncGateway", "SyncProof", "SyncRuntime", "SyncTesting", "VerifyTool"]),
       foreign: [
         "ArgumentParser", "AsyncHTTPClient", "Logging", "Metrics", "NIOCore", "NIOPosix", "ServiceLifecycle",
         "Subprocess", "TOMLKit",
@@ -75,6 +77,7 @@ enum ImportTable {
     // C libraries.
     Room("CSodium", platform: false),
     Room("CLibcrypto", platform: false),
+    Room("CVerifyFiles", platform: false),
     Room("CSync", at: "../include", platform: false),
   ]
 

@@ -1,0 +1,3 @@
+module synchronicity.example/synchronicity
+
+go 1.19

@@ -1,0 +1,55 @@
+package synchronicity
+
+// #include <sync/verify.h>
+import "C"
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// Hasher is SHA-256 of bytes that come in pieces: an io.Writer that io.Copy can fill. One goroutine may use it at a
+// time; make it with NewHasher.
+//
+// It is no hash.Hash, whose Sum must leave the hasher going. crypto/sha256 is one and gives the same digests; this one
+// uses the processor's instructions whichever Go compiles it.
+type Hasher struct {
+	raw *C.sync_hasher
+}
+
+// NewHasher returns a hasher that has seen nothing.
+func NewHasher() *Hasher {
+	var raw *C.sync_hasher
+	var rawError *C.sync_error
+	if err := takeError(C.sync_hasher_create(0, &raw, &rawError), rawError); err != nil {
+		// Flags are what it could refuse, and none are given.
+		panic(err)
+	}
+	hasher := &Hasher{raw}
+	runtime.SetFinalizer(hasher, func(unused *Hasher) { C.sync_hasher_destroy(unused.raw) })
+	return hasher
+}
+
+// Write takes the next piece. It never fails.
+func (h *Hasher) Write(piece []byte) (int, error) {
+	var rawError *C.sync_error
+	status := C.sync_hasher_update(h.raw, unsafe.Pointer(start(piece)), C.size_t(len(piece)), &rawError)
+	runtime.KeepAlive(h)
+	if err := takeError(status, rawError); err != nil {
+		return 0, err
+	}
+	return len(piece), nil
+}
+
+// Digest returns the digest of all pieces. The hasher is then as new.
+func (h *Hasher) Digest() Digest {
+	var digest Digest
+	var rawError *C.sync_error
+	status := C.sync_hasher_finish(h.raw, start(digest[:]), &rawError)
+	runtime.KeepAlive(h)
+	if err := takeError(status, rawError); err != nil {
+		// It refuses NULL alone.
+		panic(err)
+	}
+	return digest
+}

@@ -1,0 +1,6 @@
+//go:build syncverify_shared
+
+package synchronicity
+
+// #cgo LDFLAGS: -lsyncverify
+import "C"

@@ -1,0 +1,60 @@
+package synchronicity
+
+// #include <sync/verify.h>
+import "C"
+
+import (
+	"runtime"
+	"sync"
+)
+
+// PolicyBytesMax is the size of the largest policy.
+const PolicyBytesMax = C.SYNC_POLICY_BYTES_MAX
+
+// Policy is a parsed trust policy: which logs, cosigners and builders count, and how many of them.
+type Policy struct {
+	// Held for reading by every use and for writing by Close.
+	lock sync.RWMutex
+	raw  *C.sync_policy
+}
+
+// ParsePolicy parses a policy file's bytes.
+func ParsePolicy(policy []byte) (*Policy, error) {
+	var raw *C.sync_policy
+	var rawError *C.sync_error
+	status := C.sync_policy_create(start(policy), C.size_t(len(policy)), 0, &raw, &rawError)
+	if err := takeError(status, rawError); err != nil {
+		return nil, err
+	}
+	parsed := &Policy{raw: raw}
+	runtime.SetFinalizer(parsed, (*Policy).Close)
+	return parsed, nil
+}
+
+// Verify checks a proof file's bytes against the policy and an artifact. The error is nil only if the proof holds.
+func (p *Policy) Verify(proof []byte, artifact Digest) (*Verification, error) {
+	p.lock.RLock()
+	// The deferred call also keeps the finalizer away until the library has returned.
+	defer p.lock.RUnlock()
+	if p.raw == nil {
+		return nil, ErrClosed
+	}
+	raw := rawVerification()
+	var rawError *C.sync_error
+	status := C.sync_policy_verify(p.raw, start(proof), C.size_t(len(proof)), start(artifact[:]), 0, &raw, &rawError)
+	if err := takeError(status, rawError); err != nil {
+		return nil, err
+	}
+	return newVerification(&raw), nil
+}
+
+// Close frees the policy, after the calls that are using it. The garbage collector does so too, in its own time. It
+// returns nil.
+func (p *Policy) Close() error {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	C.sync_policy_destroy(p.raw)
+	p.raw = nil
+	runtime.SetFinalizer(p, nil)
+	return nil
+}

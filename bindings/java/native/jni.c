@@ -1,0 +1,395 @@
+/* The native methods of synchronicity.verify.Native.
+ *
+ * Each copies what it is given, asks the library, and gives back one array of bytes that Answer.java reads: no string
+ * crosses as JNI's modified UTF-8, and no Java object is built here. Once an exception is pending nothing else is
+ * called. Handles are the library's own pointers; Handle.java says when they may be used. */
+#include <stdlib.h>
+#include <string.h>
+#include <sync/verify.h>
+
+#include "synchronicity_verify_Native.h"
+
+#define NATIVE(name) Java_synchronicity_verify_Native_##name
+
+static void throw_named(JNIEnv *env, const char *name, const char *message) {
+  jclass found = (*env)->FindClass(env, name);
+  if (found == NULL) return;
+  (*env)->ThrowNew(env, found, message);
+  (*env)->DeleteLocalRef(env, found);
+}
+
+static void throw_out_of_memory(JNIEnv *env) { throw_named(env, "java/lang/OutOfMemoryError", "libsyncverify"); }
+
+/* Throws what the status and its error say, through Native.refuse, and destroys the error. */
+static void refuse(JNIEnv *env, jclass native, sync_status status, sync_error *error) {
+  const char *message = sync_error_get_message(error);
+  const jsize size = (jsize)strlen(message);
+  jmethodID method = (*env)->GetStaticMethodID(env, native, "refuse", "(I[BJ)V");
+  jbyteArray bytes = method != NULL ? (*env)->NewByteArray(env, size) : NULL;
+  if (bytes != NULL) {
+    (*env)->SetByteArrayRegion(env, bytes, 0, size, (const jbyte *)message);
+    if (!(*env)->ExceptionCheck(env)) {
+      (*env)->CallStaticVoidMethod(env, native, method, (jint)status, bytes, (jlong)sync_error_get_offset(error));
+    }
+    (*env)->DeleteLocalRef(env, bytes);
+  }
+  sync_error_destroy(error);
+}
+
+typedef struct {
+  uint8_t *data;
+  size_t size;
+} byte_copy;
+
+/* Copies an array, or as much of it as size_max says. Returns false, with an exception pending, if it cannot. */
+static int copy_bytes(JNIEnv *env, jbyteArray array, size_t size_max, byte_copy *copy) {
+  copy->data = NULL;
+  if (array == NULL) {
+    throw_named(env, "java/lang/NullPointerException", "bytes are wanted");
+    return 0;
+  }
+  copy->size = (size_t)(*env)->GetArrayLength(env, array);
+  if (copy->size > size_max) copy->size = size_max;
+  copy->data = malloc(copy->size + 1);
+  if (copy->data == NULL) {
+    throw_out_of_memory(env);
+    return 0;
+  }
+  (*env)->GetByteArrayRegion(env, array, 0, (jsize)copy->size, (jbyte *)copy->data);
+  if (!(*env)->ExceptionCheck(env)) return 1;
+  free(copy->data);
+  return 0;
+}
+
+static int copy_digest(JNIEnv *env, jbyteArray array, uint8_t digest[SYNC_SHA256_SIZE]) {
+  (*env)->GetByteArrayRegion(env, array, 0, SYNC_SHA256_SIZE, (jbyte *)digest);
+  return !(*env)->ExceptionCheck(env);
+}
+
+/* What Answer.java reads. After a failed allocation nothing more is written, and data is NULL. */
+typedef struct {
+  uint8_t *data;
+  size_t size;
+  size_t capacity;
+  int has_failed;
+} answer;
+
+static void put(answer *to, const void *bytes, size_t size) {
+  if (to->has_failed) return;
+  if (size > to->capacity - to->size) {
+    const size_t capacity = 2 * to->capacity + size + 256;
+    uint8_t *data = realloc(to->data, capacity);
+    if (data == NULL) {
+      free(to->data);
+      *to = (answer){.has_failed = 1};
+      return;
+    }
+    to->data = data;
+    to->capacity = capacity;
+  }
+  if (size > 0) memcpy(to->data + to->size, bytes, size);
+  to->size += size;
+}
+
+static void put_int32(answer *to, int32_t number) { put(to, &number, sizeof number); }
+static void put_uint32(answer *to, uint32_t number) { put(to, &number, sizeof number); }
+static void put_uint64(answer *to, uint64_t number) { put(to, &number, sizeof number); }
+static void put_sha256(answer *to, const uint8_t digest[SYNC_SHA256_SIZE]) { put(to, digest, SYNC_SHA256_SIZE); }
+
+static void put_text(answer *to, const char *text) {
+  const size_t size = strlen(text);
+  put_uint32(to, (uint32_t)size);
+  put(to, text, size);
+}
+
+/* Frees the answer. Returns its array, or NULL with an exception pending. */
+static jbyteArray give(JNIEnv *env, answer *from) {
+  jbyteArray array = NULL;
+  if (from->has_failed) {
+    throw_out_of_memory(env);
+  } else {
+    array = (*env)->NewByteArray(env, (jsize)from->size);
+    if (array != NULL) (*env)->SetByteArrayRegion(env, array, 0, (jsize)from->size, (const jbyte *)from->data);
+  }
+  free(from->data);
+  return array;
+}
+
+JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved) {
+  (void)vm;
+  (void)reserved;
+  return sync_get_abi_version() == SYNC_ABI_VERSION ? JNI_VERSION_10 : JNI_ERR;
+}
+
+JNIEXPORT jbyteArray JNICALL NATIVE(version)(JNIEnv *env, jclass native) {
+  (void)native;
+  answer made = {0};
+  put(&made, sync_get_version(), strlen(sync_get_version()));
+  return give(env, &made);
+}
+
+#define FROM_HANDLE(type, handle) ((type *)(intptr_t)(handle))
+
+JNIEXPORT jlong JNICALL NATIVE(createPolicy)(JNIEnv *env, jclass native, jbyteArray array) {
+  byte_copy text;
+  if (!copy_bytes(env, array, SYNC_POLICY_BYTES_MAX + 1, &text)) return 0;
+  sync_policy *policy = NULL;
+  sync_error *error = NULL;
+  sync_status status = sync_policy_create(text.data, text.size, 0, &policy, &error);
+  free(text.data);
+  if (status != SYNC_OK) refuse(env, native, status, error);
+  return (jlong)(intptr_t)policy;
+}
+
+JNIEXPORT void JNICALL NATIVE(destroyPolicy)(JNIEnv *env, jclass native, jlong policy) {
+  (void)env;
+  (void)native;
+  sync_policy_destroy(FROM_HANDLE(sync_policy, policy));
+}
+
+static jbyteArray give_verification(JNIEnv *env, const sync_verification *shown) {
+  answer made = {0};
+  put_int32(&made, shown->verdict);
+  put_uint32(&made, shown->cosigners);
+  put_uint32(&made, shown->reproducers);
+  put_uint32(&made, shown->builders);
+  put_uint64(&made, shown->leaf_index);
+  put_uint64(&made, shown->tree_size);
+  put_uint64(&made, shown->height);
+  put_uint64(&made, shown->time_milliseconds);
+  put(&made, shown->reproducer_bits, sizeof shown->reproducer_bits);
+  put(&made, shown->cosigner_bits, sizeof shown->cosigner_bits);
+  return give(env, &made);
+}
+
+JNIEXPORT jbyteArray JNICALL NATIVE(verify)(JNIEnv *env, jclass native, jlong policy, jbyteArray array,
+                                            jbyteArray digest) {
+  byte_copy text;
+  uint8_t sha256[SYNC_SHA256_SIZE];
+  if (!copy_digest(env, digest, sha256) || !copy_bytes(env, array, SYNC_PROOF_BYTES_MAX + 1, &text)) return NULL;
+  sync_verification shown = SYNC_VERIFICATION_INIT;
+  sync_error *error = NULL;
+  sync_status status =
+      sync_policy_verify(FROM_HANDLE(sync_policy, policy), text.data, text.size, sha256, 0, &shown, &error);
+  free(text.data);
+  if (status == SYNC_OK) return give_verification(env, &shown);
+  refuse(env, native, status, error);
+  return NULL;
+}
+
+JNIEXPORT jbyteArray JNICALL NATIVE(verifyParsed)(JNIEnv *env, jclass native, jlong policy, jlong proof,
+                                                  jbyteArray digest) {
+  uint8_t sha256[SYNC_SHA256_SIZE];
+  if (!copy_digest(env, digest, sha256)) return NULL;
+  sync_verification shown = SYNC_VERIFICATION_INIT;
+  sync_error *error = NULL;
+  sync_status status = sync_proof_verify(FROM_HANDLE(sync_proof, proof), FROM_HANDLE(sync_policy, policy), sha256, 0,
+                                         &shown, &error);
+  if (status == SYNC_OK) return give_verification(env, &shown);
+  refuse(env, native, status, error);
+  return NULL;
+}
+
+JNIEXPORT jlong JNICALL NATIVE(createProof)(JNIEnv *env, jclass native, jbyteArray array) {
+  byte_copy text;
+  if (!copy_bytes(env, array, SYNC_PROOF_BYTES_MAX + 1, &text)) return 0;
+  sync_proof *proof = NULL;
+  sync_error *error = NULL;
+  sync_status status = sync_proof_create(text.data, text.size, 0, &proof, &error);
+  free(text.data);
+  if (status != SYNC_OK) refuse(env, native, status, error);
+  return (jlong)(intptr_t)proof;
+}
+
+JNIEXPORT void JNICALL NATIVE(destroyProof)(JNIEnv *env, jclass native, jlong proof) {
+  (void)env;
+  (void)native;
+  sync_proof_destroy(FROM_HANDLE(sync_proof, proof));
+}
+
+static sync_status put_builders(answer *to, const sync_proof *proof, uint32_t count, sync_error **error) {
+  sync_status status = SYNC_OK;
+  put_uint32(to, count);
+  for (uint32_t i = 0; i < count && status == SYNC_OK; i++) {
+    sync_builder_info builder = {.struct_size = sizeof builder, .abi_version = SYNC_ABI_VERSION};
+    status = sync_proof_get_builder(proof, i, &builder, error);
+    if (status != SYNC_OK) break;
+    put_int32(to, builder.state);
+    put_uint32(to, builder.outcome);
+    put_sha256(to, builder.outcome_sha256);
+    put_text(to, builder.name);
+    put_text(to, builder.sandbox);
+    put_text(to, builder.processor);
+    put_text(to, builder.kernel);
+  }
+  return status;
+}
+
+static sync_status put_artifacts(answer *to, const sync_proof *proof, uint32_t count, sync_error **error) {
+  sync_status status = SYNC_OK;
+  put_uint32(to, count);
+  for (uint32_t i = 0; i < count && status == SYNC_OK; i++) {
+    sync_artifact_info artifact = {.struct_size = sizeof artifact, .abi_version = SYNC_ABI_VERSION};
+    status = sync_proof_get_artifact(proof, i, &artifact, error);
+    if (status != SYNC_OK) break;
+    put_text(to, artifact.path);
+    put_uint64(to, artifact.size);
+    put_uint32(to, artifact.mode);
+    put_sha256(to, artifact.sha256);
+  }
+  return status;
+}
+
+static sync_status put_sources(answer *to, const sync_proof *proof, uint32_t count, sync_error **error) {
+  sync_status status = SYNC_OK;
+  put_uint32(to, count);
+  for (uint32_t i = 0; i < count && status == SYNC_OK; i++) {
+    sync_source_info source = {.struct_size = sizeof source, .abi_version = SYNC_ABI_VERSION};
+    status = sync_proof_get_source(proof, i, &source, error);
+    if (status != SYNC_OK) break;
+    put_text(to, source.package);
+    put_text(to, source.origin);
+    put_sha256(to, source.tree_sha256);
+    put_sha256(to, source.claimed_sha256);
+    put_uint32(to, source.has_claim);
+  }
+  return status;
+}
+
+static sync_status put_signatures(answer *to, const sync_proof *proof, uint32_t count, sync_error **error) {
+  sync_status status = SYNC_OK;
+  put_uint32(to, count);
+  for (uint32_t i = 0; i < count && status == SYNC_OK; i++) {
+    sync_signature_info signature = {.struct_size = sizeof signature, .abi_version = SYNC_ABI_VERSION};
+    status = sync_proof_get_signature(proof, i, &signature, error);
+    if (status != SYNC_OK) break;
+    put_text(to, signature.name);
+    put_uint32(to, signature.key_id);
+    put_uint32(to, signature.is_timed);
+    put_uint64(to, signature.time_seconds);
+  }
+  return status;
+}
+
+static void put_info(answer *to, const sync_proof_info *info) {
+  put_text(to, info->log_origin);
+  put_text(to, info->package);
+  put_text(to, info->package_name);
+  put_text(to, info->package_version);
+  put_text(to, info->submitter);
+  put_sha256(to, info->job_id);
+  put_sha256(to, info->source_sha256);
+  put_sha256(to, info->toolchain_sha256);
+  put_uint64(to, info->leaf_index);
+  put_uint64(to, info->tree_size);
+  put_uint64(to, info->epoch);
+  put_uint64(to, info->height);
+  put_uint64(to, info->time_milliseconds);
+  put_int32(to, info->verdict);
+  put_uint32(to, info->agreeing);
+  put_uint32(to, info->reproducers);
+  put_uint32(to, info->outcome_count);
+}
+
+JNIEXPORT jbyteArray JNICALL NATIVE(describe)(JNIEnv *env, jclass native, jlong handle) {
+  const sync_proof *proof = FROM_HANDLE(sync_proof, handle);
+  sync_proof_info info = {.struct_size = sizeof info, .abi_version = SYNC_ABI_VERSION};
+  sync_error *error = NULL;
+  answer made = {0};
+  sync_status status = sync_proof_get_info(proof, &info, &error);
+  if (status == SYNC_OK) put_info(&made, &info);
+  if (status == SYNC_OK) status = put_builders(&made, proof, info.builder_count, &error);
+  if (status == SYNC_OK) status = put_artifacts(&made, proof, info.artifact_count, &error);
+  if (status == SYNC_OK) status = put_sources(&made, proof, info.source_count, &error);
+  if (status == SYNC_OK) status = put_signatures(&made, proof, info.signature_count, &error);
+  if (status == SYNC_OK) return give(env, &made);
+  free(made.data);
+  refuse(env, native, status, error);
+  return NULL;
+}
+
+JNIEXPORT jlong JNICALL NATIVE(createHasher)(JNIEnv *env, jclass native) {
+  sync_hasher *hasher = NULL;
+  sync_error *error = NULL;
+  sync_status status = sync_hasher_create(0, &hasher, &error);
+  if (status != SYNC_OK) refuse(env, native, status, error);
+  return (jlong)(intptr_t)hasher;
+}
+
+JNIEXPORT void JNICALL NATIVE(update)(JNIEnv *env, jclass native, jlong hasher, jbyteArray array, jint offset,
+                                      jint size) {
+  /* On the stack, which even a small thread has room for. */
+  uint8_t piece[16384];
+  while (size > 0) {
+    const jint taken = size < (jint)sizeof piece ? size : (jint)sizeof piece;
+    (*env)->GetByteArrayRegion(env, array, offset, taken, (jbyte *)piece);
+    if ((*env)->ExceptionCheck(env)) return;
+    sync_error *error = NULL;
+    sync_status status = sync_hasher_update(FROM_HANDLE(sync_hasher, hasher), piece, (size_t)taken, &error);
+    if (status != SYNC_OK) {
+      refuse(env, native, status, error);
+      return;
+    }
+    offset += taken;
+    size -= taken;
+  }
+}
+
+JNIEXPORT void JNICALL NATIVE(updateDirect)(JNIEnv *env, jclass native, jlong hasher, jobject buffer, jint offset,
+                                            jint size) {
+  if (size == 0) return;
+  const uint8_t *bytes = (*env)->GetDirectBufferAddress(env, buffer);
+  if (bytes == NULL) {
+    throw_named(env, "java/lang/UnsupportedOperationException", "this machine gives no access to direct buffers");
+    return;
+  }
+  sync_error *error = NULL;
+  sync_status status = sync_hasher_update(FROM_HANDLE(sync_hasher, hasher), bytes + offset, (size_t)size, &error);
+  if (status != SYNC_OK) refuse(env, native, status, error);
+}
+
+JNIEXPORT jbyteArray JNICALL NATIVE(finish)(JNIEnv *env, jclass native, jlong hasher) {
+  uint8_t sha256[SYNC_SHA256_SIZE];
+  sync_error *error = NULL;
+  sync_status status = sync_hasher_finish(FROM_HANDLE(sync_hasher, hasher), sha256, &error);
+  if (status != SYNC_OK) {
+    refuse(env, native, status, error);
+    return NULL;
+  }
+  answer made = {0};
+  put_sha256(&made, sha256);
+  return give(env, &made);
+}
+
+JNIEXPORT void JNICALL NATIVE(destroyHasher)(JNIEnv *env, jclass native, jlong hasher) {
+  (void)env;
+  (void)native;
+  sync_hasher_destroy(FROM_HANDLE(sync_hasher, hasher));
+}
+
+JNIEXPORT jbyteArray JNICALL NATIVE(findEmbedded)(JNIEnv *env, jclass native, jbyteArray first, jbyteArray last,
+                                                  jlong file_size) {
+  byte_copy head, tail;
+  /* One byte too many is as wrong as a thousand. */
+  if (!copy_bytes(env, first, SYNC_EMBEDDED_HEAD_SIZE + 1, &head)) return NULL;
+  if (!copy_bytes(env, last, SYNC_EMBEDDED_TAIL_SIZE + 1, &tail)) {
+    free(head.data);
+    return NULL;
+  }
+  sync_embedded found = {.struct_size = sizeof found, .abi_version = SYNC_ABI_VERSION};
+  sync_error *error = NULL;
+  sync_status status =
+      sync_embedded_find(head.data, head.size, tail.data, tail.size, (uint64_t)file_size, 0, &found, &error);
+  free(head.data);
+  free(tail.data);
+  if (status != SYNC_OK) {
+    refuse(env, native, status, error);
+    return NULL;
+  }
+  answer made = {0};
+  put_int32(&made, found.form);
+  put_uint64(&made, found.content_size);
+  put_uint64(&made, found.proof_offset);
+  put_uint64(&made, found.proof_size);
+  return give(env, &made);
+}

@@ -1,0 +1,281 @@
+// The page: three files in, one verdict out. Nothing outlives it.
+
+const roles = ["policy", "proof", "artifact"];
+/** What was given for each role. The artifact's own proof stands in its `embedded`; one that is given goes first. */
+const given = { policy: null, proof: null, artifact: null };
+let verifier = null;
+/** Counts what was given: what belongs to an earlier count is out of date, and is thrown away. */
+let generation = 0;
+
+const byID = (id) => document.getElementById(id);
+const slotOf = (role) => document.querySelector(`#slots [data-role="${role}"]`);
+
+/** Takes a file for a role, or for the one that its content shows. */
+async function take(file, wanted) {
+  let role = wanted;
+  try {
+    const recognized = await recognize(file);
+    // Who mixes the two up means the other; whoever asks about a proof's own bytes may call it the artifact.
+    if (wanted === null || (wanted !== "artifact" && recognized !== "artifact")) role = recognized;
+  } catch {
+    role ??= "artifact";
+  }
+  const item = { role, name: file.name, size: file.size, file, fault: null, isReady: false };
+  given[role] = item;
+  generation += 1;
+  await work(item, read);
+}
+
+/** Does something with an item that takes time, and then looks at the whole again. */
+async function work(item, task) {
+  item.isReady = false;
+  roles.forEach(show);
+  wait();
+  try {
+    await task(item);
+  } catch (error) {
+    if (given[item.role] === item) item.fault = failure(error, item);
+  }
+  if (given[item.role] !== item) return;
+  item.isReady = true;
+  roles.forEach(show);
+  await decide();
+}
+
+/** Reads what is given: small files whole, the artifact piece by piece. */
+async function read(item) {
+  if (item.role === "artifact") return readArtifact(item);
+  if (item.size > limits[item.role]) {
+    item.fault = {
+      code: 2, offset: null,
+      reason: `The file has ${plural(item.size, "byte")}; a ${item.role} has at most ${count(limits[item.role])}. `
+        + "It was not read",
+    };
+    return;
+  }
+  item.bytes = await bytesOf(item.file);
+  if (item.role === "policy") {
+    item.fault = await verifier.policyFault(item.bytes);
+    item.sha256 = hexOf(await verifier.sha256(new Blob([item.bytes]), () => {}));
+    if (item.fault === null) item.about = describePolicy(item.bytes);
+  } else {
+    item.inspection = await verifier.inspect(item.bytes);
+  }
+}
+
+async function readArtifact(item) {
+  item.digests = new Map();
+  const found = await verifier.findEmbedded(item.file);
+  if (found.form === undefined) item.embeddedFault = found;
+  else if (found.form !== 0) {
+    const bytes = await bytesOf(item.file.slice(found.proofOffset, found.proofOffset + found.proofSize));
+    item.embedded = { bytes, inspection: await verifier.inspect(bytes), contentSize: found.contentSize };
+  }
+  await hash(item);
+}
+
+/** How many of the artifact's bytes the proof is about: all, or those before its own proof if that one is taken. */
+function provenSize(artifact) {
+  return given.proof === null && artifact.embedded ? artifact.embedded.contentSize : artifact.size;
+}
+
+async function hash(artifact) {
+  const size = provenSize(artifact);
+  artifact.digests.set(size, await verifier.sha256(artifact.file.slice(0, size), (done) => {
+    if (given.artifact !== artifact) throw new DOMException("Another file was given", "AbortError");
+    showProgress(done / size);
+  }));
+}
+
+/** What went wrong on the way to the bytes, in the form of a refusal without a number. */
+function failure(error, item) {
+  const reason = error instanceof VerifierFault ? error.message
+    : error instanceof DOMException
+      ? `\`${item.name}\` could not be read: it may be a folder, or was moved or changed since; choose it again`
+      : "The page has a fault, and nothing was checked; please report it";
+  if (!(error instanceof DOMException || error instanceof VerifierFault)) console.error(error);
+  return { code: null, reason, offset: null };
+}
+
+/** Verifies as soon as all is there; a file that cannot be read is told at once. */
+async function decide() {
+  const current = generation;
+  const { policy, artifact } = given;
+  const proof = given.proof ?? artifact?.embedded ?? null;
+  if (artifact?.isReady && !artifact.fault && !artifact.digests.has(provenSize(artifact))) return work(artifact, hash);
+  const embeddedFault = given.proof === null ? artifact?.embeddedFault : undefined;
+  const faults = [[policy?.fault, "policy"], [given.proof?.fault, "proof"], [artifact?.fault, "artifact"],
+    [embeddedFault, "artifact"]];
+  for (const [fault, role] of faults) {
+    if (fault) return conclude("refused", refusal(fault, role, null, null));
+  }
+  if (!policy?.isReady || !artifact?.isReady || !proof || (given.proof && !given.proof.isReady)) return wait();
+  const size = provenSize(artifact);
+  const subject = {
+    name: artifact.name, size, sha256: artifact.digests.get(size),
+    isProofInside: given.proof === null, hasOtherProof: given.proof !== null && artifact.embedded !== undefined,
+  };
+  let report;
+  try {
+    report = await verifier.verify(policy.bytes, proof.bytes, subject.sha256);
+  } catch (error) {
+    report = { verified: false, ...failure(error, artifact) };
+  }
+  if (current !== generation) return;
+  if (report.verified === true) {
+    conclude("accepted", acceptance(report, subject, policy));
+  } else {
+    conclude("refused", refusal(report, "proof", subject, proof.inspection));
+  }
+}
+
+function conclude(state, { verdict, particulars }) {
+  document.body.dataset.state = state;
+  document.title = state === "accepted" ? "Verified" : "Not verified";
+  byID("verdict").replaceChildren(verdict);
+  byID("particulars").replaceChildren(...particulars);
+}
+
+/** Says what is still missing. */
+function wait() {
+  const isWorking = roles.some((role) => given[role] !== null && !given[role].isReady);
+  const missing = roles.filter((role) => given[role] === null && !(role === "proof" && given.artifact?.embedded));
+  document.body.dataset.state = isWorking ? "working" : "idle";
+  document.title = "Who rebuilt this file?";
+  const names = missing.map((role) => `the ${role}`);
+  const all = names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names[0];
+  const text = isWorking ? "Reading…"
+    : missing.length === roles.length
+      ? "The policy is of the group whose builders you trust, and you get it from them, once. The proof comes with the "
+        + "artifact: a file whose name ends in .tlog-proof, or inside the artifact."
+      : `Still missing: ${all}.`;
+  byID("verdict").replaceChildren(element("p", { class: "waiting" }, text));
+  byID("particulars").replaceChildren();
+}
+
+/** Draws what is given for a role. */
+function show(role) {
+  const slot = slotOf(role);
+  const item = given[role];
+  const box = slot.querySelector(".given");
+  slot.querySelector(".choose button")?.remove();
+  slot.querySelector(".choose span").textContent = item === null ? "Choose" : "Change";
+  if (item === null) {
+    const inside = role === "proof" && given.artifact?.embedded;
+    box.replaceChildren(element("p", { class: inside ? "detail" : "none" },
+      inside ? "taken from the artifact, which carries it"
+        : role === "proof" ? "none yet; not needed if the artifact carries it" : "none yet"));
+    return;
+  }
+  const remove = element("button", { type: "button", "aria-label": `Remove the ${role}` }, "Remove");
+  remove.addEventListener("click", () => {
+    drop(role);
+    byID(`choose-${role}`).focus();
+  });
+  slot.querySelector(".choose").append(remove);
+  box.replaceChildren(element("p", { class: "name" }, quoted(item.name)), ...details(item));
+}
+
+function details(item) {
+  if (item.fault) return [element("p", { class: "fault" }, "cannot be used; see below")];
+  const lines = [byteSize(item.size)];
+  const about = item.about;
+  if (about) {
+    const origins = about.origins.flatMap((origin, i) => [i > 0 ? ", " : "of ", quoted(origin)]);
+    lines.push([origins, origins.length > 0 ? ": " : "",
+      `${plural(about.builders, "builder")}, ${plural(about.witnesses, "cosigner")}`]);
+  }
+  if (item.embedded) lines.push(given.proof === null ? "carries its proof" : "carries a proof, which is not used");
+  if (item.inspection?.package) lines.push(["says it is about ", quoted(item.inspection.package)]);
+  const nodes = lines.map((line) => element("p", { class: "detail" }, line));
+  if (item.role === "artifact" && !item.isReady) {
+    nodes.push(element("progress", { max: "1", value: "0", "aria-label": "Reading the artifact" }));
+  }
+  return nodes;
+}
+
+function showProgress(done) {
+  const bar = slotOf("artifact").querySelector("progress");
+  if (bar) bar.value = done;
+}
+
+function drop(role) {
+  given[role] = null;
+  generation += 1;
+  roles.forEach(show);
+  decide();
+}
+
+/** Files that were given together, for no role. */
+async function takeAll(files) {
+  byID("notice").textContent = "";
+  const recognized = [];
+  for (const file of files) {
+    let role = "artifact";
+    try {
+      role = await recognize(file);
+    } catch {
+      // A folder, say: as the artifact it gets its sentence.
+    }
+    if (recognized.some((other) => other.role === role)) {
+      byID("notice").replaceChildren(`One ${role} at a time: `, quoted(file.name), " was left out.");
+    } else {
+      recognized.push({ file, role });
+    }
+  }
+  for (const { file } of recognized) take(file, null);
+}
+
+function listen() {
+  for (const role of roles) {
+    const input = byID(`choose-${role}`);
+    input.addEventListener("change", () => {
+      byID("notice").textContent = "";
+      if (input.files.length > 0) take(input.files[0], role);
+      // So that the same file, changed in the meantime, can be chosen again.
+      input.value = "";
+    });
+  }
+  let depth = 0;
+  const isFiles = (event) => event.dataTransfer?.types.includes("Files");
+  const mark = () => document.body.classList.toggle("is-dropping", depth > 0);
+  addEventListener("dragenter", (event) => {
+    if (!isFiles(event)) return;
+    event.preventDefault();
+    depth += 1;
+    mark();
+  });
+  addEventListener("dragleave", (event) => {
+    if (!isFiles(event)) return;
+    depth = Math.max(0, depth - 1);
+    mark();
+  });
+  addEventListener("dragover", (event) => {
+    if (isFiles(event)) event.preventDefault();
+  });
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    depth = 0;
+    mark();
+    takeAll([...event.dataTransfer.files]);
+  });
+}
+
+async function start() {
+  roles.forEach(show);
+  try {
+    verifier = await Verifier.load(moduleBase64);
+    byID("version").textContent = await verifier.version();
+  } catch {
+    conclude("refused", refusal({
+      code: null, offset: null,
+      reason: "This browser cannot run WebAssembly here; use another one, or the program synchronicity-verify",
+    }, "proof", null, null));
+    return;
+  }
+  listen();
+  wait();
+  document.body.dataset.isLoaded = "yes";
+}
+
+start();
