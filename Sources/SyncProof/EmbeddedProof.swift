@@ -144,10 +144,11 @@ public struct EmbeddedProof: Hashable, Sendable {
     var size: UInt64 = 0
     for byte in tail.suffix(trailerBytes).prefix(trailerBytes - mark.count) { size = size << 8 | UInt64(byte) }
     let room = fileSize - UInt64(trailerBytes)
-    guard size > 0, size <= UInt64(ProofLimits.proofBytesMax), size <= room else {
+    let sizeMax = min(room, UInt64(ProofLimits.proofBytesMax))
+    guard size > 0, size <= sizeMax else {
       throw ProofError(
         .malformed,
-        "The file says that it ends with a proof of \(size) bytes; 1 to \(min(UInt64(ProofLimits.proofBytesMax), room)) "
+        "The file says that it ends with a proof of \(size) bytes; 1 to \(sizeMax) "
           + "are possible here",
         at: Int(exactly: room))
     }

@@ -8,7 +8,7 @@ enum ArtifactContent {
   /// - Parameter size: How many; all of them if it is the file's size.
   /// - Throws: ``VerifyStatus/environment`` if it cannot be read or changes meanwhile.
   static func digest(of file: borrowing InputFile, size: UInt64) throws(VerifyRefusal) -> Digest {
-    let buffer = ReadBuffer(count: Int(min(size, UInt64(ReadBuffer.hashBytes))))
+    let buffer = ReadBuffer(count: Int(min(max(1, size), UInt64(ReadBuffer.hashBytes))))
     var hash = SHA256.Stream()
     var left = size
     while left > 0 {
@@ -17,6 +17,10 @@ enum ArtifactContent {
       guard got > 0 else { throw file.changed() }
       hash.update(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<got]))
       left -= UInt64(got)
+    }
+    // Some files, those of /proc among them, go on behind the size that they say they have.
+    guard size < file.info.size || vf_read(file.descriptor, buffer.bytes.baseAddress, 1) == 0 else {
+      throw file.changed()
     }
     try file.checkUnchanged()
     return hash.finish()

@@ -2,7 +2,8 @@ import SyncProof
 
 /// What a program was asked to check, and how to say what came of it.
 ///
-/// `synchronicity verify` and `synchronicity-verify` differ in how they read their arguments; from here on they are one.
+/// `synchronicity verify` and `synchronicity-verify` differ in how they read their arguments; from here on they are
+/// one.
 public struct VerifyRequest: Sendable {
   /// Path of the trust policy.
   public var policy: [UInt8]

@@ -110,6 +110,39 @@ import Testing
     }
   }
 
+  /// Files of the largest size hold, and one byte more is refused: too large to be kept among the vectors.
+  @Test func theLargestFilesAreTaken() throws {
+    let row = try #require(try Self.rows("cases.tsv", fields: 6).first { $0.fields[0] == "lone" })
+    let (policy, proof) = (try Self.bytes(row.fields[1]), try Self.bytes(row.fields[2]))
+    let digest = try #require(Digest(hex: row.fields[3]))
+    func result(_ policy: [UInt8], _ proof: [UInt8]) -> ProofError.Code? {
+      code { _ = try Verifier.verify(proof: proof, policy: Policy(parsing: policy), artifact: digest) }
+    }
+    let most = ProofLimits.policyBytesMax
+    let comment = [UInt8]("#") + [UInt8](repeating: 0x78, count: most - policy.count - 2) + [0x0a]
+    #expect(result(policy + comment, proof) == nil && policy.count + comment.count == most)
+    #expect(result(policy + comment + [0x0a], proof) == .tooLarge)
+
+    let room = ProofLimits.proofBytesMax - proof.count - 6
+    let line =
+      [UInt8]("\u{2014} ") + [UInt8](repeating: 0x6e, count: 4 + room % 4) + [0x20]
+      + [UInt8](repeating: 0x41, count: room / 4 * 4 - 4) + [0x0a]
+    #expect(result(policy, proof + line) == nil && proof.count + line.count == ProofLimits.proofBytesMax)
+    #expect(result(policy, proof + Array(line[..<4]) + [0x6e] + Array(line[4...])) == .tooLarge)
+
+    for (size, isTaken) in [(ProofLimits.proofBytesMax, true), (ProofLimits.proofBytesMax + 1, false)] {
+      let length = (0..<8).map { UInt8(truncatingIfNeeded: size >> (56 - 8 * $0)) }
+      let file = [UInt8]("content") + [UInt8](repeating: 0x70, count: size) + length + EmbeddedProof.mark
+      let got = code {
+        let found = try EmbeddedProof.find(
+          head: file.prefix(EmbeddedProof.headBytes), tail: file.suffix(EmbeddedProof.tailBytes),
+          fileSize: UInt64(file.count))
+        #expect(found.contentSize == 7 && found.proofSize == size)
+      }
+      #expect(got == (isTaken ? nil : .malformed))
+    }
+  }
+
   @Test func artifactsAreNamedByTheirDigests() throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: Self.folder.appending(path: "artifacts").path)
     for name in names { #expect(SHA256.hash(try Self.bytes("artifacts/\(name)")).hex == name) }

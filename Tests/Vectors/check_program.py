@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs the vectors through a verifier that is a program: its exit codes, and the codes and names in its JSON.
 
-  check_program.py PROGRAM [FOLDER]
+  check_program.py COMMAND…
 
-PROGRAM takes --policy, --proof, --sha256, --json and files, as synchronicity-verify does. Each difference is a line on
+COMMAND takes --json, --policy, --proof, --sha256 and files, as synchronicity-verify does. Each difference is a line on
 standard error; exit 1 if there is one.
 """
 
@@ -16,11 +16,13 @@ import tempfile
 
 # Statuses of bytes that are not in their form; a policy that is refused for any reason counts as one too.
 MALFORMED = (1, 2, 3)
+# Bytes of the largest policy and of the largest proof.
+SIZE_MAX = 1 << 20
 
 
 class Checker:
-    def __init__(self, program, folder):
-        self.program, self.folder = os.path.abspath(program), folder
+    def __init__(self, command):
+        self.command, self.folder = command, os.path.dirname(os.path.abspath(__file__))
         self.differences = 0
 
     def differ(self, name, what):
@@ -36,7 +38,7 @@ class Checker:
 
     def run(self, name, *arguments):
         """The exit code and the one object on standard output."""
-        command = [self.program, "--json", *arguments]
+        command = [*self.command, "--json", *arguments]
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
         try:
             lines = done.stdout.decode("utf-8", "strict").splitlines()
@@ -93,17 +95,43 @@ class Checker:
             self.expect("sidecar, changed", *self.run("sidecar", *policy, artifact), 1, 10)
 
 
+    def sizes(self):
+        """Files of the largest size hold, and one byte more is refused: too large to be kept among the vectors."""
+        with open(self.path("policies/one.policy"), "rb") as file:
+            policy = file.read()
+        with open(self.path("proofs/lone.tlog-proof"), "rb") as file:
+            proof = file.read()
+        digest = next(row[3] for row in self.rows("cases.tsv") if row[0] == "lone")
+        room = SIZE_MAX - len(proof) - 6
+        line = "\u2014 ".encode() + b"n" * (4 + room % 4) + b" " + b"A" * (room // 4 * 4 - 4) + b"\n"
+        comment = b"#" + b"x" * (SIZE_MAX - len(policy) - 2) + b"\n"
+        for name, policy_bytes, proof_bytes, exit_code, code in (
+            ("largest policy", policy + comment, proof, 0, None),
+            ("policy too large", policy + comment + b"\n", proof, 2, 2),
+            ("largest proof", policy, proof + line, 0, None),
+            ("proof too large", policy, proof + line.replace(b" n", b" nn", 1), 2, 2),
+        ):
+            with tempfile.TemporaryDirectory() as folder:
+                names = [os.path.join(folder, part) for part in ("policy", "proof")]
+                for path, data in zip(names, (policy_bytes, proof_bytes)):
+                    with open(path, "wb") as file:
+                        file.write(data)
+                ended, answer = self.run(name, "--policy", names[0], "--proof", names[1], "--sha256", digest)
+                self.expect(name, ended, answer, exit_code, code)
+
+
 def main(arguments):
-    if len(arguments) not in (1, 2):
-        print("usage: check_program.py PROGRAM [FOLDER]", file=sys.stderr)
+    if not arguments:
+        print("usage: check_program.py COMMAND...", file=sys.stderr)
         return 2
-    checker = Checker(arguments[0], arguments[1] if len(arguments) > 1 else os.path.dirname(os.path.abspath(__file__)))
+    checker = Checker(arguments)
     cases = checker.rows("cases.tsv")
     accepted = sum(checker.case(*row) for row in cases)
     files = checker.rows("embedded.tsv")
     for row in files:
         checker.embedded(*row)
     checker.sidecar()
+    checker.sizes()
     tail = f"; {checker.differences} differences" if checker.differences else ""
     print(f"vectors: {len(cases)} cases, {accepted} accepted, {len(files)} embedded{tail}")
     return 0 if not checker.differences and accepted else 1

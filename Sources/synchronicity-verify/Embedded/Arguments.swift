@@ -1,8 +1,7 @@
-import CSync
 import CVerifyFiles
 import SyncProof
 
-/// The arguments of `synchronicity-verify`, which has no library to read them.
+/// The arguments of `synchronicity-verify`, which has no library to read them. `version` comes from the build script.
 struct Arguments {
   static let help: Text = """
     USAGE: synchronicity-verify --policy <file> [--proof <file>] [--allow-extra] [--json] <artifact> ...
@@ -42,7 +41,7 @@ struct Arguments {
       }
       if argument == Text("--help").utf8 || argument == Text("-h").utf8 { return say(help, to: 1) }
       if argument == Text("--version").utf8 {
-        return say("\(SYNC_VERSION_MAJOR).\(SYNC_VERSION_MINOR).\(SYNC_VERSION_PATCH)\n", to: 1)
+        return say("\(version)\n", to: 1)
       }
       if let problem = reading.option(argument) { return fail(problem) }
     }

@@ -102,6 +102,15 @@ def add_malformed(corpus):
     bad("length-wraps-around", PLAIN + trailer(b"proof", 2**64 - 24))
     bad("length-little-endian", PLAIN + b"proof" + (5).to_bytes(8, "little") + MAGIC)
 
+    once = PLAIN + trailer(b"proof")
+    bad("twice", once + trailer(b"another"))
+    bad("content-is-mark", MAGIC + trailer(b"proof"))
+    bad("content-ends-in-mark", PLAIN + MAGIC + trailer(b"proof"))
+    bad("thin-archive", b"!<thin>\n" + trailer(b"proof"))
+    bad("thin-archive-member", b"!<thin>\n" + member(b"proof"))
+    bad("content-and-proof-read-as-archive", b"!<arch>" + trailer(b"\nproof"))
+    bad("proof-reads-as-thin-archive", trailer(b"!<thin>\nproof"))
+
     def bad_archive(name, region, start=AR):
         bad(f"archive-{name}", start + region, "rlib")
 
@@ -110,6 +119,10 @@ def add_malformed(corpus):
     bad_archive("no-room-for-header", trailer(b"p" * 10), ARCHIVE_START)
     bad_archive("header-cut", member(proof)[1:])
     bad_archive("odd-content", member(proof), AR + b"x")
+    bad_archive("twice", member(proof), AR + member(odd))
+    bad_archive("content-ends-in-mark", member(proof), AR + MAGIC)
+    bad_archive("trailer-behind-member", trailer(proof), AR + member(proof))
+    bad_archive("trailer-before-member", member(proof), AR + trailer(proof))
     bad_archive("name", member(proof, name=b"sync.tlog-proog/"))
     bad_archive("name-without-slash", member(proof, name=b"sync.tlog-proof"))
     bad_archive("time", member(proof, time=b"1"))

@@ -149,6 +149,12 @@ def add_spec(corpus, refuse):
         ("empty-version", b"pkg:cargo/itoa@", "with an empty version"),
         ("no-type", b"pkg:itoa@1", "without a type"),
         ("empty-part", b"pkg:cargo//itoa@1", "with an empty part"),
+        ("empty-type", b"pkg:/itoa@1", "with an empty type"),
+        ("type-dot", b"pkg:.cargo/itoa@1", "whose type begins with a dot"),
+        ("type-escape", b"pkg:c%61rgo/itoa@1", "whose type has an escape"),
+        ("namespace-dots", b"pkg:deb/../itoa@1", "whose namespace is two dots"),
+        ("namespace-dash", b"pkg:deb/a/-b/itoa@1", "whose namespace has a part that begins with a dash"),
+        ("dots-behind-namespace", b"pkg:deb/a/..@1", "whose name is two dots behind a namespace"),
         ("dots", b"pkg:cargo/..@1", "whose name is two dots"),
         ("dot-version", b"pkg:cargo/itoa@.1", "whose version begins with a dot"),
         ("dash", b"pkg:cargo/-itoa@1", "whose name begins with a dash"),
@@ -276,6 +282,19 @@ def add_spec(corpus, refuse):
     ):
         spec(f"artifacts-{name}", f"The artifacts' paths are {why}", artifacts=paths)
     spec("artifacts-none", "The artifacts are missing", artifacts=[])
+    # With a failure in place of artifacts, the spec alone is wrong, and the outcome's own rules do not help.
+    for name, paths, why in (
+        ("none", [], "missing"),
+        ("unsorted", [b"b", b"a"], "not sorted"),
+        ("twice", [b"a", b"a"], "not distinct"),
+        ("parent", [b"../a"], "above the folder"),
+        ("absolute", [b"/a"], "absolute"),
+    ):
+        refuse(
+            f"spec-failed-artifacts-{name}",
+            f"A job failed whose artifacts' paths are {why}",
+            tight(spec=Spec(artifacts=paths), outcome=Outcome(failed="exit-status 1")),
+        )
     spec("trailing", "An unknown line stands behind the artifacts", edit=lambda text: text + b"more\n")
 
 
@@ -291,6 +310,7 @@ def add_outcomes(corpus, refuse):
     outcome("not-built", "The outcome says neither built nor failed", swap(b"built\n", b"made\n"))
     outcome("built-twice", "The outcome says built twice", swap(b"built\n", b"built\nbuilt\n"))
     outcome("unsorted", "Its artifacts are not sorted", artifacts=good.artifacts[::-1])
+    outcome("empty", "It is built and has no artifacts", lambda text: b"".join(text.splitlines(True)[:2]))
     outcome("missing", "One of the spec's artifacts is missing", artifacts=good.artifacts[:1])
     outcome("more", "It has an artifact that the spec has not", artifacts=good.artifacts + [Artifact("z", b"z")])
     outcome("twice", "An artifact stands twice", artifacts=[good.artifacts[0]] + good.artifacts)
@@ -302,6 +322,7 @@ def add_outcomes(corpus, refuse):
         ("no-octal", b"0888"),
         ("letters", b"rw-r"),
         ("hex", b"0x1a"),
+        ("slash", b"06/4"),
     ):
         outcome(
             f"mode-{name}",

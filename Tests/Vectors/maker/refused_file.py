@@ -68,6 +68,10 @@ def add_cuts(corpus, refuse):
     refuse("cut-in-leaf", MALFORMED, "The file ends inside the leaf", text[:400])
     refuse("cut-last-newline", MALFORMED, "The last newline is missing", text[:-1])
     refuse("cut-in-signature", MALFORMED, "The file ends inside a signature", text[:-10])
+    proof = lone()
+    proof.signatures.append(Signature(b"other.example", b"\1\2\3\4", b"\5"))
+    last = proof.encode().rindex(b"\xe2\x80\x94")
+    refuse("cut-in-dash", MALFORMED, "The file ends inside the dash of a signature line", proof.encode()[: last + 2])
     for name, tail in (
         ("newline", b"\n"),
         ("space", b" "),

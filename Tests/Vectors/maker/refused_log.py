@@ -139,6 +139,39 @@ def add_inclusion(corpus, refuse_four):
         "The leaf's hash stands as the root of a larger tree",
         lone(tree=short_tree),
     )
+
+    def wide_tree(leaf, index, size):
+        right = sha256("right")
+        return node_hash(leaf_hash(leaf), right), [right]
+
+    refuse(
+        "inclusion-path-beyond-one",
+        INCLUSION,
+        "The path leads to the root, and is longer than a log of one leaf allows",
+        lone(index=0, size=1, tree=wide_tree),
+    )
+
+    def tall_tree(leaf, index, size):
+        root, path = small_tree(leaf, index, size)
+        return node_hash(sha256("left"), root), path + [sha256("left")]
+
+    refuse(
+        "inclusion-path-beyond-eight",
+        INCLUSION,
+        "The path leads to the root, and is longer than a log of eight leaves allows",
+        lone(tree=tall_tree),
+    )
+
+    def low_tree(leaf, index, size):
+        root, path = small_tree(leaf, 1, 4)
+        return root, path
+
+    refuse(
+        "inclusion-path-below-eight",
+        INCLUSION,
+        "The path leads to the root, and is shorter than a log of eight leaves asks for",
+        lone(tree=low_tree),
+    )
     inner = node_hash(leaf_hash(b"leaf 0"), leaf_hash(b"leaf 1"))
 
     def inner_tree(leaf, index, size):

@@ -69,6 +69,7 @@ def add_keys(broken):
     keyed("name-empty", "A key has no name", vkey(b"", ED25519, public))
     keyed("name-no-break-space", "A key's name has a no-break space", vkey("v\u00a0x".encode(), ED25519, public))
     keyed("name-invalid-utf-8", "A key's name is not UTF-8", vkey(b"v\xff", ED25519, public))
+    keyed("name-cut-utf-8", "A key's name ends inside a character", vkey(b"v\xe2\x80", ED25519, public))
     keyed("name-513-bytes", "A key's name has 513 bytes", vkey(b"n" * 513, ED25519, public))
     keyed("31-bytes", "A key has 31 bytes", of_type(1, public[:-1]))
     keyed("33-bytes", "A key has 33 bytes", of_type(1, public + b"\0"))
