@@ -55,7 +55,10 @@ private struct ABIRun {
   /// Mostly 0.
   private mutating func flags() -> UInt32 { choices.byte() == 0xff ? UInt32(choices.byte()) : 0 }
 
-  private mutating func seed() -> Seeds.Case { Seeds.cases[choices.below(Seeds.cases.count)] }
+  private mutating func seed() -> Seeds.Case {
+    let cases = choices.byte() & 1 == 0 ? Seeds.accepted : Seeds.cases
+    return cases[choices.below(cases.count)]
+  }
 
   /// A text of the vectors as it is, with a byte changed, cut, or the fuzzer's own bytes.
   private mutating func text(_ seed: [UInt8]) -> [UInt8] {
@@ -309,6 +312,7 @@ private func filled<Struct>(
   let whole = MemoryLayout<Struct>.size
   var (size, version) = (whole, UInt32(SYNC_ABI_VERSION))
   switch choices.byte() {
+  case 0xc0...0xef: size = least - 4 + choices.below(whole - least + 40)
   case 0xf0...0xf7: size = 8 + choices.below(400)
   case 0xf8...0xfb: version = UInt32(choices.byte())
   case 0xfc: return checked(&choices) { call(nil, $0) }

@@ -24,6 +24,8 @@ enum Seeds {
     return out
   }()
 
+  static let accepted = cases.filter { $0.status == 0 }
+
   /// Policies to verify made-up proofs with.
   static let policies: [Policy] = ["four", "one", "seven", "nested", "mixed-order-witness"].compactMap {
     try? Policy(parsing: bytes("policies/\($0).policy"))

@@ -156,8 +156,8 @@ import Testing
       #expect(bytes.count <= Evidence.leafBytesWorst(for: spec))
       #expect(evidence.outcomes[0].outcome != nil)
       #expect(try Evidence(parsing: bytes) == evidence)
-      // The bound counts each part at its longest. Here `diverged` is 4 bytes shorter than `inconclusive`, 1 that agrees
-      // 2 shorter than 100, and the first ten builders' outcomes have one digit, not two.
+      // The bound counts each part at its longest. Here `diverged` is 4 bytes shorter than `inconclusive`, 1 that
+      // agrees 2 shorter than 100, and the first ten builders' outcomes have one digit, not two.
       if distinct == 100 { #expect(Evidence.leafBytesWorst(for: spec) - bytes.count == 4 + 2 + 10) }
     }
   }

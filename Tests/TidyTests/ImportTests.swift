@@ -23,7 +23,7 @@ struct ImportTests {
   @Test("Package.swift agrees with the table")
   func manifest() throws {
     let targets = manifestTargets(in: try repository.text("Package.swift"))
-    try #require(targets.contains { $0.name == "SyncProof" && $0.dependencies == ["CSodium"] })
+    try #require(targets.contains { $0.name == "SyncProof" && $0.dependencies == ["CSodium", "CLibcrypto"] })
     let findings = manifestFindings(targets: targets) { room in
       let paths = repository.paths(below: "Sources/\(room.folder)", extensions: ["swift"])
       return Set(paths.flatMap { importedModules(in: (try? repository.text($0)) ?? "").map(\.module) })
