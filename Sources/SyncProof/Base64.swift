@@ -4,6 +4,11 @@ public enum Base64 {
   public static func encode(_ bytes: [UInt8]) -> [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(encodedCount(bytes.count))
+    append(bytes, to: &out)
+    return out
+  }
+
+  static func append(_ bytes: [UInt8], to out: inout [UInt8]) {
     var i = 0
     while i < bytes.count {
       let left = bytes.count - i
@@ -15,7 +20,6 @@ public enum Base64 {
       out.append(left > 2 ? character(group & 63) : pad)
       i += 3
     }
-    return out
   }
 
   /// Characters that `count` bytes become.
@@ -34,20 +38,22 @@ public enum Base64 {
     let groups = text.count / 4 - (pads > 0 ? 1 : 0)
     // No branch for each character: which comes next is chance, and processors guess chance badly.
     var seen: UInt8 = 0
-    for i in 0..<groups {
-      let (a, b) = (value(of: text[4 * i]), value(of: text[4 * i + 1]))
-      let (c, d) = (value(of: text[4 * i + 2]), value(of: text[4 * i + 3]))
+    var (from, to) = (0, 0)
+    for _ in 0..<groups {
+      let (a, b) = (value(of: text[from]), value(of: text[from + 1]))
+      let (c, d) = (value(of: text[from + 2]), value(of: text[from + 3]))
       seen |= a | b | c | d
-      bytes[3 * i] = a << 2 | b >> 4
-      bytes[3 * i + 1] = b << 4 | c >> 2
-      bytes[3 * i + 2] = c << 6 | d
+      bytes[to] = a << 2 | b >> 4
+      bytes[to + 1] = b << 4 | c >> 2
+      bytes[to + 2] = c << 6 | d
+      (from, to) = (from + 4, to + 3)
     }
     if pads > 0 {
-      let (a, b) = (value(of: text[4 * groups]), value(of: text[4 * groups + 1]))
-      let c = pads == 1 ? value(of: text[4 * groups + 2]) : 0
+      let (a, b) = (value(of: text[from]), value(of: text[from + 1]))
+      let c = pads == 1 ? value(of: text[from + 2]) : 0
       seen |= a | b | c
-      bytes[3 * groups] = a << 2 | b >> 4
-      if pads == 1 { bytes[3 * groups + 1] = b << 4 | c >> 2 }
+      bytes[to] = a << 2 | b >> 4
+      if pads == 1 { bytes[to + 1] = b << 4 | c >> 2 }
       // Bits that no byte takes must be zero: else one value had several encodings.
       guard pads == 1 ? c & 3 == 0 : b & 15 == 0 else { return nil }
     }
@@ -69,8 +75,8 @@ public enum Base64 {
 
   /// - Returns: 0...63; 255 for what is no base64 character.
   private static func value(of character: UInt8) -> UInt8 {
-    let i = Int(character) - Int(UInt8(ascii: "+"))
-    return values.indices.contains(i) ? values[i] : none
+    let i = Int(character &- UInt8(ascii: "+"))
+    return i < values.count ? values[i] : none
   }
 
   private static let none: UInt8 = 255

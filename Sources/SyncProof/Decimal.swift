@@ -1,14 +1,18 @@
 /// ASCII decimal numbers in their one form: no sign, no leading zeros.
 package enum Decimal {
   package static func encode(_ value: UInt64) -> [UInt8] {
-    var digits = [UInt8](repeating: UInt8(ascii: "0"), count: count(of: value))
-    var (rest, i) = (value, digits.count)
-    while i > 0 {
-      i -= 1
-      digits[i] += UInt8(truncatingIfNeeded: rest % 10)
-      rest /= 10
-    }
+    var digits: [UInt8] = []
+    append(value, to: &digits)
     return digits
+  }
+
+  static func append(_ value: UInt64, to out: inout [UInt8]) {
+    var unit: UInt64 = 1
+    for _ in 1..<count(of: value) { unit *= 10 }
+    while unit > 0 {
+      out.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / unit % 10))
+      unit /= 10
+    }
   }
 
   /// How many digits ``encode(_:)`` writes.

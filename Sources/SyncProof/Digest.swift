@@ -27,27 +27,36 @@ public struct Digest: Hashable, Comparable, Sendable {
   /// - Parameter bytes: Exactly 32 bytes, else `nil`.
   public init?(bytes: some Collection<UInt8>) {
     guard bytes.count == Digest.byteCount else { return nil }
-    var words = SIMD4<UInt64>()
-    var i = 0
-    for byte in bytes {
-      words[i >> 3] = words[i >> 3] << 8 | UInt64(byte)
-      i += 1
-    }
-    self.init(w0: words[0], w1: words[1], w2: words[2], w3: words[3])
+    var words = Words()
+    for byte in bytes { words.shiftIn(UInt64(byte), bits: 8) }
+    self.init(words)
   }
 
   /// - Parameter hex: Exactly 64 lower-case hexadecimal digits in ASCII, else `nil`.
   public init?(hex: some Collection<UInt8>) {
     guard hex.count == 2 * Digest.byteCount else { return nil }
-    var words = SIMD4<UInt64>()
-    var i = 0
+    var words = Words()
     for character in hex {
       guard let value = Hex.value(of: character) else { return nil }
-      words[i >> 4] = words[i >> 4] << 4 | UInt64(value)
-      i += 1
+      words.shiftIn(UInt64(value), bits: 4)
     }
-    self.init(w0: words[0], w1: words[1], w2: words[2], w3: words[3])
+    self.init(words)
   }
+
+  /// 256 bits into which bytes are shifted, most significant first.
+  private struct Words {
+    var (w0, w1, w2, w3): (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    private var count: UInt64 = 0
+
+    mutating func shiftIn(_ value: UInt64, bits: UInt64) {
+      // A whole word makes room by moving all: no place is looked up.
+      if count & 63 == 0 { (w0, w1, w2, w3) = (w1, w2, w3, 0) }
+      w3 = w3 << bits | value
+      count += bits
+    }
+  }
+
+  private init(_ words: Words) { self.init(w0: words.w0, w1: words.w1, w2: words.w2, w3: words.w3) }
 
   public init?(hex: String) { self.init(hex: [UInt8](hex.utf8)) }
 

@@ -28,6 +28,17 @@ public enum Hex {
     return out
   }
 
+  /// The number that exactly eight digits write; else `nil`.
+  static func word(_ text: Bytes) -> UInt32? {
+    guard text.count == 8 else { return nil }
+    var word: UInt32 = 0
+    for character in text {
+      guard let value = value(of: character) else { return nil }
+      word = word << 4 | UInt32(value)
+    }
+    return word
+  }
+
   /// Appends the two digits of `byte`.
   static func append(_ byte: UInt8, to out: inout [UInt8]) {
     out.append(digit(byte >> 4))

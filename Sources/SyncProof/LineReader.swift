@@ -12,21 +12,24 @@ package struct LineReader {
   package var isAtEnd: Bool { next == text.endIndex }
 
   /// The next line without its newline.
-  package mutating func line() throws(ProofError) -> Bytes {
-    let end = text.place(of: 0x0a, from: next)
+  package mutating func line() throws(ProofError) -> Bytes { try line(from: next) }
+
+  /// What of the next line stands at or behind `start`, which is in it.
+  private mutating func line(from start: Int) throws(ProofError) -> Bytes {
+    let end = text.place(of: 0x0a, from: start)
     guard end < text.endIndex else {
       throw ProofError(
         .malformed, isAtEnd ? "The text ends where a line is wanted" : "The last line has no newline", at: offset)
     }
-    defer { next = end + 1 }
-    return text[next..<end]
+    next = end + 1
+    return text[start..<end]
   }
 
   /// Whether the next line is `key` alone or begins with `key` and a space.
   package func isNext(_ key: StaticString) -> Bool {
     let end = next + key.utf8CodeUnitCount
-    guard end < text.endIndex, text[end] == UInt8(ascii: " ") || text[end] == UInt8(ascii: "\n") else { return false }
-    return text[next..<end].equals(key)
+    return end < text.endIndex && (text[end] == UInt8(ascii: " ") || text[end] == UInt8(ascii: "\n"))
+      && text.holds(key, at: next)
   }
 
   /// The rest of the next line, which must begin with `key` and a space.
@@ -34,7 +37,7 @@ package struct LineReader {
     guard isNext(key), text[next + key.utf8CodeUnitCount] == UInt8(ascii: " ") else {
       throw ProofError(.malformed, "A line `\(key) …` is wanted here", at: offset)
     }
-    return try line().dropFirst(key.utf8CodeUnitCount + 1)
+    return try line(from: next + key.utf8CodeUnitCount + 1)
   }
 
   /// The next line's fields behind `key`.

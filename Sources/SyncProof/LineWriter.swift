@@ -13,22 +13,16 @@ package struct LineWriter {
     bytes.append(UInt8(ascii: "\n"))
   }
 
-  package mutating func line(_ key: StaticString, _ value: [UInt8]) {
-    literal(key)
-    bytes.append(UInt8(ascii: " "))
-    bytes.append(contentsOf: value)
-    bytes.append(UInt8(ascii: "\n"))
-  }
+  package mutating func line(_ key: StaticString, _ value: [UInt8]) { line(key) { $0 += value } }
 
   package mutating func line(_ key: StaticString, _ value: Text) { line(key, value.utf8) }
-  package mutating func line(_ key: StaticString, _ value: UInt64) { line(key, Decimal.encode(value)) }
+  package mutating func line(_ key: StaticString, _ value: UInt64) { line(key) { Decimal.append(value, to: &$0) } }
   package mutating func line(_ key: StaticString, _ value: Digest) {
-    literal(key)
-    bytes.append(UInt8(ascii: " "))
-    value.withUnsafePointer { for i in 0..<Digest.byteCount { Hex.append($0[i], to: &bytes) } }
-    bytes.append(UInt8(ascii: "\n"))
+    line(key) { out in value.withUnsafePointer { for i in 0..<Digest.byteCount { Hex.append($0[i], to: &out) } } }
   }
-  package mutating func line(_ key: StaticString, base64 value: [UInt8]) { line(key, Base64.encode(value)) }
+  package mutating func line(_ key: StaticString, base64 value: [UInt8]) {
+    line(key) { Base64.append(value, to: &$0) }
+  }
 
   /// A line of several fields.
   package mutating func line(_ key: StaticString, fields: [[UInt8]]) {
@@ -37,6 +31,13 @@ package struct LineWriter {
       bytes.append(UInt8(ascii: " "))
       bytes.append(contentsOf: field)
     }
+    bytes.append(UInt8(ascii: "\n"))
+  }
+
+  private mutating func line(_ key: StaticString, _ write: (inout [UInt8]) -> Void) {
+    literal(key)
+    bytes.append(UInt8(ascii: " "))
+    write(&bytes)
     bytes.append(UInt8(ascii: "\n"))
   }
 

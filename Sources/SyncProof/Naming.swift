@@ -121,16 +121,18 @@ package struct UTF8Scanner {
     let width: Int
     var scalar: UInt32
     switch first {
-    case 0..<0x80: (width, scalar) = (1, UInt32(first))
+    case 0..<0x80:
+      place += 1
+      return UInt32(first)
     case 0xc2..<0xe0: (width, scalar) = (2, UInt32(first & 0x1f))
     case 0xe0..<0xf0: (width, scalar) = (3, UInt32(first & 0x0f))
     case 0xf0..<0xf5: (width, scalar) = (4, UInt32(first & 0x07))
     default: return nil
     }
     guard place + width <= bytes.endIndex else { return nil }
-    for byte in bytes[place + 1..<place + width] {
-      guard byte & 0xc0 == 0x80 else { return nil }
-      scalar = scalar << 6 | UInt32(byte & 0x3f)
+    for i in place + 1..<place + width {
+      guard bytes[i] & 0xc0 == 0x80 else { return nil }
+      scalar = scalar << 6 | UInt32(bytes[i] & 0x3f)
     }
     switch width {
     case 3: guard scalar >= 0x800, !(0xd800...0xdfff).contains(scalar) else { return nil }

@@ -41,7 +41,7 @@ public struct NoteKey: Hashable, Sendable {
     var parts = FieldReader(vkey, separator: UInt8(ascii: "+"))
     // The base64 may hold a plus itself, so it is all that is left.
     guard let name = parts.next(), let idText = parts.next(), let base64 = parts.last(),
-      idText.count == 8, let id = Hex.decode(idText), let material = Base64.decode(base64), let type = material.first
+      let id = Hex.word(idText), let material = Base64.decode(base64), let type = material.first
     else {
       throw ProofError(
         .invalidKey, "`\(Naming.printable(vkey))` is no verifier key: wanted <name>+<8 hex digits>+<base64>")
@@ -56,11 +56,18 @@ public struct NoteKey: Hashable, Sendable {
         .invalidKey, "`\(Naming.printable(vkey))` has a key of \(material.count - 1) bytes; wanted 32")
     }
     try self.init(name: Text(utf8: name), kind: kind, publicKey: key)
-    guard id == NoteKey.idBytes(keyID) else {
+    guard id == keyID else {
       throw ProofError(
         .invalidKey,
         "`\(Naming.printable(vkey))` names a key ID that is not its key's; copy the whole key again")
     }
+  }
+
+  /// Whether the name is `<member>.<origin>`.
+  func isNamed(_ member: Text, at origin: Text) -> Bool {
+    let dot = member.utf8.count
+    return name.utf8.count == dot + 1 + origin.utf8.count && name.utf8[dot] == UInt8(ascii: ".")
+      && name.utf8[..<dot] == member.utf8[...] && name.utf8[(dot + 1)...] == origin.utf8[...]
   }
 
   /// The key in the text form that ``init(vkey:)`` parses.

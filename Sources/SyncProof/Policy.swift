@@ -79,6 +79,7 @@ public struct Policy: Hashable, Sendable {
   /// - Parameter names: Names of witnesses or of builders of this policy; repeated ones count once.
   public func satisfies(_ root: Text, by names: [Text]) -> Bool {
     var held: [Text] = []
+    held.reserveCapacity(names.count + groups.count)
     for name in names where !Policy.contains(held, name) { Policy.insert(name, into: &held) }
     for group in groups {
       var count = 0

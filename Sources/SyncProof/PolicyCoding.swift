@@ -82,39 +82,38 @@ private struct PolicyParser {
   private var reproducers: Text?
   /// Every name so far, sorted: what a line may refer to.
   private var defined: [Text] = []
+  /// Of the line at hand.
+  private var words: [Bytes] = []
 
   mutating func take(_ line: Bytes, at offset: Int) throws(ProofError) {
     for byte in line where (byte < 0x20 && byte != 0x09) || byte == 0x7f {
       throw ProofError(.malformed, "A policy has no control characters but tab and newline", at: offset)
     }
-    let all = PolicyParser.words(of: line)
-    guard let keyword = all.first, keyword.first != UInt8(ascii: "#") else { return }
-    let words = [Bytes](all.dropFirst())
+    divide(line)
+    guard let keyword = words.first, keyword.first != UInt8(ascii: "#") else { return }
     switch keyword {
     case "log":
-      try expect(words, 1...2, "log <vkey> [<url>]", offset)
-      logs.append(PolicyLog(key: try key(words[0], offset), url: words.count > 1 ? Text(utf8: words[1]) : nil))
+      try expect(2...3, "log <vkey> [<url>]", offset)
+      logs.append(PolicyLog(key: try key(words[1], offset), url: words.count > 2 ? Text(utf8: words[2]) : nil))
     case "witness":
-      try expect(words, 2...3, "witness <name> <vkey> [<url>]", offset)
+      try expect(3...4, "witness <name> <vkey> [<url>]", offset)
       witnesses.append(
         PolicyWitness(
-          name: try define(words[0], offset), key: try key(words[1], offset),
-          url: words.count > 2 ? Text(utf8: words[2]) : nil))
+          name: try define(words[1], offset), key: try key(words[2], offset),
+          url: words.count > 3 ? Text(utf8: words[3]) : nil))
     case "builder":
-      try expect(words, 2...2, "builder <name> <vkey>", offset)
-      builders.append(PolicyBuilder(name: try define(words[0], offset), key: try key(words[1], offset)))
+      try expect(3...3, "builder <name> <vkey>", offset)
+      builders.append(PolicyBuilder(name: try define(words[1], offset), key: try key(words[2], offset)))
     case "group":
-      try takeGroup(words, offset)
+      try takeGroup(offset)
     case "quorum":
-      try expect(words, 1...1, "quorum <name>", offset)
+      try expect(2...2, "quorum <name>", offset)
       guard quorum == nil else { throw Policy.invalid("A policy has one quorum line", at: offset) }
-      if !words[0].equals("none") { try refer(words[0], offset) }
-      quorum = Text(utf8: words[0])
+      quorum = words[1].equals("none") ? "none" : try refer(words[1], offset)
     case "reproducers":
-      try expect(words, 1...1, "reproducers <name>", offset)
+      try expect(2...2, "reproducers <name>", offset)
       guard reproducers == nil else { throw Policy.invalid("A policy has one reproducers line", at: offset) }
-      try refer(words[0], offset)
-      reproducers = Text(utf8: words[0])
+      reproducers = try refer(words[1], offset)
     default:
       throw ProofError(
         .malformed,
@@ -138,39 +137,31 @@ private struct PolicyParser {
       reproducers: reproducers)
   }
 
-  private mutating func takeGroup(_ words: [Bytes], _ offset: Int) throws(ProofError) {
-    try expect(words, 3...Int.max, "group <name> all|any|<k> <name>...", offset)
+  private mutating func takeGroup(_ offset: Int) throws(ProofError) {
+    try expect(4...Int.max, "group <name> all|any|<k> <name>...", offset)
     var members: [Text] = []
-    for word in words[2...] {
-      try refer(word, offset)
-      members.append(Text(utf8: word))
-    }
+    members.reserveCapacity(words.count - 3)
+    for word in words[3...] { members.append(try refer(word, offset)) }
     let threshold: UInt64?
-    switch words[1] {
+    switch words[2] {
     case "all": threshold = UInt64(members.count)
     case "any": threshold = 1
-    default: threshold = Decimal.decode(words[1])
+    default: threshold = Decimal.decode(words[2])
     }
     guard let threshold, threshold >= 1, threshold <= UInt64(members.count) else {
       throw Policy.invalid("A group's threshold is `all`, `any` or a number from 1 to \(members.count)", at: offset)
     }
-    groups.append(PolicyGroup(name: try define(words[0], offset), threshold: Int(threshold), members: members))
+    groups.append(PolicyGroup(name: try define(words[1], offset), threshold: Int(threshold), members: members))
   }
 
-  private static func words(of line: Bytes) -> [Bytes] {
-    var words: [Bytes] = []
-    var start: Int?
-    for i in line.indices {
-      let isSpace = line[i] == 0x20 || line[i] == 0x09
-      if !isSpace {
-        start = start ?? i
-      } else if let first = start {
-        words.append(line[first..<i])
-        start = nil
-      }
+  private mutating func divide(_ line: Bytes) {
+    words.removeAll(keepingCapacity: true)
+    var start = line.startIndex
+    for i in line.indices where line[i] == 0x20 || line[i] == 0x09 {
+      if start < i { words.append(line[start..<i]) }
+      start = i + 1
     }
-    if let start { words.append(line[start...]) }
-    return words
+    if start < line.endIndex { words.append(line[start...]) }
   }
 
   private func key(_ word: Bytes, _ offset: Int) throws(ProofError) -> NoteKey {
@@ -182,7 +173,7 @@ private struct PolicyParser {
   }
 
   private func expect(
-    _ words: [Bytes], _ range: ClosedRange<Int>, _ form: StaticString, _ offset: Int
+    _ range: ClosedRange<Int>, _ form: StaticString, _ offset: Int
   ) throws(ProofError) {
     guard range.contains(words.count) else {
       throw ProofError(.malformed, "The line wants the form `\(form)`", at: offset)
@@ -198,9 +189,11 @@ private struct PolicyParser {
     return name
   }
 
-  private func refer(_ word: Bytes, _ offset: Int) throws(ProofError) {
-    guard Policy.contains(defined, Text(utf8: word)) else {
+  private func refer(_ word: Bytes, _ offset: Int) throws(ProofError) -> Text {
+    let name = Text(utf8: word)
+    guard Policy.contains(defined, name) else {
       throw Policy.invalid("`\(Naming.printable(word))` is not defined on a line before", at: offset)
     }
+    return name
   }
 }

@@ -17,6 +17,7 @@ extension Policy {
 
   private func validateKeys() throws(ProofError) {
     var keys: [PublicKey] = []
+    keys.reserveCapacity(logs.count + witnesses.count + builders.count)
     for log in logs { try Policy.add(log.key, as: .ed25519, "log", to: &keys) }
     for witness in witnesses { try Policy.add(witness.key, as: .cosignatureV1, "witness", to: &keys) }
     for builder in builders { try Policy.add(builder.key, as: .ed25519, "builder", to: &keys) }
@@ -27,10 +28,8 @@ extension Policy {
         throw Policy.invalid("Two keys have one name and one key ID; replace one of them")
       }
     }
-    for url in logs.map({ $0.url }) + witnesses.map({ $0.url }) {
-      guard let url else { continue }
-      guard Policy.isWord(url) else { throw Policy.invalid("A URL is empty or has white space or control characters") }
-    }
+    for log in logs { try Policy.validate(url: log.url) }
+    for witness in witnesses { try Policy.validate(url: witness.url) }
   }
 
   /// - Returns: The names of witnesses and their groups, and those of builders and theirs, each sorted.
@@ -38,6 +37,9 @@ extension Policy {
     var witnessNames: [Text] = []
     var builderNames: [Text] = []
     var members: [Text] = []
+    witnessNames.reserveCapacity(witnesses.count + groups.count)
+    builderNames.reserveCapacity(builders.count + groups.count)
+    members.reserveCapacity(witnesses.count + builders.count)
     for witness in witnesses { try Policy.define(witness.name, in: &witnessNames, besides: builderNames) }
     for builder in builders { try Policy.define(builder.name, in: &builderNames, besides: witnessNames) }
     for group in groups {
@@ -70,7 +72,7 @@ extension Policy {
   }
 
   private static func define(_ name: Text, in names: inout [Text], besides others: [Text]) throws(ProofError) {
-    guard isWord(name), name != "none", name.utf8.count <= ProofLimits.keyNameBytesMax else {
+    guard isWord(name), !name.utf8[...].equals("none"), name.utf8.count <= ProofLimits.keyNameBytesMax else {
       throw invalid("`\(Naming.printable(name.utf8))` may not be a name: `none`, empty, long, or with white space")
     }
     guard !contains(names, name), !contains(others, name) else {
@@ -78,6 +80,11 @@ extension Policy {
         "`\(Naming.printable(name.utf8))` is defined twice; witnesses, builders and groups share their names")
     }
     insert(name, into: &names)
+  }
+
+  private static func validate(url: Text?) throws(ProofError) {
+    guard let url, !isWord(url) else { return }
+    throw invalid("A URL is empty or has white space or control characters")
   }
 
   /// Octets that are neither white space nor control characters, opaque above ASCII (C2SP tlog-policy).

@@ -64,8 +64,9 @@ public struct Proof: Hashable, Sendable {
   /// The byte of the file in whose base64 group the leaf's byte at `offset` is; without a leaf, where its line is
   /// missing. What stands before the leaf is the same in every proof.
   func fileOffset(ofLeafByte offset: Int) -> Int {
-    let firstLine = "c2sp.org/tlog-proof@v1\n".utf8.count
-    return leaf.isEmpty ? firstLine : firstLine + "extra ".utf8.count + offset / 3 * 4
+    let (firstLine, label): (StaticString, StaticString) = ("c2sp.org/tlog-proof@v1\n", "extra ")
+    let start = firstLine.utf8CodeUnitCount
+    return leaf.isEmpty ? start : start + label.utf8CodeUnitCount + offset / 3 * 4
   }
 
   /// The file's bytes.

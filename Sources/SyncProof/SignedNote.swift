@@ -109,7 +109,8 @@ public struct SignedNote: Hashable, Sendable {
   public func verifiedSignatures(by keys: [NoteKey]) throws(ProofError) -> [VerifiedNoteSignature] {
     var verified: [VerifiedNoteSignature] = []
     for (i, line) in signatures.enumerated() {
-      for key in keys where key.keyID == line.keyID && key.name == line.name {
+      for j in keys.indices where keys[j].keyID == line.keyID && keys[j].name == line.name {
+        let key = keys[j]
         guard let signature = verify(line, at: i, by: key) else {
           throw ProofError(
             .invalidSignature,

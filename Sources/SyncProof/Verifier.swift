@@ -105,6 +105,7 @@ public enum Verifier {
   public static func verifyCheckpoint(_ note: SignedNote, policy: Policy) throws(ProofError) -> VerifiedCheckpoint {
     let checkpoint = try Checkpoint(parsingBody: note.text)
     var keys: [NoteKey] = []
+    keys.reserveCapacity(policy.logs.count + policy.witnesses.count)
     for log in policy.logs where log.key.name == checkpoint.origin { keys.append(log.key) }
     for witness in policy.witnesses { keys.append(witness.key) }
     var isSignedByLog = false
@@ -114,9 +115,9 @@ public enum Verifier {
         isSignedByLog = true
         continue
       }
-      guard let witness = policy.witnesses.first(where: { $0.key == signature.key }) else { continue }
+      guard let i = policy.witnesses.firstIndex(where: { $0.key == signature.key }) else { continue }
       cosigners.append(
-        VerifiedCosigner(name: witness.name, timestamp: timestamp, signatureIndex: signature.index))
+        VerifiedCosigner(name: policy.witnesses[i].name, timestamp: timestamp, signatureIndex: signature.index))
     }
     guard isSignedByLog else {
       throw ProofError(
@@ -150,30 +151,28 @@ public enum Verifier {
         "The evidence is of the group `\(evidence.group)`, the log is `\(Naming.printable(origin.utf8))`; "
           + "do not trust a log that holds another group's evidence")
     }
-    let job = evidence.jobID
     var agreeing: [Text] = []
     var agreeingIndices: [Int] = []
     for (i, line) in evidence.builders.enumerated() {
       guard case .revealed(let name, let outcome, let nonce, let statement, let signature) = line else { continue }
-      let keyName = Text(utf8: name.utf8 + [UInt8(ascii: ".")] + origin.utf8)
       var isKnown = false
-      var signer: PolicyBuilder?
-      let message = Reveal.signedBytes(
-        group: origin, job: job, builder: name, outcome: evidence.outcomes[outcome].digest, nonce: nonce,
-        statement: statement)
+      var signer: Int?
       // A builder that changed its key may stand in the policy with both.
-      for builder in policy.builders where signer == nil && builder.key.name == keyName {
+      for j in policy.builders.indices where signer == nil && policy.builders[j].key.isNamed(name, at: origin) {
         isKnown = true
-        if builder.key.key.accepts(signature, on: message) { signer = builder }
+        let message = Reveal.signedBytes(
+          group: origin, job: evidence.jobID, builder: name, outcome: evidence.outcomes[outcome].digest, nonce: nonce,
+          statement: statement)
+        if policy.builders[j].key.key.accepts(signature, on: message) { signer = j }
       }
       guard !isKnown || signer != nil else {
         throw ProofError(
           .invalidReveal,
-          "The reveal by `\(keyName)` is not signed with the key that the policy has for it; "
-            + "if the builder changed its key, get a newer policy")
+          "The reveal by `\(name).\(Naming.printable(origin.utf8))` is not signed with the key that the policy has for "
+            + "it; if the builder changed its key, get a newer policy")
       }
       if let signer, outcome == 0 {
-        agreeing.append(signer.name)
+        agreeing.append(policy.builders[signer].name)
         agreeingIndices.append(i)
       }
     }

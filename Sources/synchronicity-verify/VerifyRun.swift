@@ -81,14 +81,16 @@ public struct VerifyRun {
       if let tooLarge = error.error { return .failure(tooLarge) }
       throw error
     }
-    return inspect(bytes)
+    return inspect(bytes, name: "the proof \(shown(path))")
   }
 
-  private static func inspect(_ proof: [UInt8]) -> Result<Inspection, ProofError> {
+  /// - Parameter name: For a file that is no proof: whose fault it is.
+  private static func inspect(_ proof: [UInt8], name: Text) -> Result<Inspection, ProofError> {
     do throws(ProofError) {
       return .success(try Verifier.inspect(proof: proof))
     } catch {
-      return .failure(error)
+      guard error.isMalformedInput else { return .failure(error) }
+      return .failure(ProofError(error.code, "In \(name): \(error.sentence)", at: error.offset))
     }
   }
 
@@ -130,7 +132,7 @@ public struct VerifyRun {
       }
     }
     if let embedded = try ArtifactContent.embeddedProof(of: file) {
-      let own = Self.inspect(embedded.proof)
+      let own = Self.inspect(embedded.proof, name: "the proof inside it")
       try refuse(own, name: file.name)
       return try verify(try ArtifactContent.digest(of: file, size: embedded.contentSize), by: own, name: file.name)
     }
@@ -148,7 +150,7 @@ public struct VerifyRun {
     guard let embedded = try ArtifactContent.embeddedProof(ofStream: 0, name: name) else {
       throw VerifyRefusal(.environment, "Standard input carries no proof; name one with --proof")
     }
-    return try verify(embedded.digest, by: Self.inspect(embedded.proof), name: name)
+    return try verify(embedded.digest, by: Self.inspect(embedded.proof, name: "the proof inside it"), name: name)
   }
 
   private func checkFolder(_ folder: borrowing InputFile, at path: [UInt8]) throws(VerifyRefusal) -> Verification {

@@ -165,7 +165,10 @@ struct DemoRun {
       let client = GatewayClient(group.builders[(number + 1) % group.builders.count].gateway)
       let name = PackageName(status.package).fileName
       let proof = "\(group.output)/\(name).tlog-proof"
-      try BoundedFile.write(try await patient { try await client.proof(job: status.id) }, to: proof)
+      let proofBytes = try await patient { try await client.proof(job: status.id) }
+      try BoundedFile.write(proofBytes, to: proof)
+      // The mode is proven too; over HTTP come bytes alone.
+      let proven = (try? Verifier.inspect(proof: proofBytes))?.evidence.artifacts ?? []
       var artifacts: [String] = []
       for artifact in status.artifacts {
         guard let digest = Digest(hex: artifact.sha256) else { continue }
@@ -173,6 +176,7 @@ struct DemoRun {
         let path = "\(folder)/\(artifact.path)"
         try BoundedFile.makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
         try await client.artifact(digest, to: path)
+        if let mode = proven.first(where: { $0.path.string == artifact.path })?.mode { chmod(path, mode_t(mode)) }
         artifacts.append(path)
       }
       let time = (status.verdictMilliseconds ?? 0) - min(status.orderedMilliseconds, status.verdictMilliseconds ?? 0)

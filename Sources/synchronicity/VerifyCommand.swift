@@ -19,13 +19,13 @@ struct VerifyCommand: AsyncParsableCommand {
       """)
 
   @Option(help: ArgumentHelp("The trust policy.", valueName: "file"))
-  var policy: String
+  var policy: [String]
 
   @Option(help: ArgumentHelp("The proof.", valueName: "file"))
-  var proof: String?
+  var proof: [String] = []
 
   @Option(help: ArgumentHelp("The artifact's digest, in place of the artifact.", valueName: "hex"))
-  var sha256: String?
+  var sha256: [String] = []
 
   @Flag(help: "Let a folder hold more than what is proven.")
   var allowExtra = false
@@ -36,10 +36,17 @@ struct VerifyCommand: AsyncParsableCommand {
   @Argument(help: "Files and folders; - is standard input.")
   var artifact: [String] = []
 
+  /// Of two policies, nobody could say which one was meant to be trusted.
+  func validate() throws {
+    for (name, values) in [("--policy", policy), ("--proof", proof), ("--sha256", sha256)] where values.count > 1 {
+      throw ValidationError("\(name) is given twice; name one")
+    }
+  }
+
   func run() async throws {
     var request = VerifyRequest(
-      policy: Array(policy.utf8), proof: proof.map { Array($0.utf8) }, sha256: sha256.map { Array($0.utf8) },
-      artifacts: artifact.map { Array($0.utf8) })
+      policy: Array((policy.first ?? "").utf8), proof: proof.first.map { Array($0.utf8) },
+      sha256: sha256.first.map { Array($0.utf8) }, artifacts: artifact.map { Array($0.utf8) })
     request.allowsExtra = allowExtra
     request.isJSON = json
     request.paints = (Console.isColoured, isatty(STDERR_FILENO) == 1)

@@ -62,11 +62,14 @@ struct Arguments {
       var value = parts.count == 2 ? [UInt8](parts[1]) : nil
       if value == nil, let next = left.first, next.first != UInt8(ascii: "-") { value = left.popFirst() }
       guard let value, !value.isEmpty else { return "A value for \(shown(name.utf8)) is missing; see --help" }
+      // Of two policies, nobody could say which one was meant to be trusted.
+      let isGiven: Bool
       switch name {
-      case "--policy": policy = value
-      case "--proof": request.proof = value
-      default: request.sha256 = value
+      case "--policy": (isGiven, policy) = (policy != nil, value)
+      case "--proof": (isGiven, request.proof) = (request.proof != nil, value)
+      default: (isGiven, request.sha256) = (request.sha256 != nil, value)
       }
+      if isGiven { return "\(shown(name.utf8)) is given twice; name one" }
     default: return "\(shown(argument)) is no option; see --help"
     }
     return nil
