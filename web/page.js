@@ -10,20 +10,32 @@ let generation = 0;
 const byID = (id) => document.getElementById(id);
 const slotOf = (role) => document.querySelector(`#slots [data-role="${role}"]`);
 
-/** Takes a file for a role, or for the one that its content shows. */
+/** Takes a file for the role that it was chosen for, or for the one that its content shows. */
 async function take(file, wanted) {
-  let role = wanted;
+  let recognized = "artifact";
   try {
-    const recognized = await recognize(file);
-    // Who mixes the two up means the other; whoever asks about a proof's own bytes may call it the artifact.
-    if (wanted === null || (wanted !== "artifact" && recognized !== "artifact")) role = recognized;
+    recognized = await recognize(file);
   } catch {
-    role ??= "artifact";
+    // A folder, say: as the artifact it gets its sentence.
   }
+  // Whom to trust is for the user to say: a file that came with a proof must not become the policy by its looks.
+  const isMistaken = wanted === "proof" || (wanted === null && given.policy !== null);
+  if (recognized === "policy" && isMistaken) {
+    const stays = given.policy === null ? "it was not taken" : "the one that was given stays";
+    const change = given.policy === null ? "use it" : "change it";
+    return notify(quoted(file.name), ` looks like a policy; ${stays}. To ${change}, choose it under Policy.`);
+  }
+  const role = wanted ?? recognized;
   const item = { role, name: file.name, size: file.size, file, fault: null, isReady: false };
   given[role] = item;
   generation += 1;
   await work(item, read);
+}
+
+/** Says what was not done with a file; until the next one is given. */
+function notify(...parts) {
+  const notice = byID("notice");
+  notice.append(notice.hasChildNodes() ? " " : "", ...parts);
 }
 
 /** Does something with an item that takes time, and then looks at the whole again. */
@@ -218,7 +230,7 @@ async function takeAll(files) {
       // A folder, say: as the artifact it gets its sentence.
     }
     if (recognized.some((other) => other.role === role)) {
-      byID("notice").replaceChildren(`One ${role} at a time: `, quoted(file.name), " was left out.");
+      notify(`One ${role} at a time: `, quoted(file.name), " was left out.");
     } else {
       recognized.push({ file, role });
     }

@@ -3,9 +3,12 @@
 /// The artifact that the proof is about is the content, so that taking the region away gives the file back as the
 /// builders made it. The region is
 ///
-/// - behind any file: proof ‖ L ‖ M, where L is the proof's size as 8 bytes, big-endian, and M ``mark``;
+/// - behind an ELF file: proof ‖ L ‖ M, where L is the proof's size as 8 bytes, big-endian, and M ``mark``;
 /// - behind an ar archive, which begins with `!<arch>\n`: the 60-byte header of a last member, then a newline if the
 ///   proof's size is odd, then the same. The archive stays one that every linker reads.
+///
+/// Other files carry none. A shell, say, runs a script's bytes to the end, so that a region behind one would be a
+/// program that no builder made: the region is outside the digest, and a proof has room for text that nobody signed.
 ///
 /// Each file has one reading: whatever ``region(for:contentHead:contentEnd:contentSize:)`` would not have written is
 /// refused. What the proof's bytes say is not looked at here.
@@ -44,6 +47,7 @@ public struct EmbeddedProof: Hashable, Sendable {
   /// L and M.
   public static let trailerBytes = 24
 
+  static let elfHead: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
   static let archiveHead: [UInt8] = [0x21, 0x3c, 0x61, 0x72, 0x63, 0x68, 0x3e, 0x0a]
   static let thinHead: [UInt8] = [0x21, 0x3c, 0x74, 0x68, 0x69, 0x6e, 0x3e, 0x0a]
   private static let headerBytes = 60
@@ -84,8 +88,14 @@ public struct EmbeddedProof: Hashable, Sendable {
     guard !head.starts(with: thinHead) else {
       throw ProofError(.malformed, "The file is a thin archive, which cannot carry a proof; cut the end of it off")
     }
-    return head.starts(with: archiveHead)
-      ? try member(endingIn: tail, fileSize: fileSize) : try trailer(endingIn: tail, fileSize: fileSize)
+    if head.starts(with: archiveHead) { return try member(endingIn: tail, fileSize: fileSize) }
+    let found = try trailer(endingIn: tail, fileSize: fileSize)
+    guard head.starts(with: elfHead), found.contentSize >= elfHead.count else {
+      throw ProofError(
+        .malformed,
+        "The file ends like one with a proof inside, but only ELF files and ar archives can carry one; cut the end off")
+    }
+    return found
   }
 
   /// The bytes to append to a file for it to carry its proof.
@@ -110,6 +120,9 @@ public struct EmbeddedProof: Hashable, Sendable {
       throw ProofError(.malformed, "A thin archive holds no members of its own; make a full one, or a sidecar file")
     }
     let isArchive = contentHead.starts(with: archiveHead)
+    guard isArchive || contentHead.starts(with: elfHead) else {
+      throw ProofError(.malformed, "Only ELF files and ar archives can carry a proof; hand out a sidecar file")
+    }
     guard !isArchive || contentSize % 2 == 0 else {
       throw ProofError(.malformed, "An ar archive of odd size: its last member is cut off or not padded")
     }
@@ -125,11 +138,6 @@ public struct EmbeddedProof: Hashable, Sendable {
     let (size, overflow) = contentSize.addingReportingOverflow(UInt64(region.count))
     guard !overflow, size <= fileBytesMax else {
       throw ProofError(.tooLarge, "A file of \(contentSize) bytes has no room for a proof behind it")
-    }
-    // A file shorter than its head would read as an archive, if the proof went on where it ends.
-    let fileHead = contentHead + region.prefix(headBytes - min(headBytes, contentHead.count))
-    guard isArchive || !(fileHead.starts(with: archiveHead) || fileHead.starts(with: thinHead)) else {
-      throw ProofError(.malformed, "With these bytes behind it the file would read as an ar archive")
     }
     return region
   }

@@ -18,8 +18,6 @@ extension ProofCommand {
     var proof: String
     @Option(help: ArgumentHelp("The file to write; the artifact itself unless given.", valueName: "file"))
     var output: String?
-    @Flag(help: "Take a file of any format: who reads it must not mind bytes behind its end.")
-    var anyFormat = false
     @Argument(help: "The artifact.")
     var artifact: String
 
@@ -33,12 +31,6 @@ extension ProofCommand {
       }
       let content = try ContentFile(artifact)
       let head = try content.read(EmbeddedProof.headBytes, at: 0)
-      guard anyFormat || head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) || head.starts(with: "!<arch>\n".utf8) else {
-        throw CommandFailure(
-          .usage,
-          "\(artifact) is no ELF file and no ar archive; --any-format puts the proof behind any file, which not every "
-            + "program that reads it may like")
-      }
       let region: [UInt8]
       do {
         region = try EmbeddedProof.region(

@@ -50,6 +50,11 @@ struct Synchronicity: AsyncParsableCommand {
   static func main() async {
     signal(SIGPIPE, SIG_IGN)
     do {
+      // Swift replaces bytes that are no UTF-8, and the name that comes out may be another file's.
+      if let repaired = CommandLine.arguments.first(where: { $0.unicodeScalars.contains("\u{FFFD}") }) {
+        throw CommandFailure(
+          .usage, "The argument \(repaired) is not UTF-8, which this program needs; rename the file, or pass it as -")
+      }
       var command = try parseAsRoot()
       if var command = command as? AsyncParsableCommand {
         try await command.run()

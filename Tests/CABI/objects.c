@@ -345,8 +345,8 @@ static void embedded(void) {
   REFUSED(SYNC_OK, e, sync_embedded_find(bytes, head, bytes, tail, UINT64_C(1) << 40, 0, &found, &e));
   CHECK(found.form == SYNC_EMBEDDED_NONE && found.content_size == UINT64_C(1) << 40 && found.proof_size == 0);
 
-  /* 8 bytes of content, a proof of one byte, its length, the magic. */
-  static const uint8_t file[] = "content\n?\0\0\0\0\0\0\0\1\0sync-proof/v1\n";
+  /* 8 bytes of content that begin as an ELF file does, a proof of one byte, its length, the magic. */
+  static const uint8_t file[] = "\177ELFent\n?\0\0\0\0\0\0\0\1\0sync-proof/v1\n";
   REFUSED(SYNC_OK, e, sync_embedded_find(file, 8, file, sizeof file, sizeof file, 0, &found, &e));
   CHECK(found.form == SYNC_EMBEDDED_TRAILER && found.content_size == 8);
   CHECK(found.proof_offset == 8 && found.proof_size == 1);

@@ -132,7 +132,8 @@ import Testing
 
     for (size, isTaken) in [(ProofLimits.proofBytesMax, true), (ProofLimits.proofBytesMax + 1, false)] {
       let length = (0..<8).map { UInt8(truncatingIfNeeded: size >> (56 - 8 * $0)) }
-      let file = [UInt8]("content") + [UInt8](repeating: 0x70, count: size) + length + EmbeddedProof.mark
+      let content = EmbeddedProofTests.elf + [UInt8]("end")
+      let file = content + [UInt8](repeating: 0x70, count: size) + length + EmbeddedProof.mark
       let got = code {
         let found = try EmbeddedProof.find(
           head: file.prefix(EmbeddedProof.headBytes), tail: file.suffix(EmbeddedProof.tailBytes),

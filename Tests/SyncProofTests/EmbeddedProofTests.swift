@@ -11,24 +11,23 @@ import Testing
     var testDescription: String { name }
   }
 
+  static let elf: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
   static let archive = [UInt8]("!<arch>\n".utf8)
   static let thin = [UInt8]("!<thin>\n".utf8)
 
   static func bytes(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 5) } }
 
   static let rows = [
-    Row(name: "nothing before it", content: [], proof: bytes(40), form: .trailer),
-    Row(name: "one byte before it", content: [0x7f], proof: bytes(41), form: .trailer),
-    Row(name: "a file shorter than the head", content: bytes(7), proof: bytes(40), form: .trailer),
-    Row(name: "a file as long as the head", content: bytes(8), proof: bytes(40), form: .trailer),
-    Row(name: "an ELF file", content: [0x7f, 0x45, 0x4c, 0x46] + bytes(200), proof: bytes(200), form: .trailer),
-    Row(name: "a proof of one byte", content: bytes(100), proof: [0], form: .trailer),
+    Row(name: "an ELF file's first bytes alone", content: elf, proof: bytes(40), form: .trailer),
+    Row(name: "a file shorter than the head", content: elf + bytes(3), proof: bytes(41), form: .trailer),
+    Row(name: "a file as long as the head", content: elf + bytes(4), proof: bytes(40), form: .trailer),
+    Row(name: "an ELF file", content: elf + bytes(200), proof: bytes(200), form: .trailer),
+    Row(name: "a proof of one byte", content: elf + bytes(100), proof: [0], form: .trailer),
     Row(
-      name: "content that ends with most of the mark", content: bytes(9) + EmbeddedProof.mark.dropFirst(),
+      name: "content that ends with most of the mark", content: elf + bytes(9) + EmbeddedProof.mark.dropFirst(),
       proof: bytes(33), form: .trailer),
-    Row(name: "a proof that is the mark", content: bytes(50), proof: EmbeddedProof.mark, form: .trailer),
-    Row(name: "an archive in the middle", content: bytes(2) + archive, proof: bytes(10), form: .trailer),
-    Row(name: "most of an archive's first bytes", content: archive.dropLast(), proof: bytes(40), form: .trailer),
+    Row(name: "a proof that is the mark", content: elf + bytes(50), proof: EmbeddedProof.mark, form: .trailer),
+    Row(name: "an archive in the middle", content: elf + archive, proof: bytes(10), form: .trailer),
     Row(name: "an empty archive, even proof", content: archive, proof: bytes(40), form: .archiveMember),
     Row(name: "an empty archive, odd proof", content: archive, proof: bytes(41), form: .archiveMember),
     Row(name: "an archive, even proof", content: archive + bytes(100), proof: bytes(200), form: .archiveMember),
@@ -127,11 +126,15 @@ import Testing
   static let refused = [
     Refused("the mark alone", EmbeddedProof.mark),
     Refused("seven bytes of a size", Array(size(0).dropFirst()) + EmbeddedProof.mark),
-    Refused("no proof", bytes(100) + size(0) + EmbeddedProof.mark),
-    Refused("a proof larger than the file", bytes(100) + size(101) + EmbeddedProof.mark),
-    Refused("the largest size", bytes(100) + size(.max) + EmbeddedProof.mark),
-    Refused("a size of 2^63", bytes(100) + size(1 << 63) + EmbeddedProof.mark),
-    Refused("a proof above the limit", bytes((1 << 20) + 500) + size((1 << 20) + 1) + EmbeddedProof.mark),
+    Refused("no proof", elf + bytes(100) + size(0) + EmbeddedProof.mark),
+    Refused("a proof larger than the file", elf + bytes(100) + size(101) + EmbeddedProof.mark),
+    Refused("the largest size", elf + bytes(100) + size(.max) + EmbeddedProof.mark),
+    Refused("a size of 2^63", elf + bytes(100) + size(1 << 63) + EmbeddedProof.mark),
+    Refused("a proof above the limit", elf + bytes((1 << 20) + 500) + size((1 << 20) + 1) + EmbeddedProof.mark),
+    Refused("a trailer behind a script", Array("#!/bin/sh\nexit 0\n".utf8) + bytes(40) + size(40) + EmbeddedProof.mark),
+    Refused("a trailer behind nothing", bytes(40) + size(40) + EmbeddedProof.mark),
+    Refused("an ELF file's first bytes cut", elf.dropLast() + bytes(40) + size(40) + EmbeddedProof.mark),
+    Refused("an ELF file's first bytes in the proof", elf + bytes(40) + size(42) + EmbeddedProof.mark),
     Refused("a trailer behind an archive", archive + bytes(100) + size(40) + EmbeddedProof.mark),
     Refused("an archive's first bytes inside the proof", archive + size(8) + EmbeddedProof.mark),
     Refused("a trailer behind a thin archive", thin + bytes(100) + size(40) + EmbeddedProof.mark),
@@ -155,8 +158,11 @@ import Testing
 
   @Test func refusesToEmbedWhatWouldNotBeFound() {
     let rows: [(name: String, proof: [UInt8], content: [UInt8], code: ProofError.Code)] = [
-      ("no proof", [], Self.bytes(10), .malformed),
-      ("a proof above the limit", Self.bytes((1 << 20) + 1), Self.bytes(10), .tooLarge),
+      ("no proof", [], Self.elf + Self.bytes(10), .malformed),
+      ("a proof above the limit", Self.bytes((1 << 20) + 1), Self.elf + Self.bytes(10), .tooLarge),
+      ("a script", Self.bytes(10), Array("#!/bin/sh\nexit 0\n".utf8), .malformed),
+      ("nothing", Self.bytes(10), [], .malformed),
+      ("an ELF file's first bytes, which go on in the proof", Self.bytes(10), Self.elf.dropLast(), .malformed),
       ("a thin archive", Self.bytes(10), Self.thin + Self.bytes(10), .malformed),
       ("a file that reads as an archive with the proof", [0x3e, 0x0a, 0x00], Self.archive.dropLast(2), .malformed),
       ("the same, thin", Self.thin, [], .malformed),
@@ -168,7 +174,7 @@ import Testing
 
   @Test func boundsHoldAtTheLargestSizes() throws {
     let proof = Self.bytes(1 << 20)
-    for content in [Self.bytes(300), Self.archive + Self.bytes(300)] {
+    for content in [Self.elf + Self.bytes(300), Self.archive + Self.bytes(300)] {
       let file = content + (try Self.region(proof, behind: content))
       let found = try Self.find(file)
       #expect(found.proofSize == 1 << 20 && found.contentSize == UInt64(content.count))
@@ -179,21 +185,21 @@ import Testing
     let region = Self.bytes(40) + Self.size(40) + EmbeddedProof.mark
     let tail = Array((end + region).suffix(EmbeddedProof.tailBytes))
     #expect(throws: ProofError(.malformed, ""), "a proof behind a proof") {
-      try EmbeddedProof.find(head: Self.bytes(8), tail: tail, fileSize: largest)
+      try EmbeddedProof.find(head: Self.elf + Self.bytes(4), tail: tail, fileSize: largest)
     }
     let plain = Self.bytes(EmbeddedProof.tailBytes - region.count) + region
-    let found = try EmbeddedProof.find(head: Self.bytes(8), tail: plain, fileSize: largest)
+    let found = try EmbeddedProof.find(head: Self.elf + Self.bytes(4), tail: plain, fileSize: largest)
     #expect(found.contentSize == largest - 64 && found.proofOffset == found.contentSize && found.proofSize == 40)
     #expect(throws: ProofError(.tooLarge, "")) {
-      try EmbeddedProof.find(head: Self.bytes(8), tail: plain, fileSize: largest + 1)
+      try EmbeddedProof.find(head: Self.elf + Self.bytes(4), tail: plain, fileSize: largest + 1)
     }
     let embedded = try EmbeddedProof.region(
-      for: Self.bytes(40), contentHead: Self.bytes(8), contentEnd: Self.bytes(16), contentSize: largest - 64)
+      for: Self.bytes(40), contentHead: Self.elf + Self.bytes(4), contentEnd: Self.bytes(16), contentSize: largest - 64)
     #expect(embedded == region)
     for size in [largest - 63, largest, .max] {
       #expect(throws: ProofError(.tooLarge, ""), "\(size)") {
         try EmbeddedProof.region(
-          for: Self.bytes(40), contentHead: Self.bytes(8), contentEnd: Self.bytes(16), contentSize: size)
+          for: Self.bytes(40), contentHead: Self.elf + Self.bytes(4), contentEnd: Self.bytes(16), contentSize: size)
       }
     }
   }

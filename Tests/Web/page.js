@@ -139,10 +139,12 @@ async function choices(browser) {
   await tab.choose("artifact", artifact);
   await tab.until(`${shown}.includes('Still missing: the policy and the proof')`);
   expect("choices: a verdict too early", (await state()) === "idle");
-  // Who mixes the two up means the other one.
+  // What is chosen as the policy is the policy, and nothing else.
   await tab.choose("policy", proof);
-  await tab.until(`${shown}.includes('Still missing: the policy.')`);
+  await tab.until(`${shown}.includes('The policy cannot be read')`);
   await tab.choose("policy", policy);
+  await tab.until(`${shown}.includes('Still missing: the proof.')`);
+  await tab.choose("proof", proof);
   await tab.until(settled);
   expect("choices: verdict", (await state()) === "accepted");
   await tab.choose("artifact", path.join(work, "libitoa-changed.rlib"));
@@ -159,6 +161,48 @@ async function choices(browser) {
   await tab.drop([work]);
   await tab.until(`${shown}.includes('could not be read')`);
   await expectQuiet(tab, "choices");
+  await tab.close();
+}
+
+/** A policy that comes along with a proof replaces nobody's own. */
+async function forgedPolicies(browser) {
+  const digestOf = (file) => crypto.createHash("sha256").update(fs.readFileSync(file)).digest("hex");
+  const one = cases.get("policy-one");
+  const forged = copy("forged.policy", stored(one.policy));
+  const itsProof = stored(one.proof);
+  const strict = path.join(__dirname, "../CABI/samples/itoa.policy");
+  const notice = "document.querySelector('#notice').textContent";
+  for (const [own, state] of [[policy, "accepted"], [strict, "refused"]]) {
+    for (const [way, give] of [["proof", (tab) => tab.choose("proof", forged)], ["drop", (tab) => tab.drop([forged])],
+      ["drop of all", (tab) => tab.drop([forged, itsProof, artifact])]]) {
+      const name = `forged policy, ${state}, ${way}`;
+      const tab = await Tab.open(browser, url);
+      await tab.drop([own, itsProof, artifact]);
+      await tab.until(settled);
+      await give(tab);
+      await tab.until(`${notice}.includes('forged.policy looks like a policy; the one that was given stays')`);
+      await tab.until(settled);
+      const text = await tab.evaluate(shown);
+      expect(`${name}: verdict`, (await tab.evaluate("document.body.dataset.state")) === state, text);
+      expect(`${name}: slot`, (await tab.evaluate("document.querySelector('#given-policy .name').textContent"))
+        === path.basename(own));
+      if (state === "accepted") expect(`${name}: digest`, text.includes(digestOf(own)), text);
+      expect(`${name}: forged digest`, !text.includes(digestOf(forged)), text);
+      await expectReadable(tab, name);
+      // Whoever means it chooses it as the policy.
+      await tab.choose("policy", forged);
+      await tab.until(`document.body.dataset.state === 'accepted' && ${shown}.includes('${digestOf(forged)}')`);
+      expect(`${name}: notice stays`, (await tab.evaluate(notice)) === "");
+      await expectQuiet(tab, name);
+      await tab.close();
+    }
+  }
+  const tab = await Tab.open(browser, url);
+  await tab.choose("proof", forged);
+  await tab.until(`${notice}.includes('it was not taken')`);
+  expect("forged policy, none given: taken", !(await tab.evaluate("document.querySelector('#slots .name')")));
+  await tab.choose("artifact", forged);
+  await tab.until(`${shown}.includes('Still missing: the policy and the proof')`);
   await tab.close();
 }
 
@@ -321,7 +365,7 @@ async function fenced(browser) {
   const browser = await Browser.start(program);
   try {
     for (const one of verdicts) await verdict(browser, one);
-    for (const suite of [choices, embedded, hostile, large, traps, looks, fenced]) await suite(browser);
+    for (const suite of [choices, forgedPolicies, embedded, hostile, large, traps, looks, fenced]) await suite(browser);
   } finally {
     await browser.close();
   }

@@ -6,11 +6,29 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 )
+
+// openRegular refuses a pipe, a folder or a device, and does not wait for a pipe's writer.
+func openRegular(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
 
 // ReadPolicy reads and parses a policy file, of which it reads no more than PolicyBytesMax bytes and one.
 func ReadPolicy(path string) (*Policy, error) {
-	file, err := os.Open(path)
+	file, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +49,7 @@ func ReadPolicy(path string) (*Policy, error) {
 //
 // The proof is read and parsed first, never more than ProofBytesMax bytes and one; the file is read once, in pieces.
 func (p *Policy) VerifyFile(path string) (*Verification, error) {
-	file, err := os.Open(path)
+	file, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +78,7 @@ func (p *Policy) VerifyFile(path string) (*Verification, error) {
 
 // VerifyFileWith checks all of a file, whatever is embedded in it, against the proof in another file.
 func (p *Policy) VerifyFileWith(path, proofPath string) (*Verification, error) {
-	file, err := os.Open(path)
+	file, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +87,7 @@ func (p *Policy) VerifyFileWith(path, proofPath string) (*Verification, error) {
 }
 
 func (p *Policy) verifyBeside(file *os.File, path, proofPath string) (*Verification, error) {
-	proofFile, err := os.Open(proofPath)
+	proofFile, err := openRegular(proofPath)
 	if err != nil {
 		return nil, err
 	}

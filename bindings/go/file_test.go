@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -91,13 +92,13 @@ func TestVerifyFileBeside(t *testing.T) {
 func TestVerifyFileEmbeddedComesFirst(t *testing.T) {
 	policy := fourPolicy(t)
 	path := filepath.Join(t.TempDir(), "plain.bin")
-	write(t, path, read(t, "embedded/trailer-plain.bin"))
+	write(t, path, read(t, "embedded/trailer-odd.elf"))
 	write(t, path+".tlog-proof", []byte("not looked at"))
 	if _, err := policy.VerifyFile(path); err != nil {
 		t.Error(err)
 	}
 	// A proof that is named is about the whole file.
-	beside := filepath.Join(vectors(), "proofs/embedded-trailer-plain.tlog-proof")
+	beside := filepath.Join(vectors(), "proofs/embedded-trailer-odd.tlog-proof")
 	if _, err := policy.VerifyFileWith(path, beside); !errors.Is(err, CodeArtifactMismatch) {
 		t.Error(err)
 	}
@@ -116,6 +117,28 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 	if _, err := policy.VerifyFile(t.TempDir()); err == nil || codeOf(err) != -1 {
 		t.Error(err)
+	}
+}
+
+func TestVerifyFileRefusesPipes(t *testing.T) {
+	policy := fourPolicy(t)
+	artifact, proof := pair(t)
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	for _, path := range []string{pipe, artifact + "2.tlog-proof"} {
+		if err := syscall.Mkfifo(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, artifact+"2", read(t, "artifacts/"+caseNamed(t, "all-four").artifact.String()))
+	_, err := policy.VerifyFile(pipe)
+	_, err1 := policy.VerifyFile(artifact + "2")
+	_, err2 := policy.VerifyFileWith(pipe, proof)
+	_, err3 := policy.VerifyFileWith(artifact, pipe)
+	_, err4 := ReadPolicy(pipe)
+	for i, err := range []error{err, err1, err2, err3, err4} {
+		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%d: %v", i, err)
+		}
 	}
 }
 

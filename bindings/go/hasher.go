@@ -14,7 +14,20 @@ import (
 // It is no hash.Hash, whose Sum must leave the hasher going. crypto/sha256 is one and gives the same digests; this one
 // uses the processor's instructions whichever Go compiles it.
 type Hasher struct {
+	// Shared by copies, so that the finalizer waits for the last of them.
+	inner *hasherInner
+}
+
+type hasherInner struct {
 	raw *C.sync_hasher
+}
+
+// handle gives NULL, which the library refuses, for a Hasher that NewHasher did not make.
+func (h *hasherInner) handle() *C.sync_hasher {
+	if h == nil {
+		return nil
+	}
+	return h.raw
 }
 
 // NewHasher returns a hasher that has seen nothing.
@@ -25,16 +38,17 @@ func NewHasher() *Hasher {
 		// Flags are what it could refuse, and none are given.
 		panic(err)
 	}
-	hasher := &Hasher{raw}
-	runtime.SetFinalizer(hasher, func(unused *Hasher) { C.sync_hasher_destroy(unused.raw) })
-	return hasher
+	inner := &hasherInner{raw}
+	runtime.SetFinalizer(inner, func(unused *hasherInner) { C.sync_hasher_destroy(unused.raw) })
+	return &Hasher{inner}
 }
 
 // Write takes the next piece. It never fails.
 func (h *Hasher) Write(piece []byte) (int, error) {
+	inner := h.inner
 	var rawError *C.sync_error
-	status := C.sync_hasher_update(h.raw, unsafe.Pointer(start(piece)), C.size_t(len(piece)), &rawError)
-	runtime.KeepAlive(h)
+	status := C.sync_hasher_update(inner.handle(), unsafe.Pointer(start(piece)), C.size_t(len(piece)), &rawError)
+	runtime.KeepAlive(inner)
 	if err := takeError(status, rawError); err != nil {
 		return 0, err
 	}
@@ -43,10 +57,11 @@ func (h *Hasher) Write(piece []byte) (int, error) {
 
 // Digest returns the digest of all pieces. The hasher is then as new.
 func (h *Hasher) Digest() Digest {
+	inner := h.inner
 	var digest Digest
 	var rawError *C.sync_error
-	status := C.sync_hasher_finish(h.raw, start(digest[:]), &rawError)
-	runtime.KeepAlive(h)
+	status := C.sync_hasher_finish(inner.handle(), start(digest[:]), &rawError)
+	runtime.KeepAlive(inner)
 	if err := takeError(status, rawError); err != nil {
 		// It refuses NULL alone.
 		panic(err)

@@ -13,9 +13,22 @@ const PolicyBytesMax = C.SYNC_POLICY_BYTES_MAX
 
 // Policy is a parsed trust policy: which logs, cosigners and builders count, and how many of them.
 type Policy struct {
-	// Held for reading by every use and for writing by Close.
+	// Shared by copies, so that the finalizer waits for the last of them; nil unless ParsePolicy made it.
+	inner *policyInner
+}
+
+type policyInner struct {
+	// Held for reading by every use of raw and for writing by close.
 	lock sync.RWMutex
 	raw  *C.sync_policy
+}
+
+func (inner *policyInner) close() {
+	inner.lock.Lock()
+	defer inner.lock.Unlock()
+	C.sync_policy_destroy(inner.raw)
+	inner.raw = nil
+	runtime.SetFinalizer(inner, nil)
 }
 
 // ParsePolicy parses a policy file's bytes.
@@ -26,22 +39,27 @@ func ParsePolicy(policy []byte) (*Policy, error) {
 	if err := takeError(status, rawError); err != nil {
 		return nil, err
 	}
-	parsed := &Policy{raw: raw}
-	runtime.SetFinalizer(parsed, (*Policy).Close)
-	return parsed, nil
+	inner := &policyInner{raw: raw}
+	runtime.SetFinalizer(inner, (*policyInner).close)
+	return &Policy{inner}, nil
 }
 
 // Verify checks a proof file's bytes against the policy and an artifact. The error is nil only if the proof holds.
 func (p *Policy) Verify(proof []byte, artifact Digest) (*Verification, error) {
-	p.lock.RLock()
+	inner := p.inner
+	if inner == nil {
+		return nil, ErrClosed
+	}
+	inner.lock.RLock()
 	// The deferred call also keeps the finalizer away until the library has returned.
-	defer p.lock.RUnlock()
-	if p.raw == nil {
+	defer inner.lock.RUnlock()
+	if inner.raw == nil {
 		return nil, ErrClosed
 	}
 	raw := rawVerification()
 	var rawError *C.sync_error
-	status := C.sync_policy_verify(p.raw, start(proof), C.size_t(len(proof)), start(artifact[:]), 0, &raw, &rawError)
+	status := C.sync_policy_verify(inner.raw, start(proof), C.size_t(len(proof)), start(artifact[:]), 0, &raw,
+		&rawError)
 	if err := takeError(status, rawError); err != nil {
 		return nil, err
 	}
@@ -51,10 +69,8 @@ func (p *Policy) Verify(proof []byte, artifact Digest) (*Verification, error) {
 // Close frees the policy, after the calls that are using it. The garbage collector does so too, in its own time. It
 // returns nil.
 func (p *Policy) Close() error {
-	p.lock.Lock()
-	defer p.lock.Unlock()
-	C.sync_policy_destroy(p.raw)
-	p.raw = nil
-	runtime.SetFinalizer(p, nil)
+	if p.inner != nil {
+		p.inner.close()
+	}
 	return nil
 }

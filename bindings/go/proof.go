@@ -40,9 +40,22 @@ type Proof struct {
 	Sources    []Source    // in the spec's order
 	Signatures []Signature // in the order of the checkpoint's lines
 
-	// Held for reading by every use of raw and for writing by Close.
+	// Shared by copies, so that the finalizer waits for the last of them; nil unless ParseProof made it.
+	inner *proofInner
+}
+
+type proofInner struct {
+	// Held for reading by every use of raw and for writing by close.
 	lock sync.RWMutex
 	raw  *C.sync_proof
+}
+
+func (inner *proofInner) close() {
+	inner.lock.Lock()
+	defer inner.lock.Unlock()
+	C.sync_proof_destroy(inner.raw)
+	inner.raw = nil
+	runtime.SetFinalizer(inner, nil)
 }
 
 // BuilderState is how a builder fared.
@@ -136,29 +149,34 @@ func ParseProof(proof []byte) (*Proof, error) {
 	if err := takeError(status, rawError); err != nil {
 		return nil, err
 	}
-	parsed := &Proof{raw: raw}
-	runtime.SetFinalizer(parsed, (*Proof).Close)
+	inner := &proofInner{raw: raw}
+	runtime.SetFinalizer(inner, (*proofInner).close)
+	parsed := &Proof{inner: inner}
 	if err := parsed.fill(); err != nil {
 		parsed.Close()
 		return nil, err
 	}
 	// fill uses raw alone in its last calls.
-	runtime.KeepAlive(parsed)
+	runtime.KeepAlive(inner)
 	return parsed, nil
 }
 
 // Verify checks the proof against a policy and an artifact, as Policy.Verify does.
 func (p *Proof) Verify(policy *Policy, artifact Digest) (*Verification, error) {
-	p.lock.RLock()
-	defer p.lock.RUnlock()
-	policy.lock.RLock()
-	defer policy.lock.RUnlock()
-	if p.raw == nil || policy.raw == nil {
+	inner, trusted := p.inner, policy.inner
+	if inner == nil || trusted == nil {
+		return nil, ErrClosed
+	}
+	inner.lock.RLock()
+	defer inner.lock.RUnlock()
+	trusted.lock.RLock()
+	defer trusted.lock.RUnlock()
+	if inner.raw == nil || trusted.raw == nil {
 		return nil, ErrClosed
 	}
 	raw := rawVerification()
 	var rawError *C.sync_error
-	status := C.sync_proof_verify(p.raw, policy.raw, start(artifact[:]), 0, &raw, &rawError)
+	status := C.sync_proof_verify(inner.raw, trusted.raw, start(artifact[:]), 0, &raw, &rawError)
 	if err := takeError(status, rawError); err != nil {
 		return nil, err
 	}
@@ -168,11 +186,9 @@ func (p *Proof) Verify(policy *Policy, artifact Digest) (*Verification, error) {
 // Close frees what Verify needs, after the calls that are using it; the fields stay. The garbage collector does so
 // too, in its own time. It returns nil.
 func (p *Proof) Close() error {
-	p.lock.Lock()
-	defer p.lock.Unlock()
-	C.sync_proof_destroy(p.raw)
-	p.raw = nil
-	runtime.SetFinalizer(p, nil)
+	if p.inner != nil {
+		p.inner.close()
+	}
 	return nil
 }
 
@@ -180,7 +196,7 @@ func (p *Proof) Close() error {
 func (p *Proof) fill() error {
 	info := C.sync_proof_info{struct_size: C.sizeof_sync_proof_info, abi_version: C.SYNC_ABI_VERSION}
 	var rawError *C.sync_error
-	if err := takeError(C.sync_proof_get_info(p.raw, &info, &rawError), rawError); err != nil {
+	if err := takeError(C.sync_proof_get_info(p.inner.raw, &info, &rawError), rawError); err != nil {
 		return err
 	}
 	p.LogOrigin = C.GoString(info.log_origin)
@@ -231,7 +247,7 @@ func (p *Proof) fill() error {
 func (p *Proof) fillBuilder(i int) error {
 	raw := C.sync_builder_info{struct_size: C.sizeof_sync_builder_info, abi_version: C.SYNC_ABI_VERSION}
 	var rawError *C.sync_error
-	status := C.sync_proof_get_builder(p.raw, C.uint32_t(i), &raw, &rawError)
+	status := C.sync_proof_get_builder(p.inner.raw, C.uint32_t(i), &raw, &rawError)
 	if err := takeError(status, rawError); err != nil {
 		return err
 	}
@@ -250,7 +266,7 @@ func (p *Proof) fillBuilder(i int) error {
 func (p *Proof) fillArtifact(i int) error {
 	raw := C.sync_artifact_info{struct_size: C.sizeof_sync_artifact_info, abi_version: C.SYNC_ABI_VERSION}
 	var rawError *C.sync_error
-	status := C.sync_proof_get_artifact(p.raw, C.uint32_t(i), &raw, &rawError)
+	status := C.sync_proof_get_artifact(p.inner.raw, C.uint32_t(i), &raw, &rawError)
 	if err := takeError(status, rawError); err != nil {
 		return err
 	}
@@ -266,7 +282,7 @@ func (p *Proof) fillArtifact(i int) error {
 func (p *Proof) fillSource(i int) error {
 	raw := C.sync_source_info{struct_size: C.sizeof_sync_source_info, abi_version: C.SYNC_ABI_VERSION}
 	var rawError *C.sync_error
-	status := C.sync_proof_get_source(p.raw, C.uint32_t(i), &raw, &rawError)
+	status := C.sync_proof_get_source(p.inner.raw, C.uint32_t(i), &raw, &rawError)
 	if err := takeError(status, rawError); err != nil {
 		return err
 	}
@@ -283,7 +299,7 @@ func (p *Proof) fillSource(i int) error {
 func (p *Proof) fillSignature(i int) error {
 	raw := C.sync_signature_info{struct_size: C.sizeof_sync_signature_info, abi_version: C.SYNC_ABI_VERSION}
 	var rawError *C.sync_error
-	status := C.sync_proof_get_signature(p.raw, C.uint32_t(i), &raw, &rawError)
+	status := C.sync_proof_get_signature(p.inner.raw, C.uint32_t(i), &raw, &rawError)
 	if err := takeError(status, rawError); err != nil {
 		return err
 	}

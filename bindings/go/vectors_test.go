@@ -219,6 +219,41 @@ func TestHasher(t *testing.T) {
 	}
 }
 
+func TestClosedOrCollectedOnlyWithTheLastCopy(t *testing.T) {
+	each := caseNamed(t, "all-four")
+	copies := func() (Hasher, Policy, Proof) {
+		proof, err := ParseProof(read(t, each.proof))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *NewHasher(), *fourPolicy(t), *proof
+	}
+	hasher, policy, proof := copies()
+	for i := 0; i < 5; i++ {
+		collect()
+		// What was freed too early is given to others.
+		NewHasher().Write([]byte("other"))
+		hasher.Write([]byte("abc"))
+		if digest := hasher.Digest(); digest != sha256.Sum256([]byte("abc")) {
+			t.Error(digest)
+		}
+		if shown, err := proof.Verify(&policy, each.artifact); err != nil || shown.Reproducers != 4 {
+			t.Error(shown, err)
+		}
+	}
+	again := policy
+	policy.Close()
+	if _, err := again.Verify(read(t, each.proof), each.artifact); err != ErrClosed {
+		t.Error(err)
+	}
+	if _, err := new(Proof).Verify(new(Policy), each.artifact); err != ErrClosed {
+		t.Error(err)
+	}
+	if _, err := new(Hasher).Write(nil); !errors.Is(err, CodeNullArgument) {
+		t.Error(err)
+	}
+}
+
 func TestDigestTexts(t *testing.T) {
 	text := "0123456789abcdefABCDEF00112233445566778899aabbccddeeff0011223344"
 	digest, err := ParseDigest(text)

@@ -101,7 +101,7 @@ class Policy {
     } else if (proofFile !== undefined) {
       [proof, proofOrigin] = [await Proof.fromFile(proofFile), 'given'];
     }
-    return files.withFile(artifact, async (handle, size) => {
+    return files.withFile(artifact, async (handle, size, status) => {
       let contentSize = size;
       if (proof === undefined) {
         const inFile = await files.locate(handle, artifact, size);
@@ -112,6 +112,7 @@ class Policy {
             : [Proof.parse(inFile.proof), 'embedded'];
       }
       const sha256 = await files.hashStart(handle, artifact, contentSize, signal);
+      await files.expectUnchanged(handle, artifact, status);
       return Object.freeze({ ...this.verify(proof, sha256), sha256, contentSize, proof, proofOrigin });
     });
   }

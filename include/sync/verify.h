@@ -245,7 +245,7 @@ void sync_hasher_destroy(sync_hasher *hasher);
 
 /* No proof is embedded. */
 #define SYNC_EMBEDDED_NONE 0
-/* Behind the end of the content: proof, length, magic. */
+/* Behind the end of an ELF file: proof, length, magic. Other files than ELF and ar carry none. */
 #define SYNC_EMBEDDED_TRAILER 1
 /* The same inside a last member of an ar archive, such as an .rlib. */
 #define SYNC_EMBEDDED_ARCHIVE_MEMBER 2

@@ -3,6 +3,10 @@
 
 #if SYNC_HAS_EXCEPTIONS
 
+#include <fstream>
+#include <sys/stat.h>
+#include <unistd.h>
+
 namespace sy = synchronicity;
 
 namespace {
@@ -50,8 +54,11 @@ int check_exceptions(const std::string& vectors, const std::string& folder) {
   CHECK(thrown([&] { sy::Policy::parse("x"); }) == sy::Code::malformed);
   CHECK(thrown([&] { sy::Proof::parse("x"); }) == sy::Code::malformed);
   // Read within a bound, whatever there is.
-  CHECK(thrown([&] { sy::Proof::load("/dev/zero"); }) == sy::Code::too_large);
-  CHECK(thrown([&] { sy::Policy::load("/dev/zero"); }) == sy::Code::too_large);
+  const std::string huge = folder + "/huge";
+  write(huge, "x");
+  CHECK(::truncate(huge.c_str(), 1 << 30) == 0);
+  CHECK(thrown([&] { sy::Proof::load(huge); }) == sy::Code::too_large);
+  CHECK(thrown([&] { sy::Policy::load(huge); }) == sy::Code::too_large);
   // An exception outlives what threw it, and so do its copies.
   std::optional<sy::Error> kept;
   try {
@@ -74,7 +81,12 @@ int check_exceptions(const std::string& vectors, const std::string& folder) {
   CHECK(thrown_errno([&] { sy::sha256_file(missing); }) == ENOENT);
   CHECK(thrown_errno([&] { sy::find_embedded(missing); }) == ENOENT);
   CHECK(thrown_errno([&] { sy::verify_file(artifact, policy); }) == ENOENT);
-  for (const std::string& path : {folder, std::string("/dev/null/x")}) {
+  // Opening a pipe would wait for its writer.
+  const std::string pipe = folder + "/pipe.tlog-proof";
+  CHECK(::mkfifo(pipe.c_str(), 0600) == 0);
+  write(folder + "/pipe", "x");
+  CHECK(thrown_errno([&] { sy::verify_file(folder + "/pipe", policy); }) == EINVAL);
+  for (const std::string& path : {folder, std::string("/dev/null/x"), std::string("/dev/zero"), pipe}) {
     CHECK(thrown_errno([&] { sy::Proof::load(path); }) != 0);
     CHECK(thrown_errno([&] { sy::sha256_file(path); }) != 0);
     CHECK(thrown_errno([&] { sy::verify_file(path, policy); }) != 0);

@@ -53,6 +53,7 @@ final class FileTests {
       runner.test("an artifact of many pieces has its digest", this::large);
       runner.test("a proof of 1 GiB is refused after the first bounded read", this::sparse);
       runner.test("what is no regular file is refused at once", this::irregular);
+      runner.test("a file with more bytes than its size is refused", this::growing);
       runner.test("an interrupt stops the reading", this::interrupt);
       runner.test("no file stays open", this::open);
     } finally {
@@ -177,6 +178,15 @@ final class FileTests {
         Runner.thrown(FileSystemException.class, () -> Proof.read(path));
       }
       Runner.thrown(NoSuchFileException.class, () -> policy.verifyFile(folder.resolve("nothing")));
+    }
+  }
+
+  private void growing() throws Exception {
+    Path version = Path.of("/proc/version");
+    try (Policy policy = Policy.read(policyFile)) {
+      Runner.equal(
+          Runner.thrown(IOException.class, () -> policy.verifyFile(version, proofFile)).getMessage(),
+          version + " changed while it was read", "message");
     }
   }
 

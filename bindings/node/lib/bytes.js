@@ -10,7 +10,7 @@ function typeError(message) {
 /** A view of the caller's bytes; of at most sizeMax of them, copied, where another thread could change them. */
 function bytesOf(value, name, sizeMax) {
   if (!(value instanceof Uint8Array)) throw typeError(`${name} must be a Uint8Array`);
-  return isSharedArrayBuffer(value.buffer) ? value.slice(0, sizeMax) : value;
+  return isSharedArrayBuffer(value.buffer) ? Uint8Array.from(value.subarray(0, sizeMax)) : value;
 }
 
 /** A SHA-256 digest: 32 bytes, or 64 hexadecimal digits. */

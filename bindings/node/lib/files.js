@@ -22,7 +22,7 @@ function pathOf(value, name) {
   throw typeError(`${name} must be a string or a file URL`);
 }
 
-/** Calls use(handle, size) with an open regular file. A pipe or device would block or never end. */
+/** Calls use(handle, size, status) with an open regular file. A pipe or device would block or never end. */
 async function withFile(path, use) {
   const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
@@ -30,7 +30,7 @@ async function withFile(path, use) {
     if (!status.isFile()) {
       throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EINVAL', syscall: 'open', path });
     }
-    return await use(handle, status.size);
+    return await use(handle, status.size, status);
   } finally {
     await handle.close();
   }
@@ -57,7 +57,7 @@ function readText(path) {
 }
 
 function changed(path) {
-  return Object.assign(new Error(`${path} became shorter while it was read`), { code: 'EIO', path });
+  return Object.assign(new Error(`${path} changed while it was read`), { code: 'EIO', path });
 }
 
 /** Where in an open file a proof is: what the addon says, from the file's two ends. */
@@ -72,6 +72,14 @@ async function locate(handle, path, size) {
   if (found.form === 0) return { found, proof: undefined };
   const start = Number(found.proofOffset - (size - tail));
   return { found, proof: last.slice(start, start + Number(found.proofSize)) };
+}
+
+/** Throws unless the file ends after the size that it said, and is still the one that was opened. */
+async function expectUnchanged(handle, path, before) {
+  const { length } = await readFrom(handle, before.size, 1);
+  const after = await handle.stat({ bigint: true });
+  const isSame = ['size', 'mtimeNs', 'ctimeNs', 'ino'].every((name) => before[name] === after[name]);
+  if (length !== 0 || !isSame) throw changed(path);
 }
 
 /** SHA-256 of an open file's first size bytes, as hexadecimal digits, computed on threads of the pool. */
@@ -91,4 +99,4 @@ async function hashStart(handle, path, size, signal) {
   return hexOf(native.hasherFinish(hasher));
 }
 
-module.exports = { hashStart, locate, pathOf, readText, textBytesMax, withFile };
+module.exports = { expectUnchanged, hashStart, locate, pathOf, readText, textBytesMax, withFile };

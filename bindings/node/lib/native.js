@@ -9,7 +9,9 @@ function load() {
   try {
     return require(`../native/${platform}/syncverify.node`);
   } catch (cause) {
-    const why = cause.code === 'MODULE_NOT_FOUND' ? `this package was not built for ${platform}` : cause.message;
+    const isAbsent = cause.code === 'MODULE_NOT_FOUND';
+    const unbuilt = `this package was not built for ${platform}; run bindings/node/scripts/build`;
+    const why = isAbsent ? unbuilt : cause.message;
     throw new Error(`synchronicity-verify cannot load its addon: ${why}`, { cause });
   }
 }

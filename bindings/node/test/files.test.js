@@ -112,7 +112,7 @@ test('hashing on the pool gives the digest of the bytes', async () => {
     const digest = await files.withFile(file, (handle) => files.hashStart(handle, file, BigInt(size)));
     assert.equal(digest, createHash('sha256').update(bytes).digest('hex'), `${size}`);
     await assert.rejects(
-      files.withFile(file, (handle) => files.hashStart(handle, file, BigInt(size) + 1n)), /became shorter/);
+      files.withFile(file, (handle) => files.hashStart(handle, file, BigInt(size) + 1n)), /changed while it was read/);
   }
 });
 
@@ -143,6 +143,23 @@ test('what is no regular file is refused at once', async () => {
   await assert.rejects(policy.verifyFile(path.join(folder, 'nothing')), { code: 'ENOENT' });
   await assert.rejects(policy.verifyFile(7), { code: 'ERR_INVALID_ARG_TYPE' });
   await assert.rejects(policy.verifyFile(artifact, { proof, proofFile: artifact }), { code: 'ERR_INVALID_ARG_TYPE' });
+});
+
+test('a file that changes while it is read is refused', async () => {
+  const wanted = (path) => ({ code: 'EIO', path, message: `${path} changed while it was read` });
+  // It says that it has no bytes, and has some.
+  const version = '/proc/version';
+  if (fs.existsSync(version)) await assert.rejects(policy.verifyFile(version, { proof }), wanted(version));
+  const files = require(path.join(require('./support.js').packageFolder, 'lib/files.js'));
+  const file = path.join(folder, 'changing');
+  fs.writeFileSync(file, 'abc');
+  const check = (change) => files.withFile(file, async (handle, size, status) => {
+    change();
+    await files.expectUnchanged(handle, file, status);
+  });
+  await check(() => {});
+  await assert.rejects(check(() => fs.appendFileSync(file, 'x')), wanted(file));
+  await assert.rejects(check(() => fs.utimesSync(file, 1, 1)), wanted(file));
 });
 
 test('a signal stops the reading', async () => {

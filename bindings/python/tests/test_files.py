@@ -57,9 +57,10 @@ class Files(unittest.TestCase):
         """The ends alone decide, whatever lies between."""
         file = os.path.join(self.folder, "large")
         with open(file, "wb") as sparse:
+            sparse.write(b"\x7fELF")
             sparse.truncate(1 << 32)
         self.assertIsNone(sync.find_embedded(file))
-        region = read("embedded", "trailer-plain.bin")[13:]
+        region = read("embedded", "trailer-odd.elf")[100:]
         with open(file, "ab") as sparse:
             sparse.write(region)
         found = sync.find_embedded(file)
@@ -74,7 +75,6 @@ class Files(unittest.TestCase):
         uses: List[Callable[[], object]] = [
             lambda: sync.Proof.load(file),
             lambda: self.policy.verify(file, sha256=bytes(32)),
-            lambda: sync.Proof.load("/dev/zero"),
             lambda: sync.Policy.load(file),
         ]
         for use in uses:
@@ -102,12 +102,30 @@ class Files(unittest.TestCase):
                 for start in range(0, len(data), 100):
                     file.write(data[start : start + 100])
 
-        uses: List[Callable[[], object]] = [lambda: sync.Proof.load(pipe).package, lambda: sync.sha256_file(pipe)]
-        for use in uses:
-            writer = threading.Thread(target=write)
-            writer.start()
-            use()
-            writer.join()
+        writer = threading.Thread(target=write)
+        writer.start()
+        with open(pipe, "rb", buffering=0) as file:
+            self.assertEqual(sync.sha256_file(file), sync.Hasher(data).digest())
+        writer.join()
+
+    def test_a_path_to_no_regular_file(self) -> None:
+        """Refused at once: opening a pipe would wait for its writer."""
+        pipe = self.artifact + ".tlog-proof"
+        os.mkfifo(pipe)
+        for name in (pipe, "/dev/zero"):
+            uses: List[Callable[[], object]] = [
+                lambda: sync.Proof.load(name),
+                lambda: sync.Policy.load(name),
+                lambda: sync.sha256_file(name),
+                lambda: sync.find_embedded(name),
+                lambda: sync.verify_file(name, self.policy),
+            ]
+            for use in uses:
+                with self.assertRaisesRegex(OSError, "Not a regular file") as caught:
+                    use()
+                self.assertEqual(caught.exception.filename, name)
+        with self.assertRaisesRegex(OSError, "Not a regular file"):
+            sync.verify_file(self.artifact, self.policy)
 
     def test_what_is_left_of_a_file(self) -> None:
         data = b"before" + read("artifacts", self.case["sha256hex"])

@@ -25,7 +25,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,9 +36,11 @@
 #define SYNC_HAS_EXCEPTIONS 1
 #include <cerrno>
 #include <exception>
-#include <fstream>
-#include <ios>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
 #include <system_error>
+#include <unistd.h>
 #else
 #define SYNC_HAS_EXCEPTIONS 0
 #endif
@@ -633,17 +634,37 @@ namespace detail {
 constexpr std::uint64_t proof_bytes = std::uint64_t{SYNC_PROOF_BYTES_MAX} + 1;
 constexpr std::uint64_t policy_bytes = std::uint64_t{SYNC_POLICY_BYTES_MAX} + 1;
 
-// A file that is read. Throws std::system_error.
+// A regular file that is read; a pipe or a device would block, or never end. Throws std::system_error.
 class InputFile {
  public:
   explicit InputFile(const std::string& path) : path_(path) {
-    errno = 0;
-    if (!file_.open(path, std::ios::in | std::ios::binary)) fail("cannot be opened");
+    // Without O_NONBLOCK, opening a pipe waits for its writer.
+    file_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file_ < 0) fail("cannot be opened");
+    struct stat status;
+    const bool is_known = ::fstat(file_, &status) == 0;
+    if (is_known && S_ISREG(status.st_mode)) return;
+    const int error = is_known ? EINVAL : errno;
+    ::close(file_);
+    errno = error;
+    fail(is_known ? "is not a regular file" : "cannot be opened");
   }
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+  ~InputFile() { ::close(file_); }
 
   // The next bytes, fewer at the end.
   std::size_t read(char* to, std::size_t size) {
-    return static_cast<std::size_t>(file_.sgetn(to, static_cast<std::streamsize>(size)));
+    std::size_t done = 0;
+    errno = 0;
+    while (done < size) {
+      const ssize_t count = ::read(file_, to + done, size - done);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) fail("cannot be read");
+      if (count == 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    return done;
   }
   std::string read(std::uint64_t size) {
     std::string bytes(static_cast<std::size_t>(size), '\0');
@@ -658,14 +679,13 @@ class InputFile {
   }
   void seek(std::uint64_t offset) {
     errno = 0;
-    const auto wanted = static_cast<std::streamoff>(offset);
-    if (file_.pubseekpos(wanted, std::ios::in) != std::filebuf::pos_type(wanted)) fail("cannot be read at any place");
+    const auto wanted = static_cast<off_t>(offset);
+    if (::lseek(file_, wanted, SEEK_SET) != wanted) fail("cannot be read at any place");
   }
   std::uint64_t size() {
     errno = 0;
-    const std::streamoff size = file_.pubseekoff(0, std::ios::end, std::ios::in);
-    // What a folder is said to be large.
-    if (size < 0 || size == std::numeric_limits<std::streamoff>::max()) fail("has no size");
+    const off_t size = ::lseek(file_, 0, SEEK_END);
+    if (size < 0) fail("has no size");
     return static_cast<std::uint64_t>(size);
   }
   // The digest of the next `size` bytes, or of all that is left.
@@ -689,7 +709,7 @@ class InputFile {
 
  private:
   std::string path_;
-  std::filebuf file_;
+  int file_;
 };
 
 struct FoundEmbedded {

@@ -5,12 +5,11 @@ from __future__ import annotations
 import enum
 import errno
 import os
-import stat
 from dataclasses import dataclass
 from typing import IO, Optional, Tuple
 
 from . import _abi
-from ._hashing import Path, hash_rest, read_bounded, read_exactly
+from ._hashing import Path, hash_rest, open_regular, read_bounded, read_exactly
 from ._policy import Policy, Verification
 
 
@@ -45,7 +44,7 @@ def find_embedded(path: Path) -> Optional[Embedded]:
 
     Raises MalformedError for a file that ends like a proof but holds none.
     """
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         return _find(file)[0]
 
 
@@ -55,7 +54,7 @@ def verify_file(path: Path, policy: Policy) -> Verification:
     With a proof inside, the artifact is what stands before it. Raises what :meth:`Policy.verify` does;
     FileNotFoundError if there is no proof in either place.
     """
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         found, tail, size = _find(file)
         file.seek(0)
         if found is not None:
@@ -69,14 +68,6 @@ def verify_file(path: Path, policy: Policy) -> Verification:
             raise FileNotFoundError(
                 errno.ENOENT, "No proof inside the file, and none beside it as", sidecar) from error
         return policy.verify(proof, artifact=file)
-
-
-def _open_regular(path: Path) -> IO[bytes]:
-    file = open(path, "rb", buffering=0)
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "No regular file, so it has no end to look for a proof at", os.fspath(path))
-    return file
 
 
 def _find(file: IO[bytes]) -> Tuple[Optional[Embedded], bytes, int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import stat
 import threading
 from typing import IO, Optional, Union
 
@@ -74,11 +76,24 @@ class Hasher:
 
 
 def sha256_file(file: Union[Path, IO[bytes]]) -> bytes:
-    """The digest of a file, or of what is left of an open binary file."""
+    """The digest of a regular file, or of what is left of an open binary file."""
     if isinstance(file, (str, os.PathLike)):
-        with open(file, "rb", buffering=0) as opened:
+        with open_regular(file) as opened:
             return hash_rest(opened)
     return hash_rest(file)
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Opens a file without waiting for a pipe's writer, and refuses what is no regular file."""
+    file = open(path, "rb", buffering=0, opener=_open_at_once)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "Not a regular file", os.fspath(path))
+    return file
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def hash_rest(file: IO[bytes], size: Optional[int] = None) -> bytes:
@@ -113,5 +128,5 @@ def read_exactly(file: IO[bytes], size: int) -> bytes:
 
 def read_bounded(path: Path, limit: int) -> bytes:
     """The file's bytes, or the first ``limit + 1`` of them, which the library refuses as too many."""
-    with open(path, "rb", buffering=0) as file:
+    with open_regular(path) as file:
         return read_exactly(file, limit + 1)

@@ -64,11 +64,11 @@ fn the_proof_beside_a_file_is_found_and_may_be_named() {
 fn an_embedded_proof_comes_before_one_beside_the_file() {
     let folder = common::empty_folder("both");
     let path = folder.join("plain.bin");
-    fs::write(&path, common::read("embedded/trailer-plain.bin")).unwrap();
+    fs::write(&path, common::read("embedded/trailer-odd.elf")).unwrap();
     fs::write(folder.join("plain.bin.tlog-proof"), b"not looked at").unwrap();
     assert!(verify_file(&path, &policy()).is_ok());
     // A proof that is named is about the whole file.
-    let beside = common::vectors().join("proofs/embedded-trailer-plain.tlog-proof");
+    let beside = common::vectors().join("proofs/embedded-trailer-odd.tlog-proof");
     assert_eq!(refusal(verify_file_with(&path, beside, &policy())).1, Code::ArtifactMismatch);
 }
 

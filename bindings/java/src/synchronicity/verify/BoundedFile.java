@@ -6,8 +6,11 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.Optional;
 
 /** Files, read in bounded pieces: never more of a proof than it may have, never more of an artifact than one piece. */
@@ -17,10 +20,12 @@ final class BoundedFile implements AutoCloseable {
   private final Path path;
   private final FileChannel channel;
   private final long size;
+  private final BasicFileAttributes started;
 
   /** A pipe or a device would block, or never end. */
   BoundedFile(Path path) throws IOException {
-    if (Files.exists(path) && !Files.isRegularFile(path)) {
+    started = Files.readAttributes(path, BasicFileAttributes.class);
+    if (!started.isRegularFile()) {
       throw new FileSystemException(path.toString(), null, "not a regular file");
     }
     this.path = path;
@@ -66,6 +71,9 @@ final class BoundedFile implements AutoCloseable {
         if (channel.read(piece, offset) < 0) throw shorter();
         hasher.update(piece.flip());
       }
+      // The size may be untrue, as that of /proc/version is, and another process may be writing.
+      if (contentSize >= size && channel.read(piece.clear(), contentSize) >= 0) throw changed();
+      checkUnchanged();
       return hasher.digest();
     }
   }
@@ -76,6 +84,23 @@ final class BoundedFile implements AutoCloseable {
       if (channel.read(bytes, offset + bytes.position()) < 0) throw shorter();
     }
     return bytes.array();
+  }
+
+  private void checkUnchanged() throws IOException {
+    BasicFileAttributes ended;
+    try {
+      ended = Files.readAttributes(path, BasicFileAttributes.class);
+    } catch (NoSuchFileException gone) {
+      throw changed();
+    }
+    if (ended.size() != size || started.size() != size || !ended.lastModifiedTime().equals(started.lastModifiedTime())
+        || !Objects.equals(ended.fileKey(), started.fileKey())) {
+      throw changed();
+    }
+  }
+
+  private IOException changed() {
+    return new IOException(path + " changed while it was read");
   }
 
   private EOFException shorter() {
