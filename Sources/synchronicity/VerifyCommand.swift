@@ -36,14 +36,11 @@ struct VerifyCommand: AsyncParsableCommand {
   @Argument(help: "Files and folders; - is standard input.")
   var artifact: [String] = []
 
-  /// Of two policies, nobody could say which one was meant to be trusted.
-  func validate() throws {
-    for (name, values) in [("--policy", policy), ("--proof", proof), ("--sha256", sha256)] where values.count > 1 {
-      throw ValidationError("\(name) is given twice; name one")
-    }
-  }
-
   func run() async throws {
+    // Of two policies, nobody could say which one was meant to be trusted.
+    for (name, values) in [("--policy", policy), ("--proof", proof), ("--sha256", sha256)] where values.count > 1 {
+      throw CommandFailure(.usage, "\(name) is given twice; name one")
+    }
     var request = VerifyRequest(
       policy: Array((policy.first ?? "").utf8), proof: proof.first.map { Array($0.utf8) },
       sha256: sha256.first.map { Array($0.utf8) }, artifacts: artifact.map { Array($0.utf8) })
