@@ -157,7 +157,7 @@ let package = Package(
     .testTarget(
       name: "SyncRuntimeTests",
       dependencies: [
-        "SyncRuntime", "SyncTesting", "SodiumSigner", .product(name: "NIOPosix", package: "swift-nio"),
+        "SyncProof", "SyncRuntime", "SyncTesting", "SodiumSigner", .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: settings),
     .testTarget(
