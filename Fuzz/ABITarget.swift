@@ -146,7 +146,7 @@ private struct ABIRun {
     if status == SYNC_OK {
       if let proof {
         guard let parsed = try? Proof(parsing: proof) else { preconditionFailure("What is accepted is a proof") }
-        hold(Seeds.meanings.contains(Seeds.Meaning(parsed)), "Nobody signed what this proof says")
+        hold(Seeds.isMade(parsed), "Nobody signed what this proof says")
       }
     } else {
       hold(shown.verdict == 0 && shown.reproducers == 0 && shown.tree_size == 0, "A refusal shows nothing")

@@ -6,8 +6,11 @@ func fuzzNote(_ bytes: [UInt8]) {
   hold((1...ProofLimits.signaturesMax).contains(note.signatures.count), "Bounds hold")
   for policy in Seeds.policies {
     let keys = policy.logs.map { $0.key } + policy.witnesses.map { $0.key }
-    guard let verified = try? note.verifiedSignatures(by: keys), !verified.isEmpty else { continue }
-    hold(Seeds.texts.contains(note.text), "Nobody signed this text")
+    guard let verified = try? note.verifiedSignatures(by: keys) else { continue }
+    for signature in verified {
+      let message = signature.timestamp.map { Cosignature.message(timestamp: $0, body: note.text) } ?? note.text
+      hold(Seeds.isSigned(message), "Nobody signed this text")
+    }
   }
 }
 
@@ -27,7 +30,7 @@ func fuzzProof(_ bytes: [UInt8]) {
   let artifact = inspection?.evidence.artifacts.first?.sha256 ?? .zero
   for policy in Seeds.policies {
     guard let result = try? Verifier.verify(proof: bytes, policy: policy, artifact: artifact) else { continue }
-    hold(Seeds.meanings.contains(Seeds.Meaning(proof)), "Nobody signed what this proof says")
+    hold(Seeds.isMade(proof), "Nobody signed what this proof says")
     hold(result.evidence == inspection?.evidence && result.index == proof.index, "One proof, one meaning")
     hold(policy.meetsReproducers(result.reproducers), "The thresholds are met")
     hold(policy.meetsQuorum(result.cosigners.map { $0.name }), "The thresholds are met")
@@ -55,8 +58,17 @@ func fuzzEvidence(_ bytes: [UInt8]) {
     }
     // Reveals are signed each for itself, so the fuzzer may leave builders out, but make none.
     hold(verified.agreeing.count <= evidence.agreeing, "Who agrees is counted once")
-    guard policy.meetsReproducers(verified.agreeing) else { continue }
-    hold(Seeds.revealed.contains([evidence.jobID, evidence.outcomes[0].digest]), "Nobody signed this outcome")
+    hold(verified.agreeing.count == verified.agreeingIndices.count, "Who agrees is counted once")
+    for i in verified.agreeingIndices {
+      guard case .revealed(let name, let outcome, let nonce, let statement, _) = evidence.builders[i] else {
+        hold(false, "Who agrees has revealed")
+        continue
+      }
+      let message = Reveal.signedBytes(
+        group: evidence.group, job: evidence.jobID, builder: name, outcome: evidence.outcomes[outcome].digest,
+        nonce: nonce, statement: statement)
+      hold(Seeds.isSigned(message), "Nobody signed this outcome")
+    }
   }
 }
 

@@ -31,40 +31,51 @@ enum Seeds {
     try? Policy(parsing: bytes("policies/\($0).policy"))
   }
 
-  /// What the vectors' proofs say, accepted or not: all that the policies' keys ever signed.
+  /// SHA-256 of all that any key of the vectors ever signed, as SYNC_FUZZ_SIGNED lists it.
   ///
-  /// A refused one stands here too, since a fuzzer may mend it: a false line of a witness to spare becomes that of an
-  /// unknown one, which is nobody's.
-  static let meanings: Set<Meaning> = Set(
-    cases.compactMap { seed in (try? Proof(parsing: seed.proof)).map(Meaning.init) })
+  /// The files alone do not tell: a fuzzer mends a proof that was damaged after it was signed, and rightly has it
+  /// accepted.
+  private static let signed: Set<Digest> = records("signed")
 
-  /// The texts of their notes, also where they are no checkpoints: some of those were signed too.
-  static let texts: Set<[UInt8]> = Set(
-    cases.compactMap { seed in
-      guard
-        let end = seed.proof.indices.dropFirst().first(where: { seed.proof[$0 - 1] == 0x0a && seed.proof[$0] == 0x0a })
-      else { return nil }
-      return (try? SignedNote(parsing: [UInt8](seed.proof[(end + 1)...])))?.text
-    })
+  /// What the vectors' proofs said before any was damaged: ``meaning(of:)`` of each.
+  private static let made: Set<Digest> = records("made")
 
-  /// The jobs and outcomes that builders signed.
-  static let revealed: Set<[Digest]> = Set(
-    meanings.compactMap { try? Evidence(parsing: $0.leaf) }
-      .flatMap { evidence in evidence.outcomes.map { [evidence.jobID, $0.digest] } })
+  private static func records(_ kind: String) -> Set<Digest> {
+    guard let path = getenv("SYNC_FUZZ_SIGNED") else { preconditionFailure("SYNC_FUZZ_SIGNED names no file") }
+    var out: Set<Digest> = []
+    for line in contents(String(cString: path)).split(separator: 0x0a) {
+      let fields = line.split(separator: 0x20).map { String(decoding: $0, as: UTF8.self) }
+      guard fields.count == 2, let digest = Digest(hex: fields[1]) else {
+        preconditionFailure("SYNC_FUZZ_SIGNED names a file in another form")
+      }
+      if fields[0] == kind { out.insert(digest) }
+    }
+    precondition(!out.isEmpty, "SYNC_FUZZ_SIGNED names a file without what is looked for")
+    return out
+  }
 
-  /// What a proof says: all that its signatures are about.
-  struct Meaning: Hashable {
-    let leaf: [UInt8]
-    let index: UInt64
-    let path: [Digest]
-    let body: [UInt8]
+  /// Whether some key of the vectors signed these very bytes; whichever it was, the fuzzer cannot have.
+  static func isSigned(_ message: [UInt8]) -> Bool { signed.contains(SHA256.hash(message)) }
 
-    init(_ proof: Proof) { (leaf, index, path, body) = (proof.leaf, proof.index, proof.path, proof.note.text) }
+  /// Whether the vectors have a proof that says this, and some log signed its checkpoint.
+  static func isMade(_ proof: Proof) -> Bool { isSigned(proof.note.text) && made.contains(meaning(of: proof)) }
+
+  /// All that a proof says: its leaf, where the leaf is, and the text that is signed. Fuzz/seeds.py writes the same.
+  private static func meaning(of proof: Proof) -> Digest {
+    var writer = ByteWriter()
+    writer.write(SHA256.hash(proof.leaf))
+    writer.write(proof.index)
+    writer.write(SHA256.hash(proof.note.text))
+    for hash in proof.path { writer.write(hash) }
+    return SHA256.hash(writer.bytes)
   }
 
   static func bytes(_ path: String) -> [UInt8] {
-    let folder = getenv("SYNC_FUZZ_VECTORS").map { String(cString: $0) } ?? "Tests/Vectors"
-    guard let file = fopen("\(folder)/\(path)", "rb") else { preconditionFailure("\(folder)/\(path) cannot be read") }
+    contents("\(getenv("SYNC_FUZZ_VECTORS").map { String(cString: $0) } ?? "Tests/Vectors")/\(path)")
+  }
+
+  private static func contents(_ path: String) -> [UInt8] {
+    guard let file = fopen(path, "rb") else { preconditionFailure("\(path) cannot be read") }
     defer { fclose(file) }
     var out: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 1 << 16)

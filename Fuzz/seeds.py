@@ -1,11 +1,13 @@
-"""Writes the inputs that fuzzing starts from: the vectors and their parts, a folder for each target.
+"""Writes the inputs that fuzzing starts from: the vectors and their parts, a folder for each target; and a file of
+the SHA-256 of all that the vectors' keys signed, which is all that anything made from these inputs may prove.
 
-  seeds.py VECTORS FOLDER
+  seeds.py VECTORS FOLDER SIGNED
 """
 
 import base64
 import binascii
 import hashlib
+import itertools
 import os
 import sys
 
@@ -64,11 +66,34 @@ def seeds(vectors):
         yield "abi", opening + noise
 
 
-def main(vectors, folder):
-    for target, data in seeds(vectors):
+def signed(keys, proofs):
+    """Lines `signed` for each signed message, `made` for each proof as it was before any damage."""
+    for message in keys.messages:
+        yield f"signed {hashlib.sha256(message).hexdigest()}\n"
+    for leaf, index, path, body in proofs.made:
+        if 0 <= index < 2**64:
+            place = hashlib.sha256(leaf).digest() + index.to_bytes(8, "big") + hashlib.sha256(body).digest()
+            yield f"made {hashlib.sha256(place + b''.join(path)).hexdigest()}\n"
+
+
+def main(vectors, folder, signed_file):
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, vectors)
+    from maker import accepted, embedded, refused
+    from maker.corpus import Corpus
+    from maker.ed25519 import Key
+    from maker.formats import Proof
+
+    corpus = Corpus()
+    for part in (accepted, embedded, refused):
+        part.add(corpus)
+    undamaged = (("proof", data) for data in Proof.made.values())
+    for target, data in itertools.chain(seeds(vectors), undamaged):
         os.makedirs(os.path.join(folder, target), exist_ok=True)
         with open(os.path.join(folder, target, hashlib.sha1(data).hexdigest()), "wb") as file:
             file.write(data)
+    with open(signed_file, "w") as file:
+        file.writelines(sorted(signed(Key, Proof)))
 
 
 if __name__ == "__main__":

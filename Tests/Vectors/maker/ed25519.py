@@ -124,6 +124,9 @@ TORSION = _order_eight()
 class Key:
     """A key pair made from a label. Anyone can make it again: it protects nothing."""
 
+    # All that any key signed: a verifier that accepts a signature on anything else is broken.
+    messages = set()
+
     def __init__(self, label):
         self.label = label
         seed = hashlib.sha256(b"synchronicity test vector key, not a secret: " + label.encode()).digest()
@@ -135,6 +138,7 @@ class Key:
 
     def sign(self, message):
         if message not in self._signed:
+            Key.messages.add(message)
             nonce = hash_scalar(self.prefix, message)
             start = encode(multiply_base(nonce))
             challenge = hash_scalar(start, self.public, message)

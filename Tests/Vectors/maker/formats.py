@@ -384,6 +384,9 @@ def cosignature(body, signer, name, time):
 class Proof:
     """A proof file. By default the policy's thresholds are met with none to spare."""
 
+    # What each said when it was made, before any damage (leaf, index, path, body), and the file that said it.
+    made = {}
+
     def __init__(
         self,
         evidence=None,
@@ -411,17 +414,20 @@ class Proof:
         for number, member in enumerate(cosigners):
             name = member_name(member, origin)
             self.signatures.append(cosignature(self.body, key(member, "cosigner"), name, first_time + number))
+        Proof.made[self.leaf, index, tuple(self.path), self.body] = self._text()
 
     def note(self):
         return self.body + b"\n" + b"".join(signature.line() for signature in self.signatures)
 
-    def encode(self):
+    def _text(self):
         text = b"c2sp.org/tlog-proof@v1\n"
         if self.leaf:
             text += line("extra", base64(self.leaf))
         text += line("index", self.index) + b"".join(line(base64(sibling)) for sibling in self.path)
-        text += b"\n" + self.note()
-        return self.edit(text) if self.edit else text
+        return text + b"\n" + self.note()
+
+    def encode(self):
+        return self.edit(self._text()) if self.edit else self._text()
 
 
 def lone(evidence=None, **settings):
