@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A terminal that is opened must not become the program's own, and a pipe without a writer must not hold it up. */
@@ -92,6 +93,11 @@ int vf_wait(int file, int seconds) {
   while (ready < 0 && errno == EINTR);
   if (ready > 0 && fcntl(file, F_SETFL, 0) < 0) return -errno;
   return ready < 0 ? -errno : ready > 0;
+}
+
+int64_t vf_now(void) {
+  struct timespec now;
+  return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ? now.tv_sec : 0;
 }
 
 int vf_write(int file, const void *bytes, size_t size) {

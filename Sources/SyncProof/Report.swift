@@ -4,15 +4,42 @@
 /// without a newline behind it, its members always in the same order; a member that may be missing is `null`. Both
 /// forms are valid UTF-8 whatever the proof holds, and neither holds a control character.
 public enum Report {
+  /// Where the proof of a file was found.
+  public enum ProofOrigin: Hashable, Sendable {
+    /// The caller named it.
+    case given
+    /// In `NAME.tlog-proof`.
+    case sidecar
+    /// In the file itself, of which the artifact is the beginning.
+    case embedded(fileSize: UInt64)
+
+    var word: Text {
+      switch self {
+      case .given: "given"
+      case .sidecar: "sidecar"
+      case .embedded: "embedded"
+      }
+    }
+  }
+
   /// A proof that holds: `verified` is true.
   ///
-  /// - Parameter file: The name under which the artifact was given; the member `file` is left out for `nil`.
-  public static func verification(_ verification: Verification, file: [UInt8]? = nil) -> [UInt8] {
+  /// - Parameters:
+  ///   - file: The name under which the artifact was given. It becomes `file`, and `fileHex` where it is not UTF-8, so
+  ///     that no two files are mistaken for each other; all members about the file are left out for `nil`.
+  ///   - origin: Where its proof was: `proofOrigin`, and for a proof inside it the whole file's `fileSize`.
+  public static func verification(
+    _ verification: Verification, file: [UInt8]? = nil, proof origin: ProofOrigin = .given
+  ) -> [UInt8] {
     let evidence = verification.evidence
     var json = JSONWriter()
     json.object { json in
       json.member("verified", true)
-      if let file { json.member("file", file) }
+      if let file {
+        name(file, in: &json)
+        json.member("proofOrigin", origin.word)
+        if case .embedded(let size) = origin { json.member("fileSize", size) } else { json.memberNull("fileSize") }
+      }
       if let artifact = verification.artifact {
         json.member("artifact", artifact.path)
         json.member("sha256", artifact.sha256)
@@ -41,13 +68,13 @@ public enum Report {
 
   /// A proof's own word: `verified` is false.
   ///
-  /// - Parameter file: The proof's name; the member `file` is left out for `nil`.
+  /// - Parameter file: The proof's name, as for ``verification(_:file:proof:)``.
   public static func inspection(_ inspection: Inspection, file: [UInt8]? = nil) -> [UInt8] {
     let (proof, evidence) = (inspection.proof, inspection.evidence)
     var json = JSONWriter()
     json.object { json in
       json.member("verified", false)
-      if let file { json.member("file", file) }
+      if let file { name(file, in: &json) }
       head(evidence, checkpoint: proof.checkpoint, index: proof.index, in: &json)
       json.member("reproducers", UInt64(evidence.reproducers))
       json.array("signatures") { json in
@@ -71,7 +98,7 @@ public enum Report {
   /// A proof or policy that is refused: `verified` is false, `code` the number of ``ProofError/Code``, `reason` the
   /// sentence and `offset` the byte of the input, or `null`.
   ///
-  /// - Parameter file: As for ``verification(_:file:)``.
+  /// - Parameter file: As for ``verification(_:file:proof:)``.
   public static func refusal(_ error: ProofError, file: [UInt8]? = nil) -> [UInt8] {
     refusal(code: error.code.rawValue, reason: error.sentence.utf8, offset: error.offset, file: file)
   }
@@ -85,12 +112,17 @@ public enum Report {
     var json = JSONWriter()
     json.object { json in
       json.member("verified", false)
-      if let file { json.member("file", file) }
+      if let file { name(file, in: &json) }
       optional("code", code.map { UInt64(clamping: $0) }, in: &json)
       json.member("reason", reason)
       optional("offset", offset.map { UInt64(clamping: $0) }, in: &json)
     }
     return json.bytes
+  }
+
+  private static func name(_ file: [UInt8], in json: inout JSONWriter) {
+    json.member("file", file)
+    if VisibleText.isUTF8(file) { json.memberNull("fileHex") } else { json.member("fileHex", Hex.encode(file)) }
   }
 
   private static func optional(_ key: StaticString, _ value: UInt64?, in json: inout JSONWriter) {

@@ -128,6 +128,14 @@ package enum VisibleText {
     }
   }
 
+  static func isUTF8(_ text: [UInt8]) -> Bool {
+    var scanner = UTF8Scanner(text)
+    while !scanner.isAtEnd {
+      guard scanner.next() != nil else { return false }
+    }
+    return true
+  }
+
   /// The text with U+FFFD for each hidden character and each byte that is not UTF-8.
   package static func encode(_ text: [UInt8]) -> [UInt8] {
     var out: [UInt8] = []

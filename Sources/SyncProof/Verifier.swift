@@ -203,10 +203,12 @@ public enum Verifier {
     if let artifact {
       found = evidence.artifacts.first { $0.sha256 == artifact }
       guard found != nil else {
+        let count = evidence.artifacts.count
+        let which: Text = count == 1 ? "not the one" : "none of the \(count)"
         throw ProofError(
           .artifactMismatch,
-          "The artifact's SHA-256 \(artifact) is none of the \(evidence.artifacts.count) that the builders of "
-            + "`\(evidence.spec.package)` agree on; it is another file or was changed")
+          "The artifact's SHA-256 \(artifact) is \(which) that the builders of `\(evidence.spec.package)` agree on; it "
+            + "is another file or was changed")
       }
     }
     guard policy.meetsReproducers(verified.agreeing) else {

@@ -64,7 +64,7 @@ enum ArtifactContent {
   /// The same for a stream, which it reads to its end: the proof and the digest of what stands before it.
   static func embeddedProof(
     ofStream descriptor: Int32, name: Text
-  ) throws(VerifyRefusal) -> (proof: [UInt8], digest: Digest)? {
+  ) throws(VerifyRefusal) -> (proof: [UInt8], digest: Digest, fileSize: UInt64)? {
     // The end of what has come is held back: it may be a proof.
     let window = ReadBuffer(count: 2 * EmbeddedProof.tailBytes)
     var (hash, head, held, hashed) = (SHA256.Stream(), [UInt8](), 0, UInt64(0))
@@ -83,11 +83,12 @@ enum ArtifactContent {
       held = EmbeddedProof.tailBytes
     }
     let tail = UnsafeRawBufferPointer(rebasing: window.bytes[max(0, held - EmbeddedProof.tailBytes)..<held])
-    let found = try find(head: head, tail: tail, fileSize: hashed + UInt64(held), name: name)
+    let fileSize = hashed + UInt64(held)
+    let found = try find(head: head, tail: tail, fileSize: fileSize, name: name)
     guard let found else { return nil }
     hash.update(UnsafeRawBufferPointer(rebasing: window.bytes[..<Int(found.contentSize - hashed)]))
     let start = Int(found.proofOffset - hashed)
-    return (Array(window.bytes[start..<start + found.proofSize]), hash.finish())
+    return (Array(window.bytes[start..<start + found.proofSize]), hash.finish(), fileSize)
   }
 
   private static func find(

@@ -55,8 +55,8 @@ struct InputFile: ~Copyable {
     return bytes
   }
 
-  /// How long a pipe may stay silent.
-  private static let pipeSeconds: Int32 = 10
+  /// How long a pipe may stay silent, and how long it may take in all.
+  private static let (silentSeconds, wholeSeconds): (Int32, Int64) = (10, 30)
 
   /// The whole of a policy or proof, which may come through a pipe; a larger one is refused before it is read.
   static func readAll(_ path: [UInt8], what: Text, bytesMax: Int) throws(VerifyRefusal) -> [UInt8] {
@@ -69,14 +69,12 @@ struct InputFile: ~Copyable {
       throw VerifyRefusal(
         tooLarge: "\(file.name) has \(file.info.size) bytes; a \(what) has at most \(bytesMax). Is it the right file?")
     }
-    guard isRegular || vf_wait(file.descriptor, pipeSeconds) == 1 else {
-      throw VerifyRefusal(
-        .environment, "Nothing came from \(file.name) for \(pipeSeconds) s; a \(what) is expected")
-    }
+    let start = vf_now()
     // One byte more than is known to be there shows the end of it.
     var capacity = isRegular ? Int(file.info.size) + 1 : pieceBytes
     var bytes: [UInt8] = []
     while true {
+      if !isRegular { try awaitPiece(of: file, since: start, what: what) }
       var got = 0
       let piece = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
         got = vf_read(file.descriptor, buffer.baseAddress, capacity)
@@ -95,6 +93,20 @@ struct InputFile: ~Copyable {
   }
 
   private static let pieceBytes = 65_536
+
+  /// - Throws: ``VerifyStatus/environment`` for a pipe whose writer does not get on.
+  private static func awaitPiece(
+    of file: borrowing InputFile, since start: Int64, what: Text
+  ) throws(VerifyRefusal) {
+    guard vf_wait(file.descriptor, silentSeconds) == 1 else {
+      throw VerifyRefusal(
+        .environment, "Nothing came from \(file.name) for \(silentSeconds) s; a \(what) is expected")
+    }
+    guard vf_now() - start <= wholeSeconds else {
+      throw VerifyRefusal(
+        .environment, "\(file.name) did not end in \(wholeSeconds) s; write the \(what) into a file and name that")
+    }
+  }
 
   /// Whether there is nothing by that name.
   static func isMissing(_ path: [UInt8]) -> Bool {

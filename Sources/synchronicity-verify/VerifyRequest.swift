@@ -13,6 +13,8 @@ public struct VerifyRequest: Sendable {
   public var sha256: [UInt8]?
   /// Paths of files and folders; `-` is standard input.
   public var artifacts: [[UInt8]]
+  /// The package that must be proven, with its version or without; `nil` for any.
+  public var package: [UInt8]?
   /// Whether a folder may hold more than what is proven.
   public var allowsExtra = false
   /// One object on a line for each artifact, instead of lines for people.
@@ -37,6 +39,11 @@ public struct VerifyRequest: Sendable {
       guard proof != nil else { return "A digest alone leads to no proof; name one with --proof" }
     } else if artifacts.isEmpty {
       return "Nothing to verify: name an artifact, a folder, - for standard input, or a digest with --sha256"
+    }
+    if let package {
+      guard package.starts(with: Text("pkg:").utf8), package.last != UInt8(ascii: "@") else {
+        return "\(shown(package)) is no package URL, such as pkg:cargo/itoa@1.0.1, or pkg:cargo/itoa for any version"
+      }
     }
     guard artifacts.count(where: { $0 == Self.standardInput }) < 2 else {
       return "Standard input can be read once, so - can stand once"

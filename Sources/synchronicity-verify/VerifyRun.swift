@@ -6,10 +6,19 @@ public struct VerifyRun {
   private let policy: Policy
   /// What every artifact is checked against, taken apart or refused; `nil` where each brings its own.
   private let proof: Result<Inspection, ProofError>?
+  private let package: [UInt8]?
   private let allowsExtra: Bool
 
-  private init(policy: Policy, proof: Result<Inspection, ProofError>?, allowsExtra: Bool) {
-    (self.policy, self.proof, self.allowsExtra) = (policy, proof, allowsExtra)
+  private init(
+    policy: Policy, proof: Result<Inspection, ProofError>?, package: [UInt8]? = nil, allowsExtra: Bool = false
+  ) {
+    (self.policy, self.proof, self.package, self.allowsExtra) = (policy, proof, package, allowsExtra)
+  }
+
+  /// What was verified, by the proof from where.
+  private struct Checked {
+    let verification: Verification
+    let origin: Report.ProofOrigin
   }
 
   /// Carries out a request: what holds is told on standard output, what does not in one sentence on standard error; as
@@ -19,7 +28,7 @@ public struct VerifyRun {
   /// - Returns: The worst of the results.
   public static func perform(_ request: VerifyRequest) -> VerifyStatus {
     let printer = VerifyPrinter(request)
-    if let problem = request.problem { return printer.refused(VerifyRefusal(.malformed, problem), file: nil) }
+    if let problem = request.problem { return printer.misused(problem) }
     let policy: Policy
     do throws(VerifyRefusal) {
       policy = try readPolicy(request.policy)
@@ -34,10 +43,11 @@ public struct VerifyRun {
         return printer.refused(error, file: path)
       }
     }
-    let run = VerifyRun(policy: policy, proof: proof, allowsExtra: request.allowsExtra)
+    let run = VerifyRun(
+      policy: policy, proof: proof, package: request.package, allowsExtra: request.allowsExtra)
     if let sha256 = request.sha256 {
       do throws(VerifyRefusal) {
-        return printer.verified(try run.check(sha256: sha256), name: sha256, file: nil)
+        return printer.verified(try run.check(sha256: sha256), name: sha256, file: nil, proof: .given)
       } catch {
         return printer.refused(error, file: nil)
       }
@@ -46,7 +56,8 @@ public struct VerifyRun {
     for path in request.artifacts {
       var status: VerifyStatus
       do throws(VerifyRefusal) {
-        status = printer.verified(try run.check(path), name: path, file: path)
+        let checked = try run.check(path)
+        status = printer.verified(checked.verification, name: path, file: path, proof: checked.origin)
       } catch {
         status = printer.refused(error, file: path)
       }
@@ -60,7 +71,7 @@ public struct VerifyRun {
     policy: [UInt8], proof: [UInt8], artifact: [UInt8]
   ) throws(VerifyRefusal) -> Verification {
     let policy = try readPolicy(policy)
-    return try VerifyRun(policy: policy, proof: try readProof(proof), allowsExtra: false).check(artifact)
+    return try VerifyRun(policy: policy, proof: try readProof(proof)).check(artifact).verification
   }
 
   private static func readPolicy(_ path: [UInt8]) throws(VerifyRefusal) -> Policy {
@@ -101,7 +112,7 @@ public struct VerifyRun {
     return try verify(digest, by: proof, name: shown(sha256))
   }
 
-  private func check(_ path: [UInt8]) throws(VerifyRefusal) -> Verification {
+  private func check(_ path: [UInt8]) throws(VerifyRefusal) -> Checked {
     if path == VerifyRequest.standardInput { return try checkStandardInput() }
     let file = try InputFile(opening: path, what: "artifact")
     switch file.info.kind {
@@ -115,13 +126,13 @@ public struct VerifyRun {
     }
   }
 
-  private func check(_ file: borrowing InputFile, at path: [UInt8]) throws(VerifyRefusal) -> Verification {
+  private func check(_ file: borrowing InputFile, at path: [UInt8]) throws(VerifyRefusal) -> Checked {
     let size = file.info.size
     if let proof {
       try refuse(proof, name: file.name)
       let digest = try ArtifactContent.digest(of: file, size: size)
       do throws(VerifyRefusal) {
-        return try verify(digest, by: proof, name: file.name)
+        return Checked(verification: try verify(digest, by: proof, name: file.name), origin: .given)
       } catch {
         guard let mismatch = error.error, mismatch.code == .artifactMismatch, try ArtifactContent.isMarked(file) else {
           throw error
@@ -134,46 +145,58 @@ public struct VerifyRun {
     if let embedded = try ArtifactContent.embeddedProof(of: file) {
       let own = Self.inspect(embedded.proof, name: "the proof inside it")
       try refuse(own, name: file.name)
-      return try verify(try ArtifactContent.digest(of: file, size: embedded.contentSize), by: own, name: file.name)
+      let digest = try ArtifactContent.digest(of: file, size: embedded.contentSize)
+      return Checked(verification: try verify(digest, by: own, name: file.name), origin: .embedded(fileSize: size))
     }
     let beside = try sidecar(of: path, name: file.name)
     try refuse(beside, name: file.name)
-    return try verify(try ArtifactContent.digest(of: file, size: size), by: beside, name: file.name)
+    let digest = try ArtifactContent.digest(of: file, size: size)
+    return Checked(verification: try verify(digest, by: beside, name: file.name), origin: .sidecar)
   }
 
-  private func checkStandardInput() throws(VerifyRefusal) -> Verification {
+  private func checkStandardInput() throws(VerifyRefusal) -> Checked {
     let name: Text = "standard input"
     if let proof {
       try refuse(proof, name: name)
-      return try verify(try ArtifactContent.digest(ofStream: 0, name: name), by: proof, name: name)
+      let digest = try ArtifactContent.digest(ofStream: 0, name: name)
+      return Checked(verification: try verify(digest, by: proof, name: name), origin: .given)
     }
     guard let embedded = try ArtifactContent.embeddedProof(ofStream: 0, name: name) else {
       throw VerifyRefusal(.environment, "Standard input carries no proof; name one with --proof")
     }
-    return try verify(embedded.digest, by: Self.inspect(embedded.proof, name: "the proof inside it"), name: name)
+    let own = Self.inspect(embedded.proof, name: "the proof inside it")
+    return Checked(
+      verification: try verify(embedded.digest, by: own, name: name), origin: .embedded(fileSize: embedded.fileSize))
   }
 
-  private func checkFolder(_ folder: borrowing InputFile, at path: [UInt8]) throws(VerifyRefusal) -> Verification {
+  private func checkFolder(_ folder: borrowing InputFile, at path: [UInt8]) throws(VerifyRefusal) -> Checked {
     let name = folder.name
     let proof: Result<Inspection, ProofError>
     if let given = self.proof { proof = given } else { proof = try sidecar(of: path, name: name) }
     let verification: Verification
     do throws(ProofError) {
       verification = try Verifier.verifyAnyArtifact(proof: try proof.get().proof, policy: policy)
+      try checkPackage(of: verification.evidence)
     } catch {
       throw VerifyRefusal(error, artifact: name)
     }
     var check = FolderCheck(folder, artifacts: verification.evidence.artifacts)
     try check.run(allowsExtra: allowsExtra)
-    return verification
+    return Checked(verification: verification, origin: self.proof == nil ? .sidecar : .given)
   }
 
   /// The proof beside an artifact that carries none.
   private func sidecar(of path: [UInt8], name: Text) throws(VerifyRefusal) -> Result<Inspection, ProofError> {
     let slash = UInt8(ascii: "/")
     let end = path.lastIndex { $0 != slash }.map { $0 + 1 } ?? 0
+    let start = path[..<end].lastIndex(of: slash).map { $0 + 1 } ?? 0
+    let own = path[start..<end]
+    guard end > 0, own != [UInt8(ascii: ".")], own != [UInt8(ascii: "."), UInt8(ascii: ".")] else {
+      throw VerifyRefusal(
+        .environment, "\(name) has no name that a proof beside it could bear; name the proof with --proof")
+    }
     let beside = path[..<end] + Text(".tlog-proof").utf8
-    guard end > 0, !InputFile.isMissing([UInt8](beside)) else {
+    guard !InputFile.isMissing([UInt8](beside)) else {
       throw VerifyRefusal(
         .environment,
         "\(name) carries no proof, and there is no \(shown([UInt8](beside))); name the proof with --proof")
@@ -190,9 +213,25 @@ public struct VerifyRun {
     _ digest: Digest, by proof: Result<Inspection, ProofError>, name: Text
   ) throws(VerifyRefusal) -> Verification {
     do throws(ProofError) {
-      return try Verifier.verify(inspected: try proof.get(), policy: policy, artifact: digest)
+      let verification = try Verifier.verify(inspected: try proof.get(), policy: policy, artifact: digest)
+      try checkPackage(of: verification.evidence)
+      return verification
     } catch {
       throw VerifyRefusal(error, artifact: name)
     }
+  }
+
+  /// Only now: what a proof that does not hold says of itself is of no interest.
+  private func checkPackage(of evidence: Evidence) throws(ProofError) {
+    guard let package else { return }
+    let proven = evidence.spec.package.utf8
+    guard proven != package else { return }
+    let rest = proven.starts(with: package) ? proven.dropFirst(package.count) : []
+    // A version begins at the at sign behind the last slash; those before it are parts of names.
+    if rest.first == UInt8(ascii: "@"), !rest.contains(UInt8(ascii: "/")) { return }
+    throw ProofError(
+      .artifactMismatch,
+      "It was rebuilt as `\(evidence.spec.package)`, not as the `\(shown(package))` that --package asks for; it is "
+        + "another package's artifact, or another version's")
   }
 }

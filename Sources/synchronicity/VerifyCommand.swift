@@ -8,14 +8,15 @@ struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Checks offline that artifacts were rebuilt by the builders of a policy.",
     usage: """
-      synchronicity verify --policy <file> [--proof <file>] [--allow-extra] [--json] <artifact> ...
-      synchronicity verify --policy <file> --proof <file> --sha256 <hex> [--json]
+      synchronicity verify --policy <file> [--proof <file>] [--package <purl>] [--allow-extra] [--json] <artifact> ...
+      synchronicity verify --policy <file> --proof <file> --sha256 <hex> [--package <purl>] [--json]
       """,
     discussion: """
       Both thresholds are checked: the policy's quorum of cosigners on the log's tree head, and the policy's \
       reproducers, each with its own signature, on exactly this artifact. Nothing is sent anywhere. Without --proof, \
       the proof inside the artifact is taken, or ARTIFACT.tlog-proof beside it. A folder must hold every artifact of \
-      its proof, with its path, size, mode and digest.
+      its proof, with its path, size, mode and digest. A proof says which package its artifact is of; who wants that \
+      package and no other, which may have been rebuilt as well, names it with --package.
       """)
 
   @Option(help: ArgumentHelp("The trust policy.", valueName: "file"))
@@ -26,6 +27,11 @@ struct VerifyCommand: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("The artifact's digest, in place of the artifact.", valueName: "hex"))
   var sha256: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The package that must be proven, such as pkg:cargo/itoa@1.0.1; without @… any version.", valueName: "purl"))
+  var package: [String] = []
 
   @Flag(help: "Let a folder hold more than what is proven.")
   var allowExtra = false
@@ -38,12 +44,14 @@ struct VerifyCommand: AsyncParsableCommand {
 
   func run() async throws {
     // Of two policies, nobody could say which one was meant to be trusted.
-    for (name, values) in [("--policy", policy), ("--proof", proof), ("--sha256", sha256)] where values.count > 1 {
+    for (name, values) in [("--policy", policy), ("--proof", proof), ("--sha256", sha256), ("--package", package)]
+    where values.count > 1 {
       throw CommandFailure(.usage, "\(name) is given twice; name one")
     }
     var request = VerifyRequest(
       policy: Array((policy.first ?? "").utf8), proof: proof.first.map { Array($0.utf8) },
       sha256: sha256.first.map { Array($0.utf8) }, artifacts: artifact.map { Array($0.utf8) })
+    request.package = package.first.map { Array($0.utf8) }
     request.allowsExtra = allowExtra
     request.isJSON = json
     request.paints = (Console.isColoured, isatty(STDERR_FILENO) == 1)

@@ -24,6 +24,7 @@ import Testing
     let json = try Self.parse(Report.verification(Self.verification(), file: [UInt8]("a/libitoa.rlib".utf8)))
     #expect(json["verified"] as? Bool == true)
     #expect(json["file"] as? String == "a/libitoa.rlib")
+    #expect(json["fileHex"] is NSNull && json["fileSize"] is NSNull && json["proofOrigin"] as? String == "given")
     #expect(json["artifact"] as? String == "libitoa.rlib")
     #expect(json["mode"] as? String == "0644")
     #expect(json["sha256"] as? String == Sample.artifact.hex)
@@ -35,6 +36,16 @@ import Testing
     #expect(builders.map { $0["kernel"] is NSNull } == [false, false, true, false])
     let cosigners = try #require(json["cosigners"] as? [[String: Any]])
     #expect(cosigners.allSatisfy { $0["timeSeconds"] as? Int ?? 0 > 1_700_000_000 } && cosigners.count >= 3)
+  }
+
+  @Test(arguments: [
+    (Report.ProofOrigin.given, "given", nil), (.sidecar, "sidecar", nil), (.embedded(fileSize: 9_000), "embedded", 9_000),
+  ]) func whereTheProofWasIsTold(_ origin: Report.ProofOrigin, _ word: String, _ size: Int?) throws {
+    let json = try Self.parse(Report.verification(Self.verification(), file: [0x61], proof: origin))
+    #expect(json["proofOrigin"] as? String == word)
+    #expect(json["fileSize"] as? Int == size)
+    let digestAlone = try Self.parse(Report.verification(Self.verification(), proof: origin))
+    for key in ["file", "fileHex", "fileSize", "proofOrigin"] { #expect(digestAlone[key] == nil, "\(key)") }
   }
 
   @Test func withoutAnArtifactItsMembersAreNull() throws {
@@ -75,7 +86,7 @@ import Testing
     for (error, json) in rows { #expect(String(decoding: Report.refusal(error), as: UTF8.self) == json) }
     #expect(
       String(decoding: Report.failure("Gone", file: [0x66, 0xff]), as: UTF8.self)
-        == #"{"verified":false,"file":"f\#u{FFFD}","code":null,"reason":"Gone","offset":null}"#)
+        == #"{"verified":false,"file":"f\#u{FFFD}","fileHex":"66ff","code":null,"reason":"Gone","offset":null}"#)
   }
 
   struct Name: CustomTestStringConvertible, Sendable {
@@ -119,7 +130,10 @@ import Testing
   ]) func fileNamesAreOfAnyBytes(_ name: String, _ bytes: [UInt8], _ json: String) throws {
     let written = Report.failure("", file: bytes)
     #expect(String(validating: written, as: UTF8.self) != nil)
-    #expect(String(decoding: written, as: UTF8.self).contains(#""file":"\#(json)""#), "\(name)")
+    let isUTF8 = String(validating: bytes, as: UTF8.self) != nil
+    let hex = isUTF8 ? "null" : "\"\(bytes.map { String(format: "%02x", $0) }.joined())\""
+    let wanted = #""file":"\#(json)","fileHex":\#(hex),"#
+    #expect(String(decoding: written, as: UTF8.self).contains(wanted), "\(name)")
     _ = try Self.parse(written)
   }
 

@@ -4,10 +4,13 @@
 //	policy, err := synchronicity.ReadPolicy("policy")
 //	…
 //	shown, err := policy.VerifyFile("libitoa.rlib") // its proof is inside it, or in libitoa.rlib.tlog-proof
+//	…
+//	fmt.Printf("%s: rebuilt by %d of %d builders\n", shown.Proof.Package, shown.Reproducers, shown.Builders)
 //
 // A nil error means that both of the policy's thresholds hold for these very bytes: enough cosigners saw the log,
-// enough builders signed for the artifact. Everything else is an error, an *Error where a proof or a policy was
-// refused; errors.Is tells the kinds apart:
+// enough builders signed for the artifact. They are the artifact of the package that the proof names, whatever the file
+// is called: compare Proof.Package with the package that you want. Everything else is an error, an *Error where a proof
+// or a policy was refused; errors.Is tells the kinds apart:
 //
 //	errors.Is(err, synchronicity.ErrNotVerified)   // well-formed input that does not prove it
 //	errors.Is(err, synchronicity.ErrMalformed)     // input that is not in its format

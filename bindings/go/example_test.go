@@ -32,8 +32,11 @@ func ExamplePolicy_VerifyFile() {
 		fmt.Println("not verified:", err)
 		return
 	}
-	fmt.Println(shown.Verdict, "by", shown.Reproducers, "of", shown.Builders, "builders")
-	// Output: reproduced by 3 of 4 builders
+	fmt.Printf("%s: rebuilt by %d of %d builders\n", shown.Proof.Package, shown.Reproducers, shown.Builders)
+	fmt.Println("by the proof that is", shown.ProofOrigin)
+	// Output:
+	// pkg:cargo/itoa@1.0.1: rebuilt by 3 of 4 builders
+	// by the proof that is embedded
 }
 
 func ExamplePolicy_Verify() {

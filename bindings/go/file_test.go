@@ -1,6 +1,7 @@
 package synchronicity
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func write(t *testing.T, path string, bytes []byte) {
@@ -28,6 +30,23 @@ func pair(t *testing.T) (artifact, proof string) {
 	return artifact, proof
 }
 
+// checkFile compares all but the verification, and expects the package that nearly all vectors are about.
+func checkFile(t *testing.T, shown *FileVerification, origin ProofOrigin, proofPath string, content []byte) {
+	t.Helper()
+	if shown.ProofOrigin != origin || shown.ProofPath != proofPath {
+		t.Errorf("the proof is %v in %s, not %v in %s", shown.ProofOrigin, shown.ProofPath, origin, proofPath)
+	}
+	if shown.Digest != Digest(sha256.Sum256(content)) || shown.ContentSize != int64(len(content)) {
+		t.Errorf("%v of %d bytes", shown.Digest, shown.ContentSize)
+	}
+	if shown.Proof.Package != "pkg:cargo/itoa@1.0.1" {
+		t.Error(shown.Proof.Package)
+	}
+	if shown.Proof.LeafIndex != shown.LeafIndex || len(shown.Proof.Builders) != shown.Builders {
+		t.Errorf("the proof does not belong to %+v", shown.Verification)
+	}
+}
+
 func TestVerifyFileEmbedded(t *testing.T) {
 	policy := fourPolicy(t)
 	for _, each := range embeddedCases(t) {
@@ -43,6 +62,9 @@ func TestVerifyFileEmbedded(t *testing.T) {
 			}
 		case err != nil || shown.Verdict != VerdictReproduced:
 			t.Errorf("%s: %v %v", each.name, shown, err)
+		default:
+			content := read(t, each.file)[:each.want.ContentSize]
+			checkFile(t, shown, ProofEmbedded, filepath.Join(vectors(), each.file), content)
 		}
 	}
 }
@@ -50,12 +72,21 @@ func TestVerifyFileEmbedded(t *testing.T) {
 func TestVerifyFileBeside(t *testing.T) {
 	policy := fourPolicy(t)
 	artifact, proof := pair(t)
-	if shown, err := policy.VerifyFile(artifact); err != nil || shown.Reproducers != 4 {
+	shown, err := policy.VerifyFile(artifact)
+	if err != nil || shown.Reproducers != 4 {
 		t.Fatal(shown, err)
 	}
-	if shown, err := policy.VerifyFileWith(artifact, proof); err != nil || shown.Reproducers != 4 {
+	content := read(t, "artifacts/"+caseNamed(t, "all-four").artifact.String())
+	checkFile(t, shown, ProofSidecar, proof, content)
+	// Its fields are what is left of it, so that nobody has to close it.
+	if _, err := shown.Proof.Verify(policy, shown.Digest); err != ErrClosed {
+		t.Error(err)
+	}
+	shown, err = policy.VerifyFileWith(artifact, proof)
+	if err != nil || shown.Reproducers != 4 {
 		t.Fatal(shown, err)
 	}
+	checkFile(t, shown, ProofGiven, proof, content)
 	write(t, artifact, []byte("something else"))
 	if _, err := policy.VerifyFile(artifact); !errors.Is(err, CodeArtifactMismatch) || !errors.Is(err, ErrNotVerified) {
 		t.Error(err)
@@ -86,6 +117,33 @@ func TestVerifyFileBeside(t *testing.T) {
 	policy.Close()
 	if _, err := policy.VerifyFileWith(artifact, filepath.Join(vectors(), "proofs/all-four.tlog-proof")); err == nil {
 		t.Error("a closed policy verifies")
+	}
+}
+
+func TestVerifyFileTellsThePackage(t *testing.T) {
+	policy := fourPolicy(t)
+	artifact, proof := pair(t)
+	// The same bytes, rebuilt as another package: it holds, and says for what.
+	write(t, proof, read(t, caseNamed(t, "purl-namespace").proof))
+	shown, err := policy.VerifyFile(artifact)
+	shown1, err1 := policy.VerifyFileWith(artifact, proof)
+	if err != nil || err1 != nil {
+		t.Fatal(err, err1)
+	}
+	for _, each := range []*FileVerification{shown, shown1} {
+		if each.Verdict != VerdictReproduced || each.Proof.Package != "pkg:deb/debian/zlib1g@1.2.13.dfsg-1+b1" {
+			t.Errorf("%v of %s", each.Verdict, each.Proof.Package)
+		}
+	}
+}
+
+func TestProofOriginNames(t *testing.T) {
+	for origin, want := range map[ProofOrigin]string{
+		ProofGiven: "given", ProofEmbedded: "embedded", ProofSidecar: "sidecar", 9: "origin 9",
+	} {
+		if origin.String() != want {
+			t.Errorf("%v is not %s", origin, want)
+		}
 	}
 }
 
@@ -120,24 +178,34 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestVerifyFileRefusesPipes(t *testing.T) {
+func TestVerifyFileRefusesWhatIsNoRegularFile(t *testing.T) {
 	policy := fourPolicy(t)
 	artifact, proof := pair(t)
+	other, _ := pair(t)
 	pipe := filepath.Join(t.TempDir(), "pipe")
-	for _, path := range []string{pipe, artifact + "2.tlog-proof"} {
-		if err := syscall.Mkfifo(path, 0o644); err != nil {
+	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, odd := range []string{pipe, t.TempDir(), "/dev/zero"} {
+		if err := os.Remove(other + ".tlog-proof"); err != nil {
 			t.Fatal(err)
 		}
-	}
-	write(t, artifact+"2", read(t, "artifacts/"+caseNamed(t, "all-four").artifact.String()))
-	_, err := policy.VerifyFile(pipe)
-	_, err1 := policy.VerifyFile(artifact + "2")
-	_, err2 := policy.VerifyFileWith(pipe, proof)
-	_, err3 := policy.VerifyFileWith(artifact, pipe)
-	_, err4 := ReadPolicy(pipe)
-	for i, err := range []error{err, err1, err2, err3, err4} {
-		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
-			t.Errorf("%d: %v", i, err)
+		if err := os.Symlink(odd, other+".tlog-proof"); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		_, err := policy.VerifyFile(odd)
+		_, err1 := policy.VerifyFile(other)
+		_, err2 := policy.VerifyFileWith(odd, proof)
+		_, err3 := policy.VerifyFileWith(artifact, odd)
+		_, err4 := ReadPolicy(odd)
+		for i, err := range []error{err, err1, err2, err3, err4} {
+			if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+				t.Errorf("%s, %d: %v", odd, i, err)
+			}
+		}
+		if taken := time.Since(start); taken > 10*time.Second {
+			t.Errorf("%s: %v", odd, taken)
 		}
 	}
 }

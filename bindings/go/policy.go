@@ -44,7 +44,8 @@ func ParsePolicy(policy []byte) (*Policy, error) {
 	return &Policy{inner}, nil
 }
 
-// Verify checks a proof file's bytes against the policy and an artifact. The error is nil only if the proof holds.
+// Verify checks a proof file's bytes against the policy and an artifact. The error is nil only if the proof holds. It
+// is about the package that it names, which ParseProof shows.
 func (p *Policy) Verify(proof []byte, artifact Digest) (*Verification, error) {
 	inner := p.inner
 	if inner == nil {

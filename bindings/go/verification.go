@@ -39,7 +39,7 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("verdict %d", int32(v))
 }
 
-// Verification is what a proof that holds has shown.
+// Verification is what a proof that holds has shown. The package that it is about is in Proof.Package.
 type Verification struct {
 	Verdict          Verdict // VerdictReproduced: nothing else verifies
 	Cosigners        int     // witnesses of the policy whose cosignatures on the checkpoint count

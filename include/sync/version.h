@@ -58,7 +58,7 @@ typedef int32_t sync_status;
 #define SYNC_ERROR_REPRODUCERS_MISSED 9
 /* The artifact's digest is not among the artifacts on which the builders agreed. */
 #define SYNC_ERROR_ARTIFACT_MISMATCH 10
-/* The evidence's verdict is not "reproduced", or is not the one that its own lines give. */
+/* The evidence's verdict is not the one that its own lines give. */
 #define SYNC_ERROR_VERDICT_MISMATCH 11
 /* A verifier key is not in the vkey form, of a type that is not verified here, or its key ID is not its own. */
 #define SYNC_ERROR_INVALID_KEY 12

@@ -49,6 +49,9 @@ ptrdiff_t vf_read_at(int file, void *bytes, size_t size, uint64_t offset);
 /* Waits until there is something to read, at most so long: 1, or 0 if nothing came. Reads wait from then on. */
 int vf_wait(int file, int seconds);
 
+/* Seconds of a clock that nobody sets. */
+int64_t vf_now(void);
+
 /* Writes everything: 0. */
 int vf_write(int file, const void *bytes, size_t size);
 

@@ -4,8 +4,9 @@ import SyncProof
 /// The arguments of `synchronicity-verify`, which has no library to read them. `version` comes from the build script.
 struct Arguments {
   static let help: Text = """
-    USAGE: synchronicity-verify --policy <file> [--proof <file>] [--allow-extra] [--json] <artifact> ...
-           synchronicity-verify --policy <file> --proof <file> --sha256 <hex> [--json]
+    USAGE: synchronicity-verify --policy <file> [--proof <file>] [--package <purl>] [--allow-extra] [--json]
+               <artifact> ...
+           synchronicity-verify --policy <file> --proof <file> --sha256 <hex> [--package <purl>] [--json]
 
     Checks offline that artifacts were rebuilt by the builders of a policy: files, folders, or - for standard input.
 
@@ -13,6 +14,7 @@ struct Arguments {
       --policy <file>   The trust policy.
       --proof <file>    The proof. Without it, the proof inside the artifact is taken, or ARTIFACT.tlog-proof beside it.
       --sha256 <hex>    The artifact's digest, in place of the artifact.
+      --package <purl>  The package that must be proven, such as pkg:cargo/itoa@1.0.1; without @… any version.
       --allow-extra     Let a folder hold more than what is proven.
       --json            Print one JSON object on a line for each artifact.
       --version         Show the version.
@@ -58,7 +60,7 @@ struct Arguments {
     case "--json", "--allow-extra":
       guard parts.count == 1 else { return "\(shown(name.utf8)) takes no value" }
       if name == "--json" { request.isJSON = true } else { request.allowsExtra = true }
-    case "--policy", "--proof", "--sha256":
+    case "--policy", "--proof", "--sha256", "--package":
       var value = parts.count == 2 ? [UInt8](parts[1]) : nil
       if value == nil, let next = left.first, next.first != UInt8(ascii: "-") { value = left.popFirst() }
       guard let value, !value.isEmpty else { return "A value for \(shown(name.utf8)) is missing; see --help" }
@@ -67,6 +69,7 @@ struct Arguments {
       switch name {
       case "--policy": (isGiven, policy) = (policy != nil, value)
       case "--proof": (isGiven, request.proof) = (request.proof != nil, value)
+      case "--package": (isGiven, request.package) = (request.package != nil, value)
       default: (isGiven, request.sha256) = (request.sha256 != nil, value)
       }
       if isGiven { return "\(shown(name.utf8)) is given twice; name one" }

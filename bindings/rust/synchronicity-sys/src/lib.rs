@@ -80,7 +80,7 @@ constants! {
     SYNC_ERROR_REPRODUCERS_MISSED: sync_status = 9;
     /// The artifact's digest is not among the artifacts on which the builders agreed.
     SYNC_ERROR_ARTIFACT_MISMATCH: sync_status = 10;
-    /// The evidence's verdict is not "reproduced", or is not the one that its own lines give.
+    /// The evidence's verdict is not the one that its own lines give.
     SYNC_ERROR_VERDICT_MISMATCH: sync_status = 11;
     /// A verifier key is not in the vkey form, of a type that is not verified here, or its key ID is not its own.
     SYNC_ERROR_INVALID_KEY: sync_status = 12;

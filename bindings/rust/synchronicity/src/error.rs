@@ -54,7 +54,7 @@ codes! {
     ReproducersMissed = SYNC_ERROR_REPRODUCERS_MISSED,
     /// The artifact's digest is not among the artifacts on which the builders agreed.
     ArtifactMismatch = SYNC_ERROR_ARTIFACT_MISMATCH,
-    /// The evidence's verdict is not "reproduced", or is not the one that its own lines give.
+    /// The evidence's verdict is not the one that its own lines give.
     VerdictMismatch = SYNC_ERROR_VERDICT_MISMATCH,
     /// A verifier key is not in the vkey form, of a type that is not verified here, or its key ID is not its own.
     InvalidKey = SYNC_ERROR_INVALID_KEY,

@@ -1,12 +1,14 @@
 use std::error;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::embedded::{self, Embedded};
-use crate::{Error, Hasher, Policy, Proof, Sha256Digest, Verification, PROOF_BYTES_MAX};
+use crate::{Error, Hasher, Policy, Proof, Sha256Digest, Verification, POLICY_BYTES_MAX, PROOF_BYTES_MAX};
 
 /// Why a file was not verified.
 #[derive(Debug)]
@@ -24,9 +26,9 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
-    /// There is a proof, and it does not prove the file.
+    /// There is a proof, and it does not prove the file; or a policy that is none.
     Refused {
-        /// The file that holds the proof.
+        /// The file that holds the proof or policy.
         path: PathBuf,
         /// Why.
         source: Error,
@@ -55,38 +57,75 @@ impl error::Error for FileError {
     }
 }
 
+/// Where a file's proof came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProofOrigin {
+    /// The caller named it.
+    Given,
+    /// It was inside the file.
+    Embedded,
+    /// It was beside the file, under its name with `.tlog-proof` behind.
+    Sidecar,
+}
+
+/// What a proof that holds has shown of a file.
+///
+/// The proof is about the package that it names, whatever the file is called: compare [`Proof::package`] with the
+/// package that you want.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FileVerification {
+    /// What the proof showed.
+    pub verification: Verification,
+    /// The proof, now to be believed.
+    pub proof: Proof,
+    /// The artifact's digest.
+    pub digest: Sha256Digest,
+    /// Bytes of the artifact: all of the file, but for a proof that is embedded in it.
+    pub content_size: u64,
+    /// Where the proof came from.
+    pub proof_origin: ProofOrigin,
+    /// The file that held the proof; the artifact's own for [`ProofOrigin::Embedded`].
+    pub proof_path: PathBuf,
+}
+
 /// Checks a file against the proof that is embedded in it, or else the one beside it: `libitoa.rlib.tlog-proof` for
 /// `libitoa.rlib`.
 ///
 /// The proof is read and parsed first, never more than [`PROOF_BYTES_MAX`] bytes and one; the file is read once, in
 /// pieces.
 ///
+/// A pipe, a folder or a device is refused with [`FileError::Io`], as file and as proof.
+///
 /// ```no_run
 /// # let policy = synchronicity::Policy::parse(b"")?;
 /// match synchronicity::verify_file("libitoa.rlib", &policy) {
-///     Ok(shown) => println!("rebuilt by {} builders", shown.reproducers),
+///     Ok(shown) => println!("{}: rebuilt by {} builders", shown.proof.package(), shown.verification.reproducers),
 ///     Err(why) => eprintln!("{}", why),
 /// }
 /// # Ok::<(), synchronicity::Error>(())
 /// ```
-pub fn verify_file(path: impl AsRef<Path>, policy: &Policy) -> Result<Verification, FileError> {
+pub fn verify_file(path: impl AsRef<Path>, policy: &Policy) -> Result<FileVerification, FileError> {
     let path = path.as_ref();
-    let mut file = open(path)?;
+    let mut file = open(path).map_err(|source| unreadable(path, source))?;
     let found = find_embedded(&mut file).map_err(|source| unreadable(path, source))?;
     let found = found.map_err(|source| refused(path, source))?;
     if let Some(found) = found {
-        let proof =
+        let bytes =
             read_range(&mut file, found.proof_offset, found.proof_size).map_err(|source| unreadable(path, source))?;
-        return verify_content(path, file, found.content_size, path, &proof, policy);
+        let proof = ProofBytes { bytes, origin: ProofOrigin::Embedded, path: path.into() };
+        return verify_content(path, file, found.content_size, proof, policy);
     }
     let mut sidecar: OsString = path.into();
     sidecar.push(".tlog-proof");
     let sidecar = PathBuf::from(sidecar);
-    match File::open(&sidecar) {
-        Ok(proof) => verify_beside(path, file, &sidecar, proof, policy),
+    let opened = match open(&sidecar) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(FileError::NoProof { path: path.into() }),
-        Err(error) => Err(unreadable(&sidecar, error)),
-    }
+        opened => opened.map_err(|source| unreadable(&sidecar, source)),
+    };
+    let proof = ProofBytes::read(opened?, ProofOrigin::Sidecar, sidecar)?;
+    verify_content(path, file, u64::MAX, proof, policy)
 }
 
 /// Checks all of a file, whatever is embedded in it, against the proof in another file.
@@ -94,40 +133,95 @@ pub fn verify_file_with(
     path: impl AsRef<Path>,
     proof: impl AsRef<Path>,
     policy: &Policy,
-) -> Result<Verification, FileError> {
+) -> Result<FileVerification, FileError> {
     let (path, proof) = (path.as_ref(), proof.as_ref());
-    verify_beside(path, open(path)?, proof, open(proof)?, policy)
+    let file = open(path).map_err(|source| unreadable(path, source))?;
+    let opened = open(proof).map_err(|source| unreadable(proof, source))?;
+    let proof = ProofBytes::read(opened, ProofOrigin::Given, proof.into())?;
+    verify_content(path, file, u64::MAX, proof, policy)
 }
 
-fn verify_beside(
-    path: &Path,
-    file: File,
-    proof_path: &Path,
-    proof: File,
-    policy: &Policy,
-) -> Result<Verification, FileError> {
+impl Policy {
+    /// Reads and parses a policy file, of which it reads no more than [`POLICY_BYTES_MAX`] bytes and one.
+    ///
+    /// A pipe, a folder or a device is refused with [`FileError::Io`].
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let file = open(path).map_err(|source| unreadable(path, source))?;
+        let bytes = read_bounded(file, POLICY_BYTES_MAX).map_err(|source| unreadable(path, source))?;
+        Self::parse(&bytes).map_err(|source| refused(path, source))
+    }
+}
+
+/// All of a file, or one byte more than is taken, which is enough to have it refused.
+fn read_bounded(file: File, most: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    // One byte more than is taken is enough to have it refused.
-    proof.take(PROOF_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(|source| unreadable(proof_path, source))?;
-    verify_content(path, file, u64::MAX, proof_path, &bytes, policy)
+    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
+/// A proof that nobody has looked at yet.
+struct ProofBytes {
+    bytes: Vec<u8>,
+    origin: ProofOrigin,
+    path: PathBuf,
+}
+
+impl ProofBytes {
+    fn read(file: File, origin: ProofOrigin, path: PathBuf) -> Result<Self, FileError> {
+        let bytes = read_bounded(file, PROOF_BYTES_MAX).map_err(|source| unreadable(&path, source))?;
+        Ok(Self { bytes, origin, path })
+    }
+}
+
+/// Checks the file's first `size` bytes, or all of it where it is smaller.
 fn verify_content(
     path: &Path,
     file: File,
     size: u64,
-    proof_path: &Path,
-    proof: &[u8],
+    proof: ProofBytes,
     policy: &Policy,
-) -> Result<Verification, FileError> {
+) -> Result<FileVerification, FileError> {
+    let ProofBytes { bytes, origin: proof_origin, path: proof_path } = proof;
     // Before the artifact is read, which may be large.
-    let proof = Proof::parse(proof).map_err(|source| refused(proof_path, source))?;
-    let digest = hash(file, size).map_err(|source| unreadable(path, source))?;
-    proof.verify(policy, &digest).map_err(|source| refused(proof_path, source))
+    let proof = Proof::parse(&bytes).map_err(|source| refused(&proof_path, source))?;
+    let (digest, content_size) = hash(file, size).map_err(|source| unreadable(path, source))?;
+    let verification = proof.verify(policy, &digest).map_err(|source| refused(&proof_path, source))?;
+    Ok(FileVerification { verification, proof, digest, content_size, proof_origin, proof_path })
 }
 
-fn open(path: &Path) -> Result<File, FileError> {
-    File::open(path).map_err(|source| unreadable(path, source))
+/// `O_NONBLOCK`, which `std` does not name: of Linux's `asm-generic/fcntl.h`, else of `sys/fcntl.h` in macOS and the
+/// BSDs. 0 where it is another number: the open itself then waits for a pipe's writer.
+#[cfg(unix)]
+const NONBLOCK: i32 =
+    if cfg!(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc", target_arch = "sparc64")) {
+        0
+    } else if cfg!(any(target_os = "linux", target_os = "android")) {
+        0o4000
+    } else if cfg!(any(
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly"
+    )) {
+        0x4
+    } else {
+        0
+    };
+
+/// Opens a regular file, and refuses what would block or never end.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    options.custom_flags(NONBLOCK);
+    let file = options.open(path)?;
+    // Asked of what was opened, since the path may name something else by now.
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(file)
 }
 
 fn unreadable(path: &Path, source: io::Error) -> FileError {
@@ -154,23 +248,23 @@ fn read_range(file: &mut File, offset: u64, size: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The digest of the file's first `size` bytes, or of all of it where it is smaller.
-fn hash(mut file: File, size: u64) -> io::Result<Sha256Digest> {
+/// The digest of the file's first `size` bytes, or of all of it where it is smaller, and how many they were.
+fn hash(mut file: File, size: u64) -> io::Result<(Sha256Digest, u64)> {
     file.seek(SeekFrom::Start(0))?;
-    let mut rest = size;
+    let mut hashed = 0;
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 1 << 17];
-    while rest > 0 {
-        let wanted = rest.min(buffer.len() as u64) as usize;
+    while hashed < size {
+        let wanted = (size - hashed).min(buffer.len() as u64) as usize;
         match file.read(&mut buffer[..wanted]) {
             Ok(0) => break,
             Ok(count) => {
                 hasher.update(&buffer[..count]);
-                rest -= count as u64;
+                hashed += count as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         }
     }
-    Ok(hasher.finish())
+    Ok((hasher.finish(), hashed))
 }

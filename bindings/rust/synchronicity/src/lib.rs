@@ -3,20 +3,23 @@
 //!
 //! ```
 //! # use std::fs::read;
-//! use synchronicity::{Policy, Sha256Digest};
+//! use synchronicity::{Policy, Proof, Sha256Digest};
 //!
 //! # let artifact_digest = "c41270e6934b116c8845129b874a203bc3a0209142e2f77db9f3319d1509d16a";
 //! # let (policy, proof) =
 //! #     ("../../../Tests/CABI/samples/itoa.policy", "../../../Tests/CABI/samples/itoa.tlog-proof");
 //! let policy = Policy::parse(&read(policy)?)?;
 //! let artifact: Sha256Digest = artifact_digest.parse()?;
-//! let shown = policy.verify(&read(proof)?, &artifact)?;
-//! println!("{} builders rebuilt it", shown.reproducers);
+//! let proof = Proof::parse(&read(proof)?)?;
+//! let shown = proof.verify(&policy, &artifact)?;
+//! println!("{}: rebuilt by {} of {} builders", proof.package(), shown.reproducers, shown.builders);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! `Ok` means that both of the policy's thresholds hold for these very bytes: enough cosigners saw the log, enough
-//! builders signed for the artifact. Everything else is an [`Error`] whose [`Code`] says why.
+//! builders signed for the artifact. They are the artifact of the package that the proof names, whatever the file is
+//! called: compare [`Proof::package`] with the package that you want. Everything else is an [`Error`] whose [`Code`]
+//! says why.
 //!
 //! | you have | you call |
 //! |---|---|
@@ -49,7 +52,7 @@ mod verification;
 pub use digest::{ParseDigestError, Sha256Digest};
 pub use error::{Code, Error};
 #[cfg(feature = "std")]
-pub use file::{verify_file, verify_file_with, FileError};
+pub use file::{verify_file, verify_file_with, FileError, FileVerification, ProofOrigin};
 pub use hasher::Hasher;
 pub use policy::{verify, Policy};
 pub use proof::{Artifact, Artifacts, Builder, BuilderState, Builders, Proof, Signature, Signatures, Source, Sources};
@@ -84,7 +87,10 @@ mod tests {
         assert_send_and_sync::<Artifact<'_>>();
         assert_send_and_sync::<embedded::Embedded>();
         #[cfg(feature = "std")]
-        assert_send_and_sync::<FileError>();
+        {
+            assert_send_and_sync::<FileError>();
+            assert_send_and_sync::<FileVerification>();
+        }
     }
 
     #[test]

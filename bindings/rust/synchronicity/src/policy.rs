@@ -23,7 +23,7 @@ impl Policy {
 
     /// Checks a proof file's bytes against this policy and an artifact.
     ///
-    /// `Ok` only if the proof holds.
+    /// `Ok` only if the proof holds. It is about the package that it names, which [`Proof`](crate::Proof) shows.
     pub fn verify(&self, proof: &[u8], artifact: &Sha256Digest) -> Result<Verification, Error> {
         let mut shown = sys::sync_verification::new();
         Error::check(|error| unsafe {

@@ -39,7 +39,7 @@ impl Verdict {
     }
 }
 
-/// What a proof that holds has shown.
+/// What a proof that holds has shown. The package that it is about is [`Proof::package`](crate::Proof::package).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verification {

@@ -33,8 +33,10 @@ fn nothing_leaks() {
     let refused: Vec<_> =
         refused.iter().map(|case| (common::read(&case.policy), common::read(&case.proof), case.artifact)).collect();
     let artifact = common::case("all-four").artifact;
+    let file = common::vectors().join("embedded/archive-odd.rlib");
     let round = |index: usize| {
         let policy = Policy::parse(&policy_bytes).unwrap();
+        verify_file(&file, &policy).unwrap();
         let proof = Proof::parse(&proof_bytes).unwrap();
         proof.verify(&policy, &artifact).unwrap();
         verify(&policy_bytes, &proof_bytes, &Sha256Digest([1; 32])).unwrap_err();
