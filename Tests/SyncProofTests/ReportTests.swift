@@ -39,7 +39,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (Report.ProofOrigin.given, "given", nil), (.sidecar, "sidecar", nil), (.embedded(fileSize: 9_000), "embedded", 9_000),
+    (Report.ProofOrigin.given, "given", nil), (.sidecar, "sidecar", nil),
+    (.embedded(fileSize: 9_000), "embedded", 9_000),
   ]) func whereTheProofWasIsTold(_ origin: Report.ProofOrigin, _ word: String, _ size: Int?) throws {
     let json = try Self.parse(Report.verification(Self.verification(), file: [0x61], proof: origin))
     #expect(json["proofOrigin"] as? String == word)
