@@ -27,3 +27,9 @@ function describePolicy(bytes) {
   const count = (keyword) => lines.filter((words) => words[0] === keyword).length;
   return { origins: [...origins], witnesses: count("witness"), builders: count("builder") };
 }
+
+/** Whether both were read, and are the same. */
+function areEqual(one, other) {
+  return one instanceof Uint8Array && other instanceof Uint8Array && one.length === other.length
+    && one.every((byte, i) => byte === other[i]);
+}

@@ -3,6 +3,8 @@
 const roles = ["policy", "proof", "artifact"];
 /** What was given for each role. The artifact's own proof stands in its `embedded`; one that is given goes first. */
 const given = { policy: null, proof: null, artifact: null };
+/** The policies that were dropped: the one that is given, or all that rival. None once one was chosen. */
+let droppedPolicies = [];
 let verifier = null;
 /** Counts what was given: what belongs to an earlier count is out of date, and is thrown away. */
 let generation = 0;
@@ -10,22 +12,16 @@ let generation = 0;
 const byID = (id) => document.getElementById(id);
 const slotOf = (role) => document.querySelector(`#slots [data-role="${role}"]`);
 
-/** Takes a file for the role that it was chosen for, or for the one that its content shows. */
-async function take(file, wanted) {
-  let recognized = "artifact";
-  try {
-    recognized = await recognize(file);
-  } catch {
-    // A folder, say: as the artifact it gets its sentence.
-  }
-  // Whom to trust is for the user to say: a file that came with a proof must not become the policy by its looks.
-  const isMistaken = wanted === "proof" || (wanted === null && given.policy !== null);
-  if (recognized === "policy" && isMistaken) {
-    const stays = given.policy === null ? "it was not taken" : "the one that was given stays";
-    const change = given.policy === null ? "use it" : "change it";
-    return notify(quoted(file.name), ` looks like a policy; ${stays}. To ${change}, choose it under Policy.`);
-  }
-  const role = wanted ?? recognized;
+/** Takes a file for the role that it was chosen for. */
+async function choose(file, role) {
+  byID("notice").textContent = "";
+  if (role === "policy") droppedPolicies = [];
+  refuseRivals();
+  if (role === "proof" && await roleOf(file) === "policy") return refuse([file], "policy");
+  await put(file, role);
+}
+
+async function put(file, role) {
   const item = { role, name: file.name, size: file.size, file, fault: null, isReady: false };
   given[role] = item;
   generation += 1;
@@ -36,6 +32,20 @@ async function take(file, wanted) {
 function notify(...parts) {
   const notice = byID("notice");
   notice.append(notice.hasChildNodes() ? " " : "", ...parts);
+}
+
+/** Says that files with the looks of a role do not get it, what stays, and how to have one of them. */
+function refuse(files, role) {
+  const isOne = files.length === 1;
+  const looks = role === "artifact" ? "could be the artifact" : `${isOne ? "looks" : "look"} like a ${role}`;
+  const isTwo = files.length === 2;
+  const unused = isOne ? "it is not used" : isTwo ? "neither is used" : "none of them is used";
+  const names = files.flatMap((file, i) =>
+    [i === 0 ? "" : i === files.length - 1 ? " and " : ", ", quoted(file.name)]);
+  const stays = given[role] === null ? [isOne ? ". To use it, choose it" : ". Choose one"]
+    : [", and ", quoted(given[role].name), ` stays. To change that, choose ${isOne ? "it" : "one"}`];
+  const title = slotOf(role).querySelector("h3").textContent;
+  notify(...names, isOne ? " " : isTwo ? " both " : " all ", `${looks}; ${unused}`, ...stays, ` under ${title}.`);
 }
 
 /** Does something with an item that takes time, and then looks at the whole again. */
@@ -181,7 +191,8 @@ function show(role) {
   }
   const remove = element("button", { type: "button", "aria-label": `Remove the ${role}` }, "Remove");
   remove.addEventListener("click", () => {
-    drop(role);
+    if (role === "policy") droppedPolicies = [];
+    takeAway(role);
     byID(`choose-${role}`).focus();
   });
   slot.querySelector(".choose").append(remove);
@@ -211,39 +222,71 @@ function showProgress(done) {
   if (bar) bar.value = done;
 }
 
-function drop(role) {
+function takeAway(role) {
   given[role] = null;
   generation += 1;
   roles.forEach(show);
   decide();
 }
 
-/** Files that were given together, for no role. */
-async function takeAll(files) {
-  byID("notice").textContent = "";
-  const recognized = [];
-  for (const file of files) {
-    let role = "artifact";
-    try {
-      role = await recognize(file);
-    } catch {
-      // A folder, say: as the artifact it gets its sentence.
-    }
-    if (recognized.some((other) => other.role === role)) {
-      notify(`One ${role} at a time: `, quoted(file.name), " was left out.");
-    } else {
-      recognized.push({ file, role });
-    }
+async function roleOf(file) {
+  try {
+    return await recognize(file);
+  } catch {
+    // A folder, say: as the artifact it gets its sentence.
+    return "artifact";
   }
-  for (const { file } of recognized) take(file, null);
+}
+
+/** Takes files that were dropped together. Of several for one role none is taken: which one is meant, nobody knows. */
+async function takeAll(files) {
+  const found = { policy: [], proof: [], artifact: [] };
+  for (const file of files) found[await roleOf(file)].push(file);
+  const policies = await Promise.all(found.policy.map(policyOf));
+  byID("notice").textContent = "";
+  takePolicies(policies);
+  for (const role of ["proof", "artifact"]) {
+    if (found[role].length === 1) put(found[role][0], role);
+    if (found[role].length > 1) refuse(found[role], role);
+  }
+}
+
+/** A dropped policy with its bytes, so that the same one is known again. */
+async function policyOf(file) {
+  return { file, name: file.name, bytes: file.size > limits.policy ? null : await bytesOf(file).catch(() => null) };
+}
+
+/**
+ * Takes a dropped policy if there is one alone. Whom to trust is for the user to say: a file that came with a proof
+ * must not become the policy by its looks, be it dropped before or after the user's own.
+ */
+function takePolicies(policies) {
+  const isChosen = given.policy !== null && droppedPolicies.length === 0;
+  const others = [];
+  for (const one of policies) {
+    const known = [...(isChosen ? [given.policy] : droppedPolicies), ...others];
+    if (!known.some((other) => areEqual(one.bytes, other.bytes))) others.push(one);
+  }
+  if (isChosen) {
+    if (others.length > 0) refuse(others, "policy");
+    return;
+  }
+  droppedPolicies.push(...others);
+  if (droppedPolicies.length > 1 && given.policy !== null) takeAway("policy");
+  if (droppedPolicies.length === 1 && given.policy === null) put(droppedPolicies[0].file, "policy");
+  refuseRivals();
+}
+
+/** Says it of the dropped policies until one of them is chosen. */
+function refuseRivals() {
+  if (droppedPolicies.length > 1) refuse(droppedPolicies, "policy");
 }
 
 function listen() {
   for (const role of roles) {
     const input = byID(`choose-${role}`);
     input.addEventListener("change", () => {
-      byID("notice").textContent = "";
-      if (input.files.length > 0) take(input.files[0], role);
+      if (input.files.length > 0) choose(input.files[0], role);
       // So that the same file, changed in the meantime, can be chosen again.
       input.value = "";
     });

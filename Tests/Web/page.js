@@ -156,36 +156,37 @@ async function choices(browser) {
   const left = await tab.evaluate("document.querySelector('#particulars').childElementCount");
   expect("choices: particulars stay", left === 0);
   expect("choices: focus", (await tab.evaluate("document.activeElement.id")) === "choose-proof");
-  await tab.drop([artifact, path.join(work, "libitoa-changed.rlib")]);
-  await tab.until("document.querySelector('#notice').textContent.includes('One artifact at a time')");
   await tab.drop([work]);
   await tab.until(`${shown}.includes('could not be read')`);
   await expectQuiet(tab, "choices");
   await tab.close();
 }
 
+const digestOf = (file) => crypto.createHash("sha256").update(fs.readFileSync(file)).digest("hex");
+const notice = "document.querySelector('#notice').textContent";
+const slot = (role) => `(document.querySelector('#given-${role} .name')?.textContent ?? null)`;
+
 /** A policy that comes along with a proof replaces nobody's own. */
 async function forgedPolicies(browser) {
-  const digestOf = (file) => crypto.createHash("sha256").update(fs.readFileSync(file)).digest("hex");
   const one = cases.get("policy-one");
   const forged = copy("forged.policy", stored(one.policy));
   const itsProof = stored(one.proof);
   const strict = path.join(__dirname, "../CABI/samples/itoa.policy");
-  const notice = "document.querySelector('#notice').textContent";
   for (const [own, state] of [[policy, "accepted"], [strict, "refused"]]) {
     for (const [way, give] of [["proof", (tab) => tab.choose("proof", forged)], ["drop", (tab) => tab.drop([forged])],
       ["drop of all", (tab) => tab.drop([forged, itsProof, artifact])]]) {
       const name = `forged policy, ${state}, ${way}`;
       const tab = await Tab.open(browser, url);
-      await tab.drop([own, itsProof, artifact]);
+      await tab.choose("policy", own);
+      await tab.drop([itsProof, artifact]);
       await tab.until(settled);
       await give(tab);
-      await tab.until(`${notice}.includes('forged.policy looks like a policy; the one that was given stays')`);
+      await tab.until(`${notice} === 'forged.policy looks like a policy; it is not used, and ${path.basename(own)} '
+        + 'stays. To change that, choose it under Policy.'`);
       await tab.until(settled);
       const text = await tab.evaluate(shown);
       expect(`${name}: verdict`, (await tab.evaluate("document.body.dataset.state")) === state, text);
-      expect(`${name}: slot`, (await tab.evaluate("document.querySelector('#given-policy .name').textContent"))
-        === path.basename(own));
+      expect(`${name}: slot`, (await tab.evaluate(slot("policy"))) === path.basename(own));
       if (state === "accepted") expect(`${name}: digest`, text.includes(digestOf(own)), text);
       expect(`${name}: forged digest`, !text.includes(digestOf(forged)), text);
       await expectReadable(tab, name);
@@ -199,10 +200,95 @@ async function forgedPolicies(browser) {
   }
   const tab = await Tab.open(browser, url);
   await tab.choose("proof", forged);
-  await tab.until(`${notice}.includes('it was not taken')`);
+  await tab.until(`${notice} === 'forged.policy looks like a policy; it is not used. '
+    + 'To use it, choose it under Policy.'`);
   expect("forged policy, none given: taken", !(await tab.evaluate("document.querySelector('#slots .name')")));
   await tab.choose("artifact", forged);
   await tab.until(`${shown}.includes('Still missing: the policy and the proof')`);
+  await tab.close();
+}
+
+/** Of files that could each be the one that is meant none is taken, however they come, and all are named. */
+async function rivals(browser) {
+  const one = cases.get("policy-one");
+  const forged = copy("forged.policy", stored(one.policy));
+  const third = copy("third.policy", path.join(__dirname, "../CABI/samples/itoa.policy"));
+  const both = (files, looks, title) => `${notice} === '${files} both ${looks}; neither is used. `
+    + `Choose one under ${title}.'`;
+  const twoPolicies = both("four.policy and forged.policy", "look like a policy", "Policy");
+  const missing = `${shown}.trim() === 'Still missing: the policy.' && document.body.dataset.state === 'idle'`;
+
+  // At once, and one after the other: by then the first had given its verdict, which is gone.
+  const ways = [["at once", [[policy, forged, proof, artifact]]], ["in turn", [[policy, proof, artifact], [forged]]],
+    ["one by one", [[policy], [forged], [proof], [artifact]]]];
+  for (const [way, drops] of ways) {
+    const name = `rival policies, ${way}`;
+    const tab = await Tab.open(browser, url);
+    for (const files of drops) {
+      await tab.drop(files);
+      const seen = `[...document.querySelectorAll('#slots .name, #notice bdi')].map((node) => node.textContent)`;
+      const names = JSON.stringify(files.map((file) => path.basename(file)));
+      await tab.until(`${names}.every((name) => ${seen}.includes(name)) && document.body.dataset.state !== 'working'`);
+    }
+    await tab.until(`${twoPolicies} && ${missing}`);
+    expect(`${name}: slot`, (await tab.evaluate(slot("policy"))) === null);
+    await expectReadable(tab, name);
+    if (way === "in turn") await tab.screenshot(path.join(screens, "rival-policies.png"));
+    // One of them again is no answer, nor is a third.
+    await tab.drop([policy]);
+    await tab.until(`${twoPolicies} && ${missing}`);
+    await tab.drop([third]);
+    await tab.until(`${notice} === 'four.policy, forged.policy and third.policy all look like a policy; '
+      + 'none of them is used. Choose one under Policy.' && ${missing}`);
+    await tab.drop([artifact]);
+    await tab.until(`${notice}.includes('none of them is used') && ${missing}`);
+    await tab.choose("policy", policy);
+    await tab.until("document.body.dataset.state === 'accepted'");
+    expect(`${name}: notice stays`, (await tab.evaluate(notice)) === "");
+    expect(`${name}: digest`, (await tab.evaluate(shown)).includes(digestOf(policy)));
+    // What was chosen stays, whatever is dropped.
+    await tab.drop([forged, third]);
+    await tab.until(`${notice} === 'forged.policy and third.policy both look like a policy; neither is used, and '
+      + 'four.policy stays. To change that, choose one under Policy.'`);
+    expect(`${name}: verdict`, (await tab.evaluate("document.body.dataset.state")) === "accepted");
+    expect(`${name}: the chosen one`, (await tab.evaluate(slot("policy"))) === "four.policy");
+    await expectQuiet(tab, name);
+    await tab.close();
+  }
+
+  // The same policy again, by whatever name, is no rival, and what is taken away is none any more.
+  let tab = await Tab.open(browser, url);
+  await tab.drop([policy, proof, artifact]);
+  await tab.until(settled);
+  await tab.drop([copy("again.policy", policy), policy, path.join(work, "libitoa-changed.rlib")]);
+  await tab.until("document.body.dataset.state === 'refused'");
+  expect("the same policy: notice", (await tab.evaluate(notice)) === "", await tab.evaluate(notice));
+  expect("the same policy: slot", (await tab.evaluate(slot("policy"))) === "four.policy");
+  await tab.evaluate("document.querySelector('[aria-label=\"Remove the policy\"]').click()");
+  await tab.until(missing);
+  await tab.drop([forged, artifact]);
+  await tab.until(`${settled} && ${slot("policy")} === 'forged.policy'`);
+  expect("after removal: notice", (await tab.evaluate(notice)) === "", await tab.evaluate(notice));
+  await tab.close();
+
+  // Proofs and artifacts: a later one takes the place of an earlier one, and of two at once neither does.
+  const otherProof = copy("other.tlog-proof", stored(cases.get("absent-no-reveal").proof));
+  const changed = path.join(work, "libitoa-changed.rlib");
+  tab = await Tab.open(browser, url);
+  await tab.drop([policy, proof, otherProof, artifact]);
+  await tab.until(both("itoa.tlog-proof and other.tlog-proof", "look like a proof", "Proof"));
+  await tab.until(`${shown}.trim() === 'Still missing: the proof.'`);
+  await tab.screenshot(path.join(screens, "rival-proofs.png"));
+  await tab.drop([proof]);
+  await tab.until("document.body.dataset.state === 'accepted'");
+  await tab.drop([otherProof, copy("third.tlog-proof", proof), artifact, changed]);
+  await tab.until(`${notice} === 'other.tlog-proof and third.tlog-proof both look like a proof; neither is used, and '
+    + 'itoa.tlog-proof stays. To change that, choose one under Proof. libitoa.rlib and libitoa-changed.rlib both '
+    + 'could be the artifact; neither is used, and libitoa.rlib stays. To change that, choose one under Artifact.'`);
+  expect("rival proofs: verdict", (await tab.evaluate("document.body.dataset.state")) === "accepted");
+  await tab.drop([otherProof]);
+  await tab.until(`${settled} && ${slot("proof")} === 'other.tlog-proof' && ${notice} === ''`);
+  await expectQuiet(tab, "rival proofs");
   await tab.close();
 }
 
@@ -365,7 +451,9 @@ async function fenced(browser) {
   const browser = await Browser.start(program);
   try {
     for (const one of verdicts) await verdict(browser, one);
-    for (const suite of [choices, forgedPolicies, embedded, hostile, large, traps, looks, fenced]) await suite(browser);
+    for (const suite of [choices, forgedPolicies, rivals, embedded, hostile, large, traps, looks, fenced]) {
+      await suite(browser);
+    }
   } finally {
     await browser.close();
   }

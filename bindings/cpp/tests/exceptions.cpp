@@ -87,9 +87,12 @@ int check_exceptions(const std::string& vectors, const std::string& folder) {
   write(folder + "/pipe", "x");
   CHECK(thrown_errno([&] { sy::verify_file(folder + "/pipe", policy); }) == EINVAL);
   for (const std::string& path : {folder, std::string("/dev/null/x"), std::string("/dev/zero"), pipe}) {
-    CHECK(thrown_errno([&] { sy::Proof::load(path); }) != 0);
-    CHECK(thrown_errno([&] { sy::sha256_file(path); }) != 0);
-    CHECK(thrown_errno([&] { sy::verify_file(path, policy); }) != 0);
+    const int wanted = path == "/dev/null/x" ? ENOTDIR : EINVAL;
+    CHECK(thrown_errno([&] { sy::Proof::load(path); }) == wanted);
+    CHECK(thrown_errno([&] { sy::Policy::load(path); }) == wanted);
+    CHECK(thrown_errno([&] { sy::sha256_file(path); }) == wanted);
+    CHECK(thrown_errno([&] { sy::find_embedded(path); }) == wanted);
+    CHECK(thrown_errno([&] { sy::verify_file(path, policy); }) == wanted);
   }
 
   for (const auto& row : rows(vectors + "/embedded.tsv")) {

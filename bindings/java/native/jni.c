@@ -2,10 +2,16 @@
  *
  * Each copies what it is given, asks the library, and gives back one array of bytes that Answer.java reads: no string
  * crosses as JNI's modified UTF-8, and no Java object is built here. Once an exception is pending nothing else is
- * called. Handles are the library's own pointers; Handle.java says when they may be used. */
+ * called. Handles are the library's own pointers; Handle.java says when they may be used. The last ones are about files,
+ * and ask the system. */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sync/verify.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "synchronicity_verify_Native.h"
 
@@ -335,14 +341,20 @@ JNIEXPORT void JNICALL NATIVE(update)(JNIEnv *env, jclass native, jlong hasher, 
   }
 }
 
+/* Returns NULL with an exception pending. */
+static uint8_t *direct_bytes(JNIEnv *env, jobject buffer) {
+  uint8_t *bytes = (*env)->GetDirectBufferAddress(env, buffer);
+  if (bytes == NULL) {
+    throw_named(env, "java/lang/UnsupportedOperationException", "this machine gives no access to direct buffers");
+  }
+  return bytes;
+}
+
 JNIEXPORT void JNICALL NATIVE(updateDirect)(JNIEnv *env, jclass native, jlong hasher, jobject buffer, jint offset,
                                             jint size) {
   if (size == 0) return;
-  const uint8_t *bytes = (*env)->GetDirectBufferAddress(env, buffer);
-  if (bytes == NULL) {
-    throw_named(env, "java/lang/UnsupportedOperationException", "this machine gives no access to direct buffers");
-    return;
-  }
+  const uint8_t *bytes = direct_bytes(env, buffer);
+  if (bytes == NULL) return;
   sync_error *error = NULL;
   sync_status status = sync_hasher_update(FROM_HANDLE(sync_hasher, hasher), bytes + offset, (size_t)size, &error);
   if (status != SYNC_OK) refuse(env, native, status, error);
@@ -391,5 +403,77 @@ JNIEXPORT jbyteArray JNICALL NATIVE(findEmbedded)(JNIEnv *env, jclass native, jb
   put_uint64(&made, found.content_size);
   put_uint64(&made, found.proof_offset);
   put_uint64(&made, found.proof_size);
+  return give(env, &made);
+}
+
+#if ENOENT != synchronicity_verify_Native_NO_SUCH_FILE || EACCES != synchronicity_verify_Native_ACCESS_DENIED
+#error "Native.java has other numbers"
+#endif
+
+/* Native.java says what each of these gives. */
+static int fill_state(JNIEnv *env, const struct stat *from, jlongArray state) {
+  const jlong numbers[synchronicity_verify_Native_FILE_STATE_SIZE] = {
+      from->st_size, from->st_mtim.tv_sec, from->st_mtim.tv_nsec, from->st_ctim.tv_sec, from->st_ctim.tv_nsec};
+  (*env)->SetLongArrayRegion(env, state, 0, synchronicity_verify_Native_FILE_STATE_SIZE, numbers);
+  return !(*env)->ExceptionCheck(env);
+}
+
+JNIEXPORT jint JNICALL NATIVE(openFile)(JNIEnv *env, jclass native, jbyteArray array, jlongArray state) {
+  (void)native;
+  byte_copy name;
+  if (!copy_bytes(env, array, SIZE_MAX, &name)) return -ENOMEM;
+  name.data[name.size] = '\0';
+  int file;
+  /* Without O_NONBLOCK, opening a pipe waits for its writer. */
+  do {
+    file = open((const char *)name.data, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  } while (file < 0 && errno == EINTR);
+  free(name.data);
+  if (file < 0) return -errno;
+  struct stat status;
+  jint result = file;
+  if (fstat(file, &status) != 0) {
+    result = -errno;
+  } else if (!S_ISREG(status.st_mode)) {
+    result = synchronicity_verify_Native_NOT_REGULAR;
+  } else if (!fill_state(env, &status, state)) {
+    result = -EINVAL;
+  }
+  if (result != file) close(file);
+  return result;
+}
+
+JNIEXPORT jint JNICALL NATIVE(fileState)(JNIEnv *env, jclass native, jint file, jlongArray state) {
+  (void)native;
+  struct stat status;
+  if (fstat(file, &status) != 0) return errno;
+  fill_state(env, &status, state);
+  return 0;
+}
+
+JNIEXPORT jint JNICALL NATIVE(readFile)(JNIEnv *env, jclass native, jint file, jobject buffer, jint position,
+                                        jint size, jlong offset) {
+  (void)native;
+  uint8_t *bytes = direct_bytes(env, buffer);
+  if (bytes == NULL) return 0;
+  ssize_t count;
+  do {
+    count = pread(file, bytes + position, (size_t)size, (off_t)offset);
+  } while (count < 0 && errno == EINTR);
+  return count < 0 ? -errno : (jint)count;
+}
+
+JNIEXPORT void JNICALL NATIVE(closeFile)(JNIEnv *env, jclass native, jint file) {
+  (void)env;
+  (void)native;
+  close(file);
+}
+
+JNIEXPORT jbyteArray JNICALL NATIVE(describeError)(JNIEnv *env, jclass native, jint error) {
+  (void)native;
+  char sentence[256];
+  if (strerror_r(error, sentence, sizeof sentence) != 0) sentence[0] = '\0';
+  answer made = {0};
+  put(&made, sentence, strlen(sentence));
   return give(env, &made);
 }

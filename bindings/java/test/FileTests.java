@@ -1,18 +1,21 @@
 import java.io.EOFException;
-import java.io.File;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.channels.ClosedByInterruptException;
+import java.nio.file.FileSystem;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import synchronicity.verify.Digest;
@@ -53,12 +56,16 @@ final class FileTests {
       runner.test("an artifact of many pieces has its digest", this::large);
       runner.test("a proof of 1 GiB is refused after the first bounded read", this::sparse);
       runner.test("what is no regular file is refused at once", this::irregular);
+      runner.test("a pipe that takes a file's place is not waited for", this::swapped);
+      runner.test("what cannot be opened is told as Java tells it", this::unreadable);
+      runner.test("a name may have any bytes", this::names);
+      runner.test("files inside an archive", this::archive);
       runner.test("a file with more bytes than its size is refused", this::growing);
       runner.test("an interrupt stops the reading", this::interrupt);
       runner.test("no file stays open", this::open);
     } finally {
       try (Stream<Path> files = Files.walk(folder)) {
-        files.sorted(Comparator.reverseOrder()).map(Path::toFile).forEach(File::delete);
+        for (Path path : files.sorted(Comparator.reverseOrder()).toList()) Files.delete(path);
       }
     }
   }
@@ -167,17 +174,118 @@ final class FileTests {
     }
   }
 
+  private Path pipe(String name) throws Exception {
+    Path pipe = folder.resolve(name);
+    Runner.equal(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor(), 0, "mkfifo");
+    return pipe;
+  }
+
+  private static void refusedAsIrregular(Path path, Runner.Body body) {
+    FileSystemException thrown = Runner.thrown(FileSystemException.class, body);
+    Runner.equal(thrown.getMessage(), path + ": not a regular file", "message");
+    Runner.equal(thrown.getReason(), "not a regular file", "reason");
+  }
+
   private void irregular() throws Exception {
-    Path pipe = folder.resolve("pipe");
-    new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor();
+    Path file = Files.copy(artifact, folder.resolve("regular"));
+    Path beside = pipe("regular.tlog-proof");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), beside);
     try (Policy policy = Policy.read(policyFile)) {
-      for (Path path : List.of(pipe, folder, Path.of("/dev/zero"))) {
-        Runner.equal(
-            Runner.thrown(FileSystemException.class, () -> policy.verifyFile(path)).getReason(), "not a regular file",
-            path.toString());
-        Runner.thrown(FileSystemException.class, () -> Proof.read(path));
+      refusedAsIrregular(beside, () -> policy.verifyFile(file));
+      for (Path path : List.of(beside, link, folder, Path.of("/dev/zero"), Path.of("/dev/null"), Path.of(""))) {
+        refusedAsIrregular(path, () -> policy.verifyFile(path));
+        refusedAsIrregular(path, () -> policy.verifyFile(path, proofFile));
+        refusedAsIrregular(path, () -> policy.verifyFile(file, path));
+        refusedAsIrregular(path, () -> Proof.read(path));
+        refusedAsIrregular(path, () -> Policy.read(path));
       }
-      Runner.thrown(NoSuchFileException.class, () -> policy.verifyFile(folder.resolve("nothing")));
+    }
+  }
+
+  /** One thread reads, while another puts now the file and now a pipe under the name that is read. */
+  private void swapped() throws Exception {
+    List<Path> targets = List.of(policyFile.toAbsolutePath(), pipe("nobody-writes"));
+    Path name = Files.createSymbolicLink(folder.resolve("swapped"), targets.get(0));
+    AtomicReference<Throwable> thrown = new AtomicReference<>();
+    int[] counts = new int[2];
+    long end = System.nanoTime() + 1_000_000_000L;
+    Thread reader = new Thread(() -> {
+      try {
+        while (System.nanoTime() < end || counts[0] == 0 || counts[1] == 0) {
+          try {
+            Policy.read(name).close();
+            counts[0]++;
+          } catch (FileSystemException refused) {
+            Runner.equal(refused.getMessage(), name + ": not a regular file", "message");
+            counts[1]++;
+          }
+        }
+      } catch (Exception | Error error) {
+        thrown.set(error);
+      }
+    });
+    reader.setDaemon(true);
+    reader.start();
+    Path next = folder.resolve("swapped.next");
+    long limit = end + 30_000_000_000L;
+    for (int i = 1; reader.isAlive() && System.nanoTime() < limit; i++) {
+      Files.createSymbolicLink(next, targets.get(i % 2));
+      Files.move(next, name, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+    Runner.check(!reader.isAlive(), "the reader waits for the pipe");
+    if (thrown.get() != null) throw new AssertionError(thrown.get());
+  }
+
+  private void unreadable() throws Exception {
+    Path missing = folder.resolve("nothing");
+    Path dangling = Files.createSymbolicLink(folder.resolve("dangling"), missing);
+    Path secret = Files.write(folder.resolve("secret"), new byte[1]);
+    Files.setPosixFilePermissions(secret, Set.of());
+    Path loop = folder.resolve("loop");
+    Files.createSymbolicLink(loop, loop);
+    try (Policy policy = Policy.read(policyFile)) {
+      for (Path path : List.of(missing, dangling, secret, loop, policyFile.resolve("inside"), Path.of("nothing"))) {
+        // Root may read all.
+        if (Files.isReadable(path)) continue;
+        Exception wanted = Runner.thrown(FileSystemException.class, () -> Files.newByteChannel(path));
+        for (Runner.Body body : List.<Runner.Body>of(
+            () -> policy.verifyFile(path), () -> policy.verifyFile(path, proofFile),
+            () -> policy.verifyFile(artifact, path), () -> Proof.read(path), () -> Policy.read(path))) {
+          Exception got = Runner.thrown(FileSystemException.class, body);
+          Runner.equal(got.getClass(), wanted.getClass(), path.toString());
+          // Of a loop Java says more.
+          Runner.check(wanted.getMessage().startsWith(got.getMessage()), got.getMessage());
+        }
+      }
+    }
+  }
+
+  private void names() throws Exception {
+    Path odd = Files.createDirectory(folder.resolve("a b+c%41#?"));
+    String copy = "cp \"$1\" \"$(printf '\\374 +%%41\\303\\274\\n.')\"";
+    Process made = new ProcessBuilder("sh", "-c", copy, "sh", policyFile.toAbsolutePath().toString())
+        .directory(odd.toFile()).start();
+    Runner.equal(made.waitFor(), 0, "cp");
+    try (Stream<Path> files = Files.list(odd)) {
+      for (Path file : files.toList()) Policy.read(file).close();
+    }
+    Path here = Path.of("").toAbsolutePath();
+    Policy.read(here.relativize(policyFile.toAbsolutePath())).close();
+  }
+
+  private void archive() throws Exception {
+    Path zip = folder.resolve("all.zip");
+    try (FileSystem made = FileSystems.newFileSystem(zip, Map.of("create", "true"))) {
+      Files.copy(policyFile, made.getPath("policy"));
+      Files.copy(artifact, made.getPath("artifact"));
+      Files.copy(proofFile, made.getPath("artifact.tlog-proof"));
+    }
+    try (FileSystem files = FileSystems.newFileSystem(zip); Policy policy = Policy.read(files.getPath("policy"))) {
+      Path inside = files.getPath("artifact");
+      Runner.equal(policy.verifyFile(inside).digest(), digest, "digest");
+      Runner.equal(policy.verifyFile(inside, proofFile).proofOrigin(), ProofOrigin.GIVEN, "origin");
+      refusedAsIrregular(files.getPath("/"), () -> Proof.read(files.getPath("/")));
+      Runner.thrown(NoSuchFileException.class, () -> Proof.read(files.getPath("nothing")));
     }
   }
 

@@ -134,11 +134,23 @@ test('a proof of 1 GiB is refused after the first bounded read', async () => {
 });
 
 test('what is no regular file is refused at once', async () => {
-  const pipe = path.join(folder, 'pipe');
+  const regular = path.join(folder, 'regular');
+  fs.writeFileSync(regular, 'x');
+  const pipe = `${regular}.tlog-proof`;
   execFileSync('mkfifo', [pipe]);
+  await assert.rejects(policy.verifyFile(regular), { code: 'EINVAL', path: pipe });
   for (const file of [pipe, folder, '/dev/zero']) {
-    await assert.rejects(policy.verifyFile(file), { code: 'EINVAL', path: file });
-    await assert.rejects(Proof.fromFile(file), { code: 'EINVAL', path: file });
+    const uses = [
+      () => policy.verifyFile(file),
+      () => policy.verifyFile(file, { proof }),
+      () => policy.verifyFile(regular, { proofFile: file }),
+      () => Proof.fromFile(file),
+      () => Policy.fromFile(file),
+      () => findEmbeddedInFile(file),
+    ];
+    for (const use of uses) {
+      await assert.rejects(use(), { code: 'EINVAL', path: file, message: `${file} is not a regular file` });
+    }
   }
   await assert.rejects(policy.verifyFile(path.join(folder, 'nothing')), { code: 'ENOENT' });
   await assert.rejects(policy.verifyFile(7), { code: 'ERR_INVALID_ARG_TYPE' });

@@ -119,6 +119,8 @@ class Files(unittest.TestCase):
                 lambda: sync.sha256_file(name),
                 lambda: sync.find_embedded(name),
                 lambda: sync.verify_file(name, self.policy),
+                lambda: self.policy.verify(name, artifact=self.artifact),
+                lambda: self.policy.verify(path(self.case["proof"]), artifact=name),
             ]
             for use in uses:
                 with self.assertRaisesRegex(OSError, "Not a regular file") as caught:

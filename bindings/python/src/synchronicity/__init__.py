@@ -2,7 +2,7 @@
 
     policy = Policy.load("policy")
     verification = policy.verify("itoa.tlog-proof", artifact="libitoa.rlib")
-    print(verification.package, "rebuilt by", *verification.reproducers)
+    print(len(verification.reproducers), "of", verification.builders, "builders rebuilt", verification.package)
 
 :meth:`Policy.verify` and :func:`verify_file` return only if everything held; else they raise :exc:`NotVerifiedError`,
 or :exc:`MalformedError` for what is no proof at all. :class:`Proof` shows what a file says and believes none of it.

@@ -33,7 +33,7 @@ class Code(enum.IntEnum):
     ARTIFACT_MISMATCH = 10
     """The artifact's digest is not among the artifacts on which the builders agreed."""
     VERDICT_MISMATCH = 11
-    """The evidence's verdict is not "reproduced", or is not the one that its own lines give."""
+    """The evidence's verdict is not the one that its own lines give."""
     INVALID_KEY = 12
     """A verifier key is not in the vkey form, of an unknown type, or its key ID is not its own."""
     INVALID_POLICY = 13

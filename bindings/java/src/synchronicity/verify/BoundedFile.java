@@ -3,14 +3,9 @@ package synchronicity.verify;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.FileSystemException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Arrays;
-import java.util.Objects;
 import java.util.Optional;
 
 /** Files, read in bounded pieces: never more of a proof than it may have, never more of an artifact than one piece. */
@@ -18,24 +13,20 @@ final class BoundedFile implements AutoCloseable {
   private static final int PIECE_SIZE = 262_144;
 
   private final Path path;
-  private final FileChannel channel;
+  private final RegularFile file;
   private final long size;
-  private final BasicFileAttributes started;
+  private ByteBuffer piece;
 
   /** A pipe or a device would block, or never end. */
   BoundedFile(Path path) throws IOException {
-    started = Files.readAttributes(path, BasicFileAttributes.class);
-    if (!started.isRegularFile()) {
-      throw new FileSystemException(path.toString(), null, "not a regular file");
-    }
     this.path = path;
-    channel = FileChannel.open(path);
-    size = channel.size();
+    file = RegularFile.open(path);
+    size = file.started().size();
   }
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    file.close();
   }
 
   long size() {
@@ -63,40 +54,51 @@ final class BoundedFile implements AutoCloseable {
 
   /** The digest of the file's first bytes. An interrupt closes the file and ends this with its exception. */
   Digest hash(long contentSize) throws IOException {
-    // Outside the heap, where both the system and the library find it without a copy.
-    ByteBuffer piece = ByteBuffer.allocateDirect((int) Math.min(PIECE_SIZE, Math.max(contentSize, 1)));
     try (Hasher hasher = new Hasher()) {
-      for (long offset = 0; offset < contentSize; offset += piece.limit()) {
-        piece.clear().limit((int) Math.min(piece.capacity(), contentSize - offset));
-        if (channel.read(piece, offset) < 0) throw shorter();
-        hasher.update(piece.flip());
+      for (long offset = 0; offset < contentSize;) {
+        ByteBuffer bytes = next(offset, contentSize - offset);
+        offset += bytes.remaining();
+        hasher.update(bytes);
       }
       // The size may be untrue, as that of /proc/version is, and another process may be writing.
-      if (contentSize >= size && channel.read(piece.clear(), contentSize) >= 0) throw changed();
+      if (contentSize >= size && file.read(piece(1), contentSize) >= 0) throw changed();
       checkUnchanged();
       return hasher.digest();
     }
   }
 
   private byte[] read(long offset, int count) throws IOException {
-    ByteBuffer bytes = ByteBuffer.allocate(count);
-    while (bytes.hasRemaining()) {
-      if (channel.read(bytes, offset + bytes.position()) < 0) throw shorter();
+    byte[] bytes = new byte[count];
+    for (int done = 0; done < count;) {
+      ByteBuffer found = next(offset + done, count - done);
+      int size = found.remaining();
+      found.get(bytes, done, size);
+      done += size;
     }
-    return bytes.array();
+    return bytes;
+  }
+
+  /** Some of the bytes at an offset, at least one, until the next call. */
+  private ByteBuffer next(long offset, long wanted) throws IOException {
+    ByteBuffer bytes = piece(wanted);
+    if (file.read(bytes, offset) < 0) throw shorter();
+    return bytes.flip();
+  }
+
+  /** Outside the heap, where both the system and the library find it without a copy. */
+  private ByteBuffer piece(long wanted) {
+    if (piece == null) piece = ByteBuffer.allocateDirect((int) Math.min(PIECE_SIZE, Math.max(size, 1)));
+    return piece.clear().limit((int) Math.min(piece.capacity(), wanted));
   }
 
   private void checkUnchanged() throws IOException {
-    BasicFileAttributes ended;
+    RegularFile.State ended;
     try {
-      ended = Files.readAttributes(path, BasicFileAttributes.class);
+      ended = file.current();
     } catch (NoSuchFileException gone) {
       throw changed();
     }
-    if (ended.size() != size || started.size() != size || !ended.lastModifiedTime().equals(started.lastModifiedTime())
-        || !Objects.equals(ended.fileKey(), started.fileKey())) {
-      throw changed();
-    }
+    if (!ended.equals(file.started())) throw changed();
   }
 
   private IOException changed() {

@@ -11,6 +11,15 @@ final class Native {
   /** Of a policy or a proof, as the C header has it. One byte more is enough to be refused. */
   static final int TEXT_BYTES_MAX = 1_048_576;
 
+  /** Numbers that a file's state has. */
+  static final int FILE_STATE_SIZE = 5;
+  /** What {@link #openFile} gives for a folder, a pipe or a device. */
+  static final int NOT_REGULAR = Integer.MIN_VALUE;
+  /** Linux's ENOENT. */
+  static final int NO_SUCH_FILE = 2;
+  /** Linux's EACCES. */
+  static final int ACCESS_DENIED = 13;
+
   static {
     NativeLibrary.load();
   }
@@ -45,6 +54,23 @@ final class Native {
   static native void destroyHasher(long hasher);
 
   static native byte[] findEmbedded(byte[] head, byte[] tail, long fileSize) throws SyncException;
+
+  /**
+   * Opens a regular file without waiting, and fills its state: the size first, then what changes with the file. Returns
+   * its descriptor, a negated errno, or {@link #NOT_REGULAR}.
+   */
+  static native int openFile(byte[] name, long[] state);
+
+  /** Fills the state as it is now. Returns 0 or an errno. */
+  static native int fileState(int file, long[] state);
+
+  /** Reads into a direct buffer. Returns how many bytes, 0 at the file's end, or a negated errno. */
+  static native int readFile(int file, ByteBuffer buffer, int position, int size, long offset);
+
+  static native void closeFile(int file);
+
+  /** The system's words for an errno. */
+  static native byte[] describeError(int error);
 
   /** Called from native code: throws what a status and its error object say. */
   private static void refuse(int status, byte[] message, long offset) throws SyncException {

@@ -33,7 +33,7 @@ public final class SyncException extends Exception {
     REPRODUCERS_MISSED(9),
     /** The artifact's digest is not among the artifacts on which the builders agreed. */
     ARTIFACT_MISMATCH(10),
-    /** The evidence's verdict is not "reproduced", or is not the one that its own lines give. */
+    /** The evidence's verdict is not the one that its own lines give. */
     VERDICT_MISMATCH(11),
     /** A verifier key is not in the vkey form, of a type that is not verified here, or its key ID is not its own. */
     INVALID_KEY(12),
