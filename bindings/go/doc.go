@@ -5,7 +5,7 @@
 //	…
 //	shown, err := policy.VerifyFile("libitoa.rlib") // its proof is inside it, or in libitoa.rlib.tlog-proof
 //	…
-//	fmt.Printf("%s: rebuilt by %d of %d builders\n", shown.Proof.Package, shown.Reproducers, shown.Builders)
+//	fmt.Printf("%d of %d builders rebuilt %s\n", shown.Reproducers, shown.Builders, shown.Proof.Package)
 //
 // A nil error means that both of the policy's thresholds hold for these very bytes: enough cosigners saw the log,
 // enough builders signed for the artifact. They are the artifact of the package that the proof names, whatever the file

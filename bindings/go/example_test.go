@@ -32,7 +32,7 @@ func ExamplePolicy_VerifyFile() {
 		fmt.Println("not verified:", err)
 		return
 	}
-	fmt.Printf("%s: rebuilt by %d of %d builders\n", shown.Proof.Package, shown.Reproducers, shown.Builders)
+	fmt.Printf("%d of %d builders rebuilt %s\n", shown.Reproducers, shown.Builders, shown.Proof.Package)
 	fmt.Println("by the proof that is", shown.ProofOrigin)
 	// Output:
 	// pkg:cargo/itoa@1.0.1: rebuilt by 3 of 4 builders

@@ -101,7 +101,7 @@ pub struct FileVerification {
 /// ```no_run
 /// # let policy = synchronicity::Policy::parse(b"")?;
 /// match synchronicity::verify_file("libitoa.rlib", &policy) {
-///     Ok(shown) => println!("{}: rebuilt by {} builders", shown.proof.package(), shown.verification.reproducers),
+///     Ok(shown) => println!("{} builders rebuilt {}", shown.verification.reproducers, shown.proof.package()),
 ///     Err(why) => eprintln!("{}", why),
 /// }
 /// # Ok::<(), synchronicity::Error>(())

@@ -12,7 +12,7 @@
 //! let artifact: Sha256Digest = artifact_digest.parse()?;
 //! let proof = Proof::parse(&read(proof)?)?;
 //! let shown = proof.verify(&policy, &artifact)?;
-//! println!("{}: rebuilt by {} of {} builders", proof.package(), shown.reproducers, shown.builders);
+//! println!("{} of {} builders rebuilt {}", shown.reproducers, shown.builders, proof.package());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
