@@ -35,7 +35,7 @@ func ExamplePolicy_VerifyFile() {
 	fmt.Printf("%d of %d builders rebuilt %s\n", shown.Reproducers, shown.Builders, shown.Proof.Package)
 	fmt.Println("by the proof that is", shown.ProofOrigin)
 	// Output:
-	// pkg:cargo/itoa@1.0.1: rebuilt by 3 of 4 builders
+	// 3 of 4 builders rebuilt pkg:cargo/itoa@1.0.1
 	// by the proof that is embedded
 }
 
