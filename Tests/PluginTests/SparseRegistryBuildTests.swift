@@ -8,7 +8,9 @@ import Testing
 
 /// Resolving and building from a sparse registry, with the real cargo in the real sandbox, and the host's own cargo as
 /// the registry's second client.
-@Suite("Crates of a sparse registry", .serialized)
+@Suite(
+  "Crates of a sparse registry", .serialized,
+  .enabled(if: CrateWorkbench.isPossible, "needs cargo, and mmdebstrap for the toolchain; see scripts/setup"))
 struct SparseRegistryBuildTests {
   private typealias Need = TestCrate.Need
 

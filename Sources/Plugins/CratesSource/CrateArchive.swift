@@ -6,8 +6,8 @@ import SyncRuntime
 ///
 /// The stream is not trusted. Nothing is written outside `directory`: folders are made here and links come last, when
 /// no more file is opened. Counts, sizes and lengths are bounded before they are used.
-/// Source: POSIX.1-1988 ustar, with GNU's long names (types `L` and `K`), which dpkg and cargo write, and POSIX.1-2001's
-/// extended headers.
+/// Source: POSIX.1-1988 ustar, with GNU's long names (types `L` and `K`), which dpkg and cargo write, and the extended
+/// headers of POSIX.1-2001.
 struct CrateArchive: Sendable {
   /// `NAME-VERSION`; `nil` until the stream has shown a crate.
   private(set) var folder: String?
