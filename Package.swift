@@ -39,6 +39,7 @@ let package = Package(
       name: "CSodium", path: "Sources/CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(
       name: "CLibcrypto", path: "Sources/CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // The three pure modules: input in, effects out.
     .target(name: "SyncProof", dependencies: ["CSodium", "CLibcrypto"], swiftSettings: settings),
@@ -102,7 +103,13 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "CratesSource",
-      dependencies: ["SyncProof", "SyncRuntime", .product(name: "Subprocess", package: "swift-subprocess")],
+      dependencies: [
+        "SyncProof", "SyncRuntime", "CZlib",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
       path: "Sources/Plugins/CratesSource", resources: [.embedInCode("cargo-recipe.sh")],
       swiftSettings: settings),
 
@@ -173,9 +180,10 @@ let package = Package(
       name: "PluginTests",
       dependencies: [
         "SyncProof", "SyncRuntime", "SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource",
-        "ChrootSandbox",
+        "ChrootSandbox", "CZlib",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),

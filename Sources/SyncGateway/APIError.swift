@@ -39,10 +39,21 @@ struct APIError: Error, Equatable {
       self = .notFound(
         Self.isPublic(error.message)
           ? error.message : "The node's source does not have this; check the name and version.")
+    case let code where Self.prepareWords[code] != nil:
+      self = APIError(
+        status: .badRequest, code: Self.prepareWords[code] ?? "bad_request",
+        message: Self.isPublic(error.message)
+          ? error.message : "The package cannot be prepared for a build; ask the node's operator to read its log.")
     default:
       self = .unavailable("The node cannot do this now; try again later, or ask its operator to read its log.")
     }
   }
+
+  /// Why a package cannot be prepared, each in one word.
+  private static let prepareWords: [PluginError.Code: String] = [
+    .manifestMissing: "manifest_missing", .dependencyMissing: "dependency_missing", .yanked: "yanked",
+    .cyclicDependency: "cyclic_dependency", .featureMissing: "feature_missing", .compilerTooOld: "compiler_too_old",
+  ]
 
   init(
     status: HTTPResponse.Status, code: String, message: String, headers: HTTPFields = [:]

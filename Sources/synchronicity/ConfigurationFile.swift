@@ -13,6 +13,8 @@ struct ConfigurationFile {
   var sandbox: String
   var source: String
   var sourceDirectory: String?
+  var registry: String?
+  var registryAllowsHTTP: Bool
   var cache: String
   var toolchain: Digest?
   var toolchainDirectories: [String]
@@ -31,7 +33,7 @@ struct ConfigurationFile {
   private static let known: [String: Set<String>] = [
     "": ["name", "group", "seed", "data", "cache", "listen", "plugins", "toolchain", "build", "consensus", "log"],
     "listen": ["transport", "gateway"],
-    "plugins": ["sandbox", "source", "source-directory"],
+    "plugins": ["sandbox", "source", "source-directory", "registry", "registry-allow-http"],
     "toolchain": ["digest", "directories"],
     "build": ["concurrent"],
     "consensus": ["timeout-base-milliseconds"],
@@ -57,8 +59,15 @@ struct ConfigurationFile {
     transportListen = try reader.endpoint("listen.transport")
     gatewayListen = try reader.endpoint("listen.gateway")
     sandbox = try reader.choice("plugins.sandbox", of: ["chroot"], default: "chroot")
-    source = try reader.choice("plugins.source", of: ["debian-crates", "directory"], default: "debian-crates")
+    source = try reader.choice(
+      "plugins.source", of: ["debian-crates", "directory", "sparse-registry"], default: "debian-crates")
     sourceDirectory = try reader.text("plugins.source-directory").map(reader.resolved)
+    registry = try reader.text("plugins.registry")
+    registryAllowsHTTP = try reader.flag("plugins.registry-allow-http") ?? false
+    if source == "sparse-registry", registry == nil {
+      throw CommandFailure(
+        .usage, "\(path): source = \"sparse-registry\" needs plugins.registry, such as \"sparse+https://HOST/\"")
+    }
     if source == "directory", sourceDirectory == nil {
       throw CommandFailure(
         .usage, "\(path): source = \"directory\" needs plugins.source-directory, the folder of crates")
@@ -136,6 +145,12 @@ private struct Reader {
       throw CommandFailure(.usage, "\(path): \(key) must be a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
+  }
+
+  func flag(_ key: String) throws(CommandFailure) -> Bool? {
+    guard let value = value(key) else { return nil }
+    guard let flag = value.bool else { throw CommandFailure(.usage, "\(path): \(key) must be true or false") }
+    return flag
   }
 
   func list(_ key: String) throws(CommandFailure) -> [String] {

@@ -25,6 +25,9 @@ struct DemoCommand: AsyncParsableCommand {
   @Option(help: "The first of eight ports on loopback; free ones are taken unless given.")
   var port: Int?
 
+  @Option(help: ArgumentHelp("Take crates from this sparse registry, not from Debian.", valueName: "url"))
+  var registry: String?
+
   @Option(help: "Give up after this many seconds.")
   var timeoutSeconds = 1_800
 
@@ -37,7 +40,7 @@ struct DemoCommand: AsyncParsableCommand {
   func run() async throws {
     let started = ContinuousClock.now
     Console.isReservedForJSON.withLock { $0 = json }
-    let group = try DemoGroup(output: output, toolchain: toolchain, firstPort: port)
+    let group = try DemoGroup(output: output, toolchain: toolchain, firstPort: port, registry: registry)
     try await group.start()
     let jobs: [DemoJob]
     do {

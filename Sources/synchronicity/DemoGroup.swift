@@ -24,7 +24,7 @@ final class DemoGroup {
   let policy: String
   private(set) var builders: [Builder] = []
 
-  init(output: String, toolchain: String, firstPort: Int?) throws {
+  init(output: String, toolchain: String, firstPort: Int?, registry: String?) throws {
     self.output = output
     folder = output + "/builders"
     policy = output + "/policy"
@@ -34,7 +34,7 @@ final class DemoGroup {
     Console.line("Toolchain \(digest.hex)")
     let ports = try Ports(first: firstPort, count: 8)
     try DemoGroup.empty(output)
-    try makeGroup(toolchain: digest, archive: archive, ports: ports)
+    try makeGroup(toolchain: digest, archive: archive, ports: ports, registry: registry)
   }
 
   /// Only a folder that a demo made before is emptied.
@@ -51,7 +51,7 @@ final class DemoGroup {
     try BoundedFile.write([], to: path + "/" + marker)
   }
 
-  private func makeGroup(toolchain: Digest, archive: String, ports: Ports) throws {
+  private func makeGroup(toolchain: Digest, archive: String, ports: Ports, registry: String?) throws {
     // Builders look for a toolchain by its digest's name.
     let toolchains = folder + "/toolchains"
     try BoundedFile.makeFolder(toolchains)
@@ -80,7 +80,9 @@ final class DemoGroup {
       try BoundedFile.write(group.encode(), to: home + "/group.txt")
       let process = Process()
       process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-      process.arguments = ["node", "run", "--stop-with-parent", "--config", home + "/config.toml"]
+      process.arguments =
+        ["node", "run", "--stop-with-parent", "--config", home + "/config.toml"]
+        + (registry.map { ["--registry", $0] } ?? [])
       builders.append(
         Builder(
           name: name, folder: home, gateway: "http://127.0.0.1:\(ports[4 + number])", process: process))

@@ -130,8 +130,12 @@ enum ConfigurationTemplate {
     # chroot: Linux namespaces, cgroups, overlay; needs no daemon.
     sandbox = "chroot"
     # debian-crates: Debian's librust-*-dev packages through apt. directory: folders NAME-VERSION.
+    # sparse-registry: crates.io, or any registry that speaks cargo's sparse protocol.
     source = "debian-crates"
     # source-directory = "crates"
+    # registry = "sparse+https://HOST/PATH/"
+    # Plain http is for this host alone, unless it is allowed here:
+    # registry-allow-http = false
 
     [build]
     # How many builds run side by side.

@@ -25,12 +25,15 @@ struct NodeCommand: AsyncParsableCommand {
       discussion: "Nothing is lost when it is stopped or killed: it comes back to the same jobs.")
     @Option(help: "The configuration that init wrote.")
     var config: String
+    @Option(help: "Take crates from this sparse registry, whatever the configuration says.")
+    var registry: String?
     @Flag(help: "Stop, as after SIGTERM, when the process that started this one is gone.")
     var stopWithParent = false
 
     func run() async throws {
       if stopWithParent { Self.watchParent() }
-      let file = try ConfigurationFile(path: config)
+      var file = try ConfigurationFile(path: config)
+      if let registry { (file.source, file.registry) = ("sparse-registry", registry) }
       let group = try GroupFile.read(file.group)
       let logger = try Self.logger(file)
       let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -48,7 +51,7 @@ struct NodeCommand: AsyncParsableCommand {
         plugins: NodePlugins(
           storage: try SQLiteStorage(path: file.data + "/journal.sqlite"),
           transport: try Self.transport(file, group, signer, logger), signer: signer, sandbox: sandbox,
-          source: Self.source(file), eventLoop: loops.next()),
+          source: try Self.source(file), eventLoop: loops.next()),
         logger: logger)
       let gateway = Gateway(
         view: node,
@@ -90,7 +93,11 @@ struct NodeCommand: AsyncParsableCommand {
       try ChrootSandbox(stateDirectory: file.cache + "/chroot")
     }
 
-    static func source(_ file: ConfigurationFile) -> any Source {
+    static func source(_ file: ConfigurationFile) throws(PluginError) -> any Source {
+      if let registry = file.registry, file.source == "sparse-registry" {
+        return try SparseRegistrySource(
+          url: registry, allowsPlainHTTP: file.registryAllowsHTTP, cacheDirectory: file.cache + "/sparse-registry")
+      }
       if let directory = file.sourceDirectory, file.source == "directory" { return DirectorySource(root: directory) }
       return DebianCratesSource(cacheDirectory: file.cache + "/debian-crates")
     }

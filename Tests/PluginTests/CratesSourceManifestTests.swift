@@ -62,7 +62,7 @@ struct CratesSourceManifestTests {
   func refusesFeature() throws {
     let manifest = try manifest()
     let error = #expect(throws: PluginError.self) { try FeatureSelection(manifest: manifest, requested: ["nope"]) }
-    #expect(error?.code == .invalid)
+    #expect(error?.code == .featureMissing)
     #expect(error?.message.contains("alloc, default, extra") == true)
   }
 
@@ -97,7 +97,10 @@ struct CratesSourceManifestTests {
       checksum = "00"
       """
     let packages = try CargoLock.packages([UInt8](lock.utf8))
-    #expect(packages.map { "\($0.name) \($0.version)" } == ["a 1.0.0", "b 2.0.0+meta"])
+    #expect(
+      packages == [
+        LockedCrate(name: "a", version: "1.0.0"), LockedCrate(name: "b", version: "2.0.0+meta", checksum: "00"),
+      ])
     let hostile = lock.split(separator: "\"b\"").joined(separator: "\"../b\"")
     #expect(throws: PluginError(.invalid, "")) { try CargoLock.packages([UInt8](hostile.utf8)) }
   }

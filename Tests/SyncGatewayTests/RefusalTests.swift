@@ -143,6 +143,9 @@ struct RefusalTests {
     (PluginError(.io, "secret"), 503, "The node cannot do this now"),
     (PluginError(.checksumMismatch, "secret"), 503, "The node cannot do this now"),
     (PluginError(.cancelled, "secret"), 503, "The node cannot do this now"),
+    (PluginError(.yanked, "util 1.3.0 was withdrawn; ask for another."), 400, "util 1.3.0 was withdrawn"),
+    (PluginError(.compilerTooOld, "See /srv/secret"), 400, "The package cannot be prepared"),
+    (PluginError(.unreachable, "secret"), 503, "The node cannot do this now"),
     (PluginError(PluginError.Code(rawValue: 99), "secret"), 503, "The node cannot do this now"),
   ]
 

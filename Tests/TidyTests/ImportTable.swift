@@ -50,7 +50,7 @@ enum ImportTable {
       foreign: ["Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle"],
       platform: true),
     .plugin("ChrootSandbox", foreign: ["Subprocess"]),
-    .plugin("CratesSource", foreign: ["Subprocess"]),
+    .plugin("CratesSource", own: ["CZlib"], foreign: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Subprocess"]),
     .plugin("DockerSandbox", foreign: ["AsyncHTTPClient", "NIOCore"]),
     .plugin("SQLiteStorage", foreign: ["GRDB"]),
     .plugin("SodiumSigner", own: ["CSodium"]),
@@ -77,6 +77,7 @@ enum ImportTable {
     // C libraries.
     Room("CSodium", platform: false),
     Room("CLibcrypto", platform: false),
+    Room("CZlib", platform: false),
     Room("CVerifyFiles", platform: false),
     Room("CSync", at: "../include", platform: false),
   ]

@@ -28,10 +28,17 @@ struct CrateManifest: Decodable {
 
   let name: String
   let version: String
+  /// The oldest compiler that the crate takes.
+  let rustVersion: String?
   let targets: [Target]
   /// With the implicit ones of optional dependencies.
   let features: [String: [String]]
   let dependencies: [Dependency]
+
+  enum CodingKeys: String, CodingKey {
+    case name, version, targets, features, dependencies
+    case rustVersion = "rust_version"
+  }
 
   private struct Document: Decodable { let packages: [CrateManifest] }
 
@@ -79,12 +86,12 @@ struct FeatureSelection: Equatable {
 
   var names: Set<String> { Set(features.map(\.name)) }
 
-  /// - Throws: ``PluginError/Code/invalid`` for a requested feature that the crate does not have.
+  /// - Throws: ``PluginError/Code/featureMissing`` for a requested feature that the crate does not have.
   init(manifest: CrateManifest, requested: [String]) throws(PluginError) {
     for name in requested where manifest.features[name] == nil {
       let known = manifest.features.keys.sorted().prefix(50).joined(separator: ", ")
       throw PluginError(
-        .invalid, "\(manifest.name) has no feature '\(name)'; it has: \(known.isEmpty ? "none" : known)")
+        .featureMissing, "\(manifest.name) has no feature '\(name)'; it has: \(known.isEmpty ? "none" : known)")
     }
     let real = manifest.dependencies.filter { $0.kind != "dev" }
     let required = Set(real.filter { !$0.optional }.map(\.key))
@@ -95,10 +102,10 @@ struct FeatureSelection: Equatable {
     while let name = queue.popLast() {
       guard on.insert(name).inserted else { continue }
       for value in manifest.features[name] ?? [] {
-        switch Value(value) {
+        switch FeatureValue(value) {
         case .feature(let other): queue.append(other)
         case .dependency(let key): active.insert(key)
-        case .ofDependency(let key, isWeak: false):
+        case .ofDependency(let key, feature: _, isWeak: false):
           active.insert(key)
           if optional.contains(key), manifest.features[key] != nil { queue.append(key) }
         case .ofDependency: break
@@ -107,9 +114,9 @@ struct FeatureSelection: Equatable {
     }
     for name in on.sorted() {
       let values = (manifest.features[name] ?? []).filter { value in
-        switch Value(value) {
+        switch FeatureValue(value) {
         case .feature: true
-        case .dependency(let key), .ofDependency(let key, isWeak: _): active.contains(key)
+        case .dependency(let key), .ofDependency(let key, feature: _, isWeak: _): active.contains(key)
         }
       }
       features.append((name, values))
@@ -124,36 +131,24 @@ struct FeatureSelection: Equatable {
   static func == (a: FeatureSelection, b: FeatureSelection) -> Bool {
     a.table == b.table && a.dropped == b.dropped && a.hasDependencies == b.hasDependencies
   }
+}
 
-  private enum Value {
-    case feature(String)
-    case dependency(String)
-    case ofDependency(String, isWeak: Bool)
-
-    init(_ text: String) {
-      if text.hasPrefix("dep:") {
-        self = .dependency(String(text.dropFirst(4)))
-      } else if let slash = text.firstIndex(of: "/") {
-        let key = text[..<slash]
-        self =
-          key.hasSuffix("?")
-          ? .ofDependency(String(key.dropLast()), isWeak: true)
-          : .ofDependency(String(key), isWeak: false)
-      } else {
-        self = .feature(text)
-      }
-    }
-  }
+/// One package of a `Cargo.lock`.
+struct LockedCrate: Equatable, Sendable {
+  var name: String
+  var version: String
+  /// SHA-256 of the registry's archive, in hexadecimal; the built crate itself has none.
+  var checksum: String?
 }
 
 /// The crates that a `Cargo.lock` names, the built one among them.
 enum CargoLock {
-  /// Reads the `name` and `version` lines of each `[[package]]`, as cargo writes them.
-  static func packages(_ lock: [UInt8]) throws(PluginError) -> [(name: String, version: String)] {
-    var found: [(name: String, version: String)] = []
+  /// Reads the `name`, `version` and `checksum` lines of each `[[package]]`, as cargo writes them.
+  static func packages(_ lock: [UInt8]) throws(PluginError) -> [LockedCrate] {
+    var found: [LockedCrate] = []
     var name: String?
     for line in String(decoding: lock, as: UTF8.self).split(separator: "\n") {
-      if line == "[[package]]" {
+      if line.hasPrefix("[") {
         name = nil
       } else if let value = quoted(line, key: "name") {
         name = value
@@ -161,7 +156,9 @@ enum CargoLock {
         guard CrateName.isValid(name), CrateVersion(value) != nil else {
           throw PluginError(.invalid, "The lock names '\(name)' '\(value)', which no crate can be called")
         }
-        found.append((name, value))
+        found.append(LockedCrate(name: name, version: value))
+      } else if let value = quoted(line, key: "checksum"), name != nil, !found.isEmpty {
+        found[found.count - 1].checksum = value
       }
     }
     return found

@@ -3,17 +3,23 @@ import SyncRuntime
 
 /// A crate that a registry has: its true name and version, and where its bytes come from.
 struct CrateEntry: Sendable, Hashable {
-  let name: String
-  let version: String
-  /// A package URL that the registry's ``CrateRegistry/unpack(_:into:)`` understands.
+  var name: String
+  var version: String
+  /// A package URL that the registry's ``CrateRegistry/unpack(_:checksum:into:)`` understands.
   let origin: String
+  /// SHA-256 of the registry's archive, where the registry tells.
+  var checksum: Digest?
+  /// The oldest compiler that it takes, where the registry tells.
+  var compiler: String?
 }
 
-/// A folder of `NAME-VERSION` source trees from which cargo chooses, and where each came from.
+/// A folder from which cargo chooses, and where each crate comes from.
 struct CrateCandidates: Sendable {
   let directory: String
+  /// Whether the folder holds source trees, `NAME-VERSION`; else it is a local registry that holds an index alone.
+  let hasTrees: Bool
   /// By folder name.
-  let origins: [String: String]
+  let crates: [String: CrateEntry]
 }
 
 /// Where crates come from; what is the same for all of them is in ``CrateResolver`` and ``CrateFetch``.
@@ -27,8 +33,10 @@ protocol CrateRegistry: Sendable {
 
   /// Puts the tree that `origin` stands for into `directory`, which exists and is empty.
   ///
+  /// - Parameter checksum: Of the registry's archive, as the spec or the index claims; ignored by registries whose
+  ///   archives are others.
   /// - Returns: Its folder name, `NAME-VERSION`; `nil` when the origin holds no crate.
-  func unpack(_ origin: String, into directory: String) async throws(PluginError) -> String?
+  func unpack(_ origin: String, checksum: Digest?, into directory: String) async throws(PluginError) -> String?
 
   /// Drops what was kept of `origin`, since its bytes turned out to be others than wanted.
   ///
@@ -37,9 +45,11 @@ protocol CrateRegistry: Sendable {
 
   /// Everything that may become a dependency of `root`, in `scratch` or where it already lies.
   ///
-  /// - Parameter features: Names of the features that were asked for.
-  func candidates(for root: CrateEntry, features: [String], scratch: String) async throws(PluginError)
-    -> CrateCandidates
+  /// - Parameters:
+  ///   - features: Names of the features that were asked for.
+  ///   - tree: The root's own, unpacked.
+  func candidates(for root: CrateEntry, features: [String], tree: String, scratch: String)
+    async throws(PluginError) -> CrateCandidates
 }
 
 /// Fetches one pinned source from a registry.
@@ -70,7 +80,7 @@ enum CrateFetch {
     let parent = directory.lastIndex(of: "/").map { String(directory[..<$0]) } ?? "."
     let temporary = try CrateFiles.makeTemporary(in: parent.isEmpty ? "/" : parent)
     defer { CrateFiles.remove(temporary) }
-    let folder = try await registry.unpack(item.origin.string, into: temporary)
+    let folder = try await registry.unpack(item.origin.string, checksum: item.claim, into: temporary)
     guard let folder, CrateName.isFolder(folder, of: name, version: version) else {
       throw PluginError(.notFound, "\(item.origin.string) holds \(folder ?? "no crate"), not \(name)-\(version)")
     }

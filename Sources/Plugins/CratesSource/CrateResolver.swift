@@ -23,7 +23,7 @@ struct CrateResolver<Registry: CrateRegistry> {
 
     let package = scratch + "/input/package"
     try CrateFiles.makeFolder(package)
-    let folder = try await registry.unpack(root.origin, into: package)
+    let folder = try await registry.unpack(root.origin, checksum: root.checksum, into: package)
     guard let folder, CrateName.isFolder(folder, of: root.name, version: root.version) else {
       throw PluginError(
         .notFound, "\(registry.title) has no crate \(purl.name) \(root.version), but \(folder ?? "an empty package")")
@@ -31,6 +31,9 @@ struct CrateResolver<Registry: CrateRegistry> {
     let run = RecipeRun(
       sandbox: sandbox, toolchain: request.toolchain, scratch: scratch, crate: folder,
       title: registry.title)
+    guard CrateFiles.exists(package + "/Cargo.toml") else {
+      throw PluginError(.manifestMissing, "\(folder) has no Cargo.toml; it is no crate")
+    }
     try CrateFiles.write(CargoRecipe.script, to: scratch + "/input/recipe.sh")
 
     let description = try await run.describe()
@@ -39,11 +42,15 @@ struct CrateResolver<Registry: CrateRegistry> {
       throw PluginError(.invalid, "The manifest in \(folder) is that of \(manifest.name) \(manifest.version)")
     }
     // From here on with the version as the crate spells it: a folder may leave out the build metadata.
-    let crate = CrateEntry(name: manifest.name, version: manifest.version, origin: root.origin)
+    var crate = root
+    (crate.name, crate.version) = (manifest.name, manifest.version)
+    let own = (name: "\(crate.name) \(crate.version)", compiler: manifest.rustVersion)
+    try CompilerVersion.check(rustc: description.rustc, crates: [own])
     let selection = try FeatureSelection(manifest: manifest, requested: features)
     var environment = CargoRecipe.environment(selection: selection, enabled: features)
-    let (lock, dependencies) = try await pin(
+    let (lock, dependencies, compilers) = try await pin(
       crate, selection: selection, features: features, environment: environment, run: run, scratch: scratch)
+    try CompilerVersion.check(rustc: description.rustc, crates: compilers)
 
     let artifacts = manifest.artifacts(features: selection.names)
     guard !artifacts.isEmpty else {
@@ -58,29 +65,38 @@ struct CrateResolver<Registry: CrateRegistry> {
       artifacts: artifacts, target: description.target)
   }
 
-  /// The lock, and the crates that it names without the root itself.
+  private typealias Pinned = (
+    lock: [UInt8], dependencies: [SourceItem], compilers: [(name: String, compiler: String?)]
+  )
+
+  /// The lock, the crates that it names without the root itself, and the compilers that these want.
   private func pin(
     _ root: CrateEntry, selection: FeatureSelection, features: [String], environment: [String: String],
     run: RecipeRun, scratch: String
-  ) async throws(PluginError) -> (lock: [UInt8], dependencies: [SourceItem]) {
-    guard selection.hasDependencies else { return (try await run.lock(registry: nil, environment: environment), []) }
-    let candidates = try await registry.candidates(for: root, features: features, scratch: scratch)
+  ) async throws(PluginError) -> Pinned {
+    guard selection.hasDependencies else {
+      return (try await run.lock(registry: nil, environment: environment), [], [])
+    }
+    let candidates = try await registry.candidates(
+      for: root, features: features, tree: scratch + "/input/package", scratch: scratch)
     let lock = try await run.lock(registry: candidates.directory, environment: environment)
 
     let pinned = scratch + "/pinned"
     try CrateFiles.makeFolder(pinned)
     var items: [SourceItem] = []
-    for (name, version) in try CargoLock.packages(lock) where name != root.name || version != root.version {
-      let folder = "\(name)-\(version)"
+    var compilers: [(name: String, compiler: String?)] = []
+    for locked in try CargoLock.packages(lock) where locked.name != root.name || locked.version != root.version {
+      let folder = "\(locked.name)-\(locked.version)"
       let short = CrateName.withoutMetadata(folder)
-      let found = candidates.origins[folder] == nil ? short : folder
-      guard let origin = candidates.origins[found] else {
+      let found = candidates.crates[folder] == nil ? short : folder
+      guard var crate = candidates.crates[found] else {
         throw PluginError(.invalid, "The lock names \(folder), which \(registry.title) does not have")
       }
+      (crate.name, crate.version) = (locked.name, locked.version)
       try CrateFiles.makeFolder("\(pinned)/\(folder)")
-      try CrateFiles.copyTree("\(candidates.directory)/\(found)", to: "\(pinned)/\(folder)")
-      let crate = CrateEntry(name: name, version: version, origin: origin)
+      try await place(crate, from: "\(candidates.directory)/\(found)", hasTree: candidates.hasTrees, in: pinned)
       items.append(try Self.item(crate, folder: "\(pinned)/\(folder)"))
+      compilers.append(("\(crate.name) \(crate.version)", crate.compiler))
     }
     let again = try await run.lock(registry: pinned, environment: environment)
     guard again == lock else {
@@ -88,7 +104,18 @@ struct CrateResolver<Registry: CrateRegistry> {
         .invalid, "cargo locks \(root.name) \(root.version) otherwise when it sees only the crates that it chose itself"
       )
     }
-    return (lock, items)
+    return (lock, items, compilers)
+  }
+
+  private func place(_ crate: CrateEntry, from tree: String, hasTree: Bool, in pinned: String)
+    async throws(PluginError)
+  {
+    let folder = "\(crate.name)-\(crate.version)"
+    if hasTree { return try CrateFiles.copyTree(tree, to: "\(pinned)/\(folder)") }
+    let got = try await registry.unpack(crate.origin, checksum: crate.checksum, into: "\(pinned)/\(folder)")
+    guard got == folder else {
+      throw PluginError(.notFound, "\(crate.origin) holds \(got ?? "no crate"), not \(folder)")
+    }
   }
 
   private static func item(_ crate: CrateEntry, folder: String) throws(PluginError) -> SourceItem {
@@ -118,7 +145,7 @@ struct RecipeRun {
 
   private static let outputBytesMax = 16 << 20
 
-  func describe() async throws(PluginError) -> (manifest: CrateManifest, target: String) {
+  func describe() async throws(PluginError) -> (manifest: CrateManifest, rustc: String, target: String) {
     let output = try await run(step: "describe", registry: nil, environment: CargoRecipe.baseEnvironment)
     let rustc = String(
       decoding: try CrateFiles.read(output + "/rustc.txt", bytesMax: 1 << 16), as: UTF8.self)
@@ -126,7 +153,7 @@ struct RecipeRun {
       throw PluginError(.invalid, "The toolchain's rustc does not tell its host; is it a Rust toolchain?")
     }
     let json = try CrateFiles.read(output + "/manifest.json", bytesMax: Self.outputBytesMax)
-    return (try CrateManifest.parse(json), String(host))
+    return (try CrateManifest.parse(json), rustc, String(host))
   }
 
   func lock(registry: String?, environment: [String: String]) async throws(PluginError) -> [UInt8] {
@@ -158,21 +185,10 @@ struct RecipeRun {
         },
         workingDirectory: "/build", mounts: mounts, limits: CargoRecipe.resolveLimits, scratchDirectory: own))
     guard result.termination == .exited(status: 0) else {
-      throw PluginError(.invalid, "\(crate) cannot be built from the crates of \(title): \(reason(result))")
+      let reason = CargoRefusal.reason(result)
+      throw PluginError(
+        CargoRefusal.code(reason), "\(crate) cannot be built from the crates of \(title): \(reason)")
     }
     return output
-  }
-
-  /// cargo's own words where there are some, from its error to the innermost cause, on one line.
-  private func reason(_ result: SandboxResult) -> String {
-    let lines = String(decoding: result.transcript.suffix(1 << 16), as: UTF8.self).split(separator: "\n")
-    guard let first = lines.firstIndex(where: { $0.hasPrefix("error") }) else {
-      return "\(lines.last ?? "it printed nothing") (\(result.termination))"
-    }
-    let words = lines[first...].map { $0.drop { $0 == " " } }.filter { line in
-      !["Caused by:", "recipe:", "note:", "help:"].contains { line.hasPrefix($0) }
-    }
-    let text = words.joined(separator: "; ")
-    return text.count > 600 ? "\(text.prefix(250)) ... \(text.suffix(350))" : text
   }
 }

@@ -49,7 +49,7 @@ struct DebianRegistry: CrateRegistry {
     return CrateEntry(name: name, version: chosen.crate.text, origin: chosen.package.purl.text)
   }
 
-  func unpack(_ origin: String, into directory: String) async throws(PluginError) -> String? {
+  func unpack(_ origin: String, checksum: Digest?, into directory: String) async throws(PluginError) -> String? {
     let package = try AptPackage(origin: origin)
     let file = try await download(package)
     let archive = try await Tool(name: "dpkg-deb").stream(
@@ -64,8 +64,8 @@ struct DebianRegistry: CrateRegistry {
     apt.forget(try AptPackage(origin: origin))
   }
 
-  func candidates(for root: CrateEntry, features: [String], scratch: String) async throws(PluginError)
-    -> CrateCandidates
+  func candidates(for root: CrateEntry, features: [String], tree: String, scratch: String)
+    async throws(PluginError) -> CrateCandidates
   {
     let package = try AptPackage(origin: root.origin)
     let stem = String(package.name.dropLast("-dev".count))
@@ -76,17 +76,17 @@ struct DebianRegistry: CrateRegistry {
 
     let directory = scratch + "/candidates"
     try CrateFiles.makeFolder(directory)
-    var origins: [String: String] = [:]
+    var crates: [String: CrateEntry] = [:]
     for dependency in closure where dependency != package {
       let temporary = try CrateFiles.makeTemporary(in: directory)
       defer { CrateFiles.remove(temporary) }
-      guard let folder = try await unpack(dependency.purl.text, into: temporary),
-        CrateName.split(folder: folder) != nil, origins[folder] == nil
+      guard let folder = try await unpack(dependency.purl.text, checksum: nil, into: temporary),
+        let split = CrateName.split(folder: folder), crates[folder] == nil
       else { continue }
       try CrateFiles.place(temporary, at: "\(directory)/\(folder)")
-      origins[folder] = dependency.purl.text
+      crates[folder] = CrateEntry(name: split.name, version: split.version.text, origin: dependency.purl.text)
     }
-    return CrateCandidates(directory: directory, origins: origins)
+    return CrateCandidates(directory: directory, hasTrees: true, crates: crates)
   }
 
   private func download(_ package: AptPackage) async throws(PluginError) -> String {

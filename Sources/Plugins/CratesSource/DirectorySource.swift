@@ -39,7 +39,7 @@ struct DirectoryRegistry: CrateRegistry {
     return entry(name: name, version: chosen.text)
   }
 
-  func unpack(_ origin: String, into directory: String) throws(PluginError) -> String? {
+  func unpack(_ origin: String, checksum: Digest?, into directory: String) throws(PluginError) -> String? {
     let purl = try PackageURL(parsing: origin)
     guard purl.type == "generic", purl.namespace == nil, let version = purl.version,
       let split = CrateName.split(folder: "\(purl.name)-\(version)"), split.name == purl.name
@@ -54,13 +54,13 @@ struct DirectoryRegistry: CrateRegistry {
 
   func forget(_ origin: String) -> Bool { false }
 
-  func candidates(for root: CrateEntry, features: [String], scratch: String) -> CrateCandidates {
-    var origins: [String: String] = [:]
+  func candidates(for root: CrateEntry, features: [String], tree: String, scratch: String) -> CrateCandidates {
+    var crates: [String: CrateEntry] = [:]
     for folder in CrateFiles.names(in: self.root) {
       guard let split = CrateName.split(folder: folder) else { continue }
-      origins[folder] = entry(name: split.name, version: split.version.text).origin
+      crates[folder] = entry(name: split.name, version: split.version.text)
     }
-    return CrateCandidates(directory: self.root, origins: origins)
+    return CrateCandidates(directory: self.root, hasTrees: true, crates: crates)
   }
 
   private func entry(name: String, version: String) -> CrateEntry {

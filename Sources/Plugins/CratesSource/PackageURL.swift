@@ -131,7 +131,8 @@ enum CrateName {
 /// A version by the rules of Semantic Versioning 2.0.0; ordered and equal by precedence (§11), without build metadata.
 struct CrateVersion: Comparable {
   let text: String
-  private let numbers: [UInt64]
+  /// Major, minor and patch.
+  let numbers: [UInt64]
   private let prerelease: [Substring]
 
   init?(_ text: String) {
@@ -155,7 +156,9 @@ struct CrateVersion: Comparable {
     sorted.last { version($0).prerelease.isEmpty } ?? sorted.last
   }
 
-  private static func number(_ text: Substring) -> UInt64? {
+  var isRelease: Bool { prerelease.isEmpty }
+
+  static func number(_ text: Substring) -> UInt64? {
     guard isNumeric(text), text == "0" || text.utf8.first != UInt8(ascii: "0") else { return nil }
     return UInt64(text)
   }

@@ -2,7 +2,8 @@
 # Builds one crate from pinned sources, offline, always under the same paths.
 #
 # In:  /input/package            source tree of the crate, read-only
-#      /registry/NAME-VERSION    each pinned dependency, a cargo directory source, read-only
+#      /registry/NAME-VERSION    each pinned dependency, a cargo directory source, read-only; for the lock step also
+#                                a local registry, /registry/index, of all that could be chosen
 #      SYNC_STEP                 describe | lock | build (the default); the first two serve whoever writes the spec
 #      SYNC_FEATURES             "NAME=VALUE,VALUE NAME= ...": the features that are on, which replace [features]
 #      SYNC_DROP                 optional dependencies that are off: neither locked nor fetched
@@ -11,7 +12,7 @@
 #      SYNC_ARTIFACTS            file names below target/release
 # Out: /output
 # Exit: 65 the crate or its dependencies do not fit together, 66 another lock than the pinned one,
-#       67 an artifact is missing, 101 from cargo: the build failed.
+#       67 an artifact is missing, 68 the build wants the network, 101 from cargo: the build failed.
 set -eu
 umask 022
 
@@ -109,11 +110,13 @@ mv /build/Cargo.toml Cargo.toml
 
 registry=/registry
 [ -d "$registry" ] || { registry=/build/registry; mkdir "$registry"; }
+kind=directory
+[ ! -d "$registry/index" ] || kind=local-registry
 cat >"$CARGO_HOME/config.toml" <<EOF
 [source.crates-io]
 replace-with = "pinned"
 [source.pinned]
-directory = "$registry"
+$kind = "$registry"
 [net]
 offline = true
 EOF
@@ -134,7 +137,14 @@ got=$(sha256sum Cargo.lock)
 [ "${got%% *}" = "$SYNC_LOCK_SHA256" ] \
   || fail 66 "the crates lead to the lock ${got%% *}, the spec pins $SYNC_LOCK_SHA256"
 
-cargo build --release --locked --offline --features "${SYNC_ENABLE:-}" || exit 101
+# A shell without pipefail tells the status through a file.
+{ cargo build --release --locked --offline --features "${SYNC_ENABLE:-}" 2>&1 || echo failed >/build/failed; } |
+  tee /build/cargo.log
+if [ -f /build/failed ]; then
+  ! grep -qiE 'could not resolve host|failure in name resolution|network is unreachable' /build/cargo.log \
+    || fail 68 "the build wants the network, which no sandbox has"
+  exit 101
+fi
 for artifact in $SYNC_ARTIFACTS; do
   [ -f "target/release/$artifact" ] || fail 67 "cargo built no $artifact"
   cp "target/release/$artifact" "/output/$artifact"
