@@ -2,8 +2,8 @@
  *
  * Each copies what it is given, asks the library, and gives back one array of bytes that Answer.java reads: no string
  * crosses as JNI's modified UTF-8, and no Java object is built here. Once an exception is pending nothing else is
- * called. Handles are the library's own pointers; Handle.java says when they may be used. The last ones are about files,
- * and ask the system. */
+ * called. Handles are the library's own pointers; Handle.java says when they may be used. The last ones are about
+ * files, and ask the system. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <fcntl.h>
