@@ -69,8 +69,9 @@ struct ContainerSpec: Encodable {
 
   /// Process 1: gives the worker one stream for output and errors, so that they stay interleaved as they came, and the
   /// environment it shall have; reaps orphans meanwhile; tells the end on its own errors, and then waits to be killed,
-  /// so that the cgroups' counters can still be read.
-  static let script = "/usr/bin/env -i -- \"$@\" 2>&1; echo \"end $?\" >&2; exec /usr/bin/env sleep 1000000"
+  /// so that the cgroups' counters can still be read. The parentheses keep the redirection out of process 1, which says
+  /// on its own errors which signal ended the worker.
+  static let script = "(exec /usr/bin/env -i -- \"$@\" 2>&1); echo \"end $?\" >&2; exec /usr/bin/env sleep 1000000"
   /// What the script wants of the toolchain.
   static let programs = ["/bin/sh", "/usr/bin/env"]
 

@@ -103,11 +103,15 @@ struct DockerContainer: Sendable {
     throw PluginError(.io, "The Docker engine cannot remove the container \(id.prefix(12)): \(message)")
   }
 
-  /// Kills process 1, and with it all others, without the engine; a number that is another's by now is left alone.
-  func kill(process: Int32) {
-    guard process > 1, let text = try? String(contentsOfFile: "/proc/\(process)/cgroup", encoding: .utf8),
-      text.contains(id)
-    else { return }
-    _ = Glibc.kill(process, SIGKILL)
+  /// Kills the container's processes without the engine, as far as they are to be seen: by their cgroups, which carry
+  /// its ID. With process 1 the kernel ends all of them.
+  func killWithoutEngine() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    for process in names.compactMap({ Int32($0) }) {
+      guard let text = try? String(contentsOfFile: "/proc/\(process)/cgroup", encoding: .utf8), text.contains(id) else {
+        continue
+      }
+      _ = kill(process, SIGKILL)
+    }
   }
 }

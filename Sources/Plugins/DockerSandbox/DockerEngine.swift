@@ -49,6 +49,8 @@ struct DockerEngine: Sendable {
     configuration.redirectConfiguration = .disallow
     configuration.httpVersion = .http1Only
     configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connectionsMax
+    // A socket that no engine listens on is told at once.
+    configuration.connectionPool.retryConnectionEstablishment = false
     configuration.connectionPool.idleTimeout = .seconds(5)
     return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
   }()

@@ -19,7 +19,6 @@ struct DockerRun {
   let signal: RunSignal
 
   private var container: DockerContainer?
-  private var process: Int32 = 0
   private var started: ContinuousClock.Instant?
   private var usage = DockerGroups.Usage()
   private var wasFull = false
@@ -44,6 +43,7 @@ struct DockerRun {
       try DockerDisk.remove(diskPath)
     } catch {
       // The mark stays, unlocked: the next ``DockerSandbox/removeLeftovers()`` finishes this.
+      try? DockerDisk.remove(diskPath)
       close(mark)
       throw signal.isCancelled ? PluginError(.cancelled, "The run was cancelled; \(error.message)") : error
     }
@@ -89,9 +89,8 @@ struct DockerRun {
     async throws(PluginError) -> SandboxTermination?
   {
     let state = try await container.state()
-    process = state?.pid ?? 0
     guard let state, state.running else { return try await unreported(container) }
-    let groups = try DockerGroups(process: process, container: container.id)
+    let groups = try DockerGroups(process: state.pid, container: container.id)
     let signal = signal
     let ticker = Task {
       while !Task.isCancelled {
@@ -160,7 +159,7 @@ struct DockerRun {
   private mutating func removeContainer() async throws(PluginError) {
     guard let container else { return }
     do throws(PluginError) { try await container.remove() } catch {
-      container.kill(process: process)
+      container.killWithoutEngine()
       throw error
     }
     self.container = nil
