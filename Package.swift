@@ -84,6 +84,14 @@ let package = Package(
       name: "ChrootSandbox", dependencies: ["SyncProof", "SyncRuntime"], path: "Sources/Plugins/ChrootSandbox",
       swiftSettings: settings),
     .target(
+      name: "DockerSandbox",
+      dependencies: [
+        "SyncProof", "SyncRuntime",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+      ],
+      path: "Sources/Plugins/DockerSandbox", swiftSettings: settings),
+    .target(
       name: "TCPTransport",
       dependencies: [
         "SyncProof", "SyncRuntime",
@@ -133,8 +141,8 @@ let package = Package(
     .executableTarget(
       name: "synchronicity",
       dependencies: [
-        "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "TCPTransport", "SQLiteStorage", "SodiumSigner",
-        "CratesSource", "VerifyTool",
+        "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "DockerSandbox", "TCPTransport", "SQLiteStorage",
+        "SodiumSigner", "CratesSource", "VerifyTool",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),
@@ -153,6 +161,9 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       path: "Benchmarks/SyncBench", swiftSettings: settings),
+    .executableTarget(
+      name: "SandboxBench", dependencies: ["SyncProof", "SyncRuntime", "ChrootSandbox", "DockerSandbox"],
+      path: "Benchmarks/SandboxBench", swiftSettings: settings),
 
     // Tests, one target for each room of the house.
     .testTarget(
@@ -180,7 +191,7 @@ let package = Package(
       name: "PluginTests",
       dependencies: [
         "SyncProof", "SyncRuntime", "SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource",
-        "ChrootSandbox", "CZlib",
+        "ChrootSandbox", "DockerSandbox", "CZlib",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

@@ -1,3 +1,4 @@
+import DockerSandbox
 import Foundation
 import SyncProof
 import TOMLKit
@@ -11,6 +12,8 @@ struct ConfigurationFile {
   var transportListen: Endpoint
   var gatewayListen: Endpoint
   var sandbox: String
+  /// The Docker Engine's, for `sandbox = "docker"`.
+  var dockerSocket: String
   var source: String
   var sourceDirectory: String?
   var registry: String?
@@ -33,7 +36,7 @@ struct ConfigurationFile {
   private static let known: [String: Set<String>] = [
     "": ["name", "group", "seed", "data", "cache", "listen", "plugins", "toolchain", "build", "consensus", "log"],
     "listen": ["transport", "gateway"],
-    "plugins": ["sandbox", "source", "source-directory", "registry", "registry-allow-http"],
+    "plugins": ["sandbox", "docker-socket", "source", "source-directory", "registry", "registry-allow-http"],
     "toolchain": ["digest", "directories"],
     "build": ["concurrent"],
     "consensus": ["timeout-base-milliseconds"],
@@ -58,7 +61,8 @@ struct ConfigurationFile {
     cache = reader.resolved(try reader.text("cache") ?? ConfigurationFile.defaultCache)
     transportListen = try reader.endpoint("listen.transport")
     gatewayListen = try reader.endpoint("listen.gateway")
-    sandbox = try reader.choice("plugins.sandbox", of: ["chroot"], default: "chroot")
+    sandbox = try reader.choice("plugins.sandbox", of: ["chroot", "docker"], default: "chroot")
+    dockerSocket = reader.resolved(try reader.text("plugins.docker-socket") ?? DockerSandbox.defaultSocketPath)
     source = try reader.choice(
       "plugins.source", of: ["debian-crates", "directory", "sparse-registry"], default: "debian-crates")
     sourceDirectory = try reader.text("plugins.source-directory").map(reader.resolved)

@@ -127,8 +127,9 @@ enum ConfigurationTemplate {
     gateway = "\(gateway)"
 
     [plugins]
-    # chroot: Linux namespaces, cgroups, overlay; needs no daemon.
+    # chroot: Linux namespaces, cgroups, overlay; needs no daemon. docker: a Docker Engine on this host, as root.
     sandbox = "chroot"
+    # docker-socket = "/var/run/docker.sock"
     # debian-crates: Debian's librust-*-dev packages through apt. directory: folders NAME-VERSION.
     # sparse-registry: crates.io, or any registry that speaks cargo's sparse protocol.
     source = "debian-crates"

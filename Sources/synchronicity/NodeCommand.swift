@@ -1,6 +1,7 @@
 import ArgumentParser
 import ChrootSandbox
 import CratesSource
+import DockerSandbox
 import Foundation
 import Logging
 import NIOCore
@@ -89,8 +90,9 @@ struct NodeCommand: AsyncParsableCommand {
       return logger
     }
 
-    static func sandbox(_ file: ConfigurationFile) throws(PluginError) -> ChrootSandbox {
-      try ChrootSandbox(stateDirectory: file.cache + "/chroot")
+    static func sandbox(_ file: ConfigurationFile) throws(PluginError) -> any LeftoverSandbox {
+      guard file.sandbox == "docker" else { return try ChrootSandbox(stateDirectory: file.cache + "/chroot") }
+      return try DockerSandbox(stateDirectory: file.cache + "/docker", socketPath: file.dockerSocket)
     }
 
     static func source(_ file: ConfigurationFile) throws(PluginError) -> any Source {
@@ -161,7 +163,7 @@ struct NodeCommand: AsyncParsableCommand {
         findings.append(
           Finding(
             room: "toolchain", name: String(toolchain.hex.prefix(16)), isMet: isReady || archive != nil,
-            detail: isReady ? "is unpacked" : archive ?? "is missing: make it with scripts/toolchain"))
+            detail: isReady ? "is ready" : archive ?? "is missing: make it with scripts/toolchain"))
       }
       if json { try Console.json(findings) } else { for finding in findings { show(finding) } }
       if findings.contains(where: { !$0.isMet }) {
@@ -188,6 +190,15 @@ struct NodeCommand: AsyncParsableCommand {
     }
   }
 }
+
+/// A sandbox that can clear away what a killed run has left.
+protocol LeftoverSandbox: Sandbox {
+  @discardableResult
+  func removeLeftovers() async throws(PluginError) -> [String]
+}
+
+extension ChrootSandbox: LeftoverSandbox {}
+extension DockerSandbox: LeftoverSandbox {}
 
 /// One JSON object a line on standard error.
 struct JSONLogHandler: LogHandler {

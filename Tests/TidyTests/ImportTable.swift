@@ -74,6 +74,9 @@ enum ImportTable {
       "SyncBench", at: "../Benchmarks/SyncBench",
       own: ["SQLiteStorage", "SodiumSigner", "SyncProof", "SyncRuntime", "SyncTesting", "TCPTransport"],
       foreign: ["Logging", "NIOPosix"], platform: true),
+    Room(
+      "SandboxBench", at: "../Benchmarks/SandboxBench",
+      own: ["ChrootSandbox", "DockerSandbox", "SyncProof", "SyncRuntime"], platform: true),
     // C libraries.
     Room("CSodium", platform: false),
     Room("CLibcrypto", platform: false),

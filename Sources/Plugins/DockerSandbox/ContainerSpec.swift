@@ -1,0 +1,119 @@
+import Foundation
+import SyncRuntime
+
+/// What `POST /containers/create` is given.
+///
+/// Source: Docker Engine API 1.41, ContainerCreate.
+struct ContainerSpec: Encodable {
+  struct Mount: Encodable {
+    struct Options: Encodable {
+      // Nothing that is mounted below a folder of the host comes along, and nothing of the run's gets out.
+      let propagation = "rprivate"
+      let nonRecursive = true
+    }
+    let type = "bind"
+    let source: String
+    let target: String
+    let readOnly: Bool
+    let bindOptions = Options()
+  }
+
+  struct Ulimit: Encodable {
+    let name: String
+    let soft: UInt64
+    let hard: UInt64
+    init(_ name: String, _ bound: UInt64) { (self.name, soft, hard) = (name, bound, bound) }
+  }
+
+  struct Health: Encodable { let test = ["NONE"] }
+  struct Log: Encodable { let type = "none" }
+
+  struct Host: Encodable {
+    var mounts: [Mount]
+    var memory: UInt64
+    // Equal to the memory: no swap.
+    var memorySwap: UInt64
+    var pidsLimit: UInt64
+    var ulimits: [Ulimit]
+    let networkMode = "none"
+    let capDrop = ["ALL"]
+    let securityOpt = ["no-new-privileges"]
+    let readonlyRootfs = true
+    let ipcMode = "private"
+    let cgroupnsMode = "private"
+    let privileged = false
+    let logConfig = Log()
+    // Where memory ends, the run goes first; on a busy host, the consensus does.
+    let oomScoreAdj = 1_000
+    let cpuShares = 110
+  }
+
+  var image: String
+  var labels: [String: String]
+  var hostname: String
+  var workingDir: String
+  var cmd: [String]
+  var hostConfig: Host
+  let entrypoint: [String] = []
+  let user = "1000:1000"
+  // Those of process 1, which the worker does not inherit; a name alone takes away what the engine would add.
+  let env = ["PATH=/usr/bin:/bin", "HOSTNAME"]
+  let healthcheck = Health()
+  // The namespace has a loopback device and nothing else, and the engine starts no helper to make it.
+  let networkDisabled = true
+  let attachStdin = false
+  let attachStdout = true
+  let attachStderr = true
+  let openStdin = false
+  let tty = false
+
+  /// Process 1: gives the worker one stream for output and errors, so that they stay interleaved as they came, and the
+  /// environment it shall have; reaps orphans meanwhile; tells the end on its own errors, and then waits to be killed,
+  /// so that the cgroups' counters can still be read. The parentheses keep the redirection out of process 1, which says
+  /// on its own errors which signal ended the worker.
+  static let script = "(exec /usr/bin/env -i -- \"$@\" 2>&1); echo \"end $?\" >&2; exec /usr/bin/env sleep 1000000"
+  /// What the script wants of the toolchain.
+  static let programs = ["/bin/sh", "/usr/bin/env"]
+
+  private static let openFiles: UInt64 = 4_096
+  private static let stackBytes: UInt64 = 8 << 20
+  private static let lockedBytes: UInt64 = 64 << 10
+  /// The engine refuses less.
+  private static let memoryBytesMin: UInt64 = 8 << 20
+
+  init(_ request: SandboxRequest, image: String, labels: [String: String], mounts: [Mount]) {
+    let limits = request.limits
+    self.image = image
+    self.labels = labels
+    hostname = request.hostName
+    workingDir = request.workingDirectory
+    cmd = ["/bin/sh", "-c", Self.script, "sh"]
+    cmd += request.environment.map { "\($0.name)=\($0.value)" } + request.command
+    let memory = max(limits.memoryBytes + limits.diskBytes, Self.memoryBytesMin)
+    hostConfig = Host(
+      // The run's files live in memory too; what the processes have for themselves is watched.
+      mounts: mounts, memory: memory, memorySwap: memory,
+      // Process 1 is no process of the build.
+      pidsLimit: limits.processes + 1,
+      ulimits: [
+        Ulimit("core", 0), Ulimit("nofile", Self.openFiles), Ulimit("stack", Self.stackBytes),
+        Ulimit("memlock", Self.lockedBytes),
+        // Above the disk limit, so that a long file meets the full disk, and a hole of a file meets this.
+        Ulimit("fsize", limits.diskBytes + (1 << 20)),
+        // Coarser than the sum over the tree, which is watched.
+        Ulimit("cpu", limits.cpuSeconds + 2),
+      ])
+  }
+
+  func encoded() throws(PluginError) -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.keyEncodingStrategy = .custom { path in
+      let name = path.last?.stringValue ?? ""
+      return EngineKey(stringValue: name.prefix(1).uppercased() + name.dropFirst())
+    }
+    do { return try encoder.encode(self) } catch {
+      throw PluginError(.invalid, "The request cannot be told to the Docker engine: \(error)")
+    }
+  }
+}

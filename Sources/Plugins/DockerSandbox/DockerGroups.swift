@@ -1,0 +1,114 @@
+import Foundation
+import Glibc
+import SyncRuntime
+
+/// The counters of a container's cgroups, read where the engine has made them: under version 1 or 2, by either driver.
+struct DockerGroups: Sendable {
+  struct Usage: Equatable {
+    var cpuNanoseconds: UInt64?
+    /// What the processes have for themselves: no page of a file counts.
+    var memoryBytes: UInt64?
+    var memoryPeakBytes: UInt64?
+    var memoryKills: UInt64 = 0
+    var processRefusals: UInt64 = 0
+  }
+
+  private let memory: String
+  private let processes: String
+  private let cpu: String
+  private let isVersion2: Bool
+
+  /// - Parameter process: The container's process 1, as the host numbers it.
+  /// - Throws: ``PluginError/Code/unavailable`` when this process does not see what the engine sees.
+  init(process: Int32, container: String) throws(PluginError) {
+    guard let text = try? String(contentsOfFile: "/proc/\(process)/cgroup", encoding: .utf8), text.contains(container),
+      let mounts = try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
+    else {
+      throw PluginError(
+        .unavailable,
+        "The Docker engine's process \(process) is not to be seen here; node and engine must share process namespace"
+          + " and cgroups: run the node outside containers")
+    }
+    let hierarchies = Self.hierarchies(mountinfo: mounts)
+    let groups = Self.groups(text)
+    func folder(_ controller: String) -> String? {
+      guard let mount = hierarchies[controller], let path = groups[controller] else { return nil }
+      guard mount.root != "/" else { return mount.point + path }
+      return path.hasPrefix(mount.root) ? mount.point + path.dropFirst(mount.root.count) : nil
+    }
+    if let memory = folder("memory"), let processes = folder("pids"), let cpu = folder("cpuacct") {
+      (self.memory, self.processes, self.cpu, isVersion2) = (memory, processes, cpu, false)
+    } else if let unified = folder("") {
+      (memory, processes, cpu, isVersion2) = (unified, unified, unified, true)
+    } else {
+      throw PluginError(.unavailable, "The container's cgroups are not mounted here; mount /sys/fs/cgroup")
+    }
+  }
+
+  /// The mounted hierarchies by controller; the unified one has the name "".
+  static func hierarchies(mountinfo: String) -> [String: (root: String, point: String)] {
+    var found: [String: (root: String, point: String)] = [:]
+    for line in mountinfo.split(separator: "\n") {
+      let halves = line.components(separatedBy: " - ")
+      guard halves.count == 2 else { continue }
+      let front = halves[0].split(separator: " ").map(String.init)
+      let back = halves[1].split(separator: " ").map(String.init)
+      guard front.count >= 5, back.count >= 3 else { continue }
+      if back[0] == "cgroup2" {
+        found[""] = found[""] ?? (front[3], front[4])
+      } else if back[0] == "cgroup" {
+        for name in back[2].split(separator: ",").map(String.init) { found[name] = found[name] ?? (front[3], front[4]) }
+      }
+    }
+    return found
+  }
+
+  /// A process's groups by controller, from its `/proc/PID/cgroup`.
+  static func groups(_ text: String) -> [String: String] {
+    var found: [String: String] = [:]
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 3 else { continue }
+      if parts[0] == "0" { found[""] = parts[2] }
+      for name in parts[1].split(separator: ",").map(String.init) { found[name] = parts[2] }
+    }
+    return found
+  }
+
+  func usage() -> Usage {
+    var usage = Usage()
+    if isVersion2 {
+      usage.cpuNanoseconds = Self.field("usage_usec", in: cpu + "/cpu.stat").map { $0 * 1_000 }
+      usage.memoryBytes = Self.field("anon", in: memory + "/memory.stat")
+      usage.memoryPeakBytes = Self.number(memory + "/memory.peak")
+      usage.memoryKills = Self.field("oom_kill", in: memory + "/memory.events") ?? 0
+    } else {
+      usage.cpuNanoseconds = Self.number(cpu + "/cpuacct.usage")
+      usage.memoryBytes = Self.field("total_rss", in: memory + "/memory.stat")
+      usage.memoryPeakBytes = Self.number(memory + "/memory.max_usage_in_bytes")
+      usage.memoryKills = Self.field("oom_kill", in: memory + "/memory.oom_control") ?? 0
+    }
+    usage.processRefusals = Self.field("max", in: processes + "/pids.events") ?? 0
+    return usage
+  }
+
+  private static func read(_ path: String) -> String? {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var buffer = [UInt8](repeating: 0, count: 8_192)
+    let count = Glibc.read(file, &buffer, buffer.count)
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+  }
+
+  private static func number(_ path: String) -> UInt64? {
+    read(path).flatMap { UInt64($0.prefix { $0 != "\n" }) }
+  }
+
+  private static func field(_ name: String, in path: String) -> UInt64? {
+    for line in read(path)?.split(separator: "\n") ?? [] where line.hasPrefix(name + " ") {
+      return UInt64(line.dropFirst(name.utf8.count + 1))
+    }
+    return nil
+  }
+}

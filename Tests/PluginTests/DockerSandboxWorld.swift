@@ -1,0 +1,115 @@
+import Foundation
+import SyncProof
+import SyncRuntime
+import Testing
+
+@testable import DockerSandbox
+
+/// A Docker sandbox with a state folder of its own, on the engine that `SYNC_DOCKER_SOCKET` names.
+struct DockerWorld: Sendable {
+  let root: String
+  let sandbox: DockerSandbox
+  let toolchain: Digest
+  let archive: String
+  let socket: String
+
+  static var socket: String? { ProcessInfo.processInfo.environment["SYNC_DOCKER_SOCKET"] }
+
+  /// False only where a missing engine may be passed over: with CI=true, tests run and fail.
+  static var isPossible: Bool {
+    ProcessInfo.processInfo.environment["CI"] == "true" || (socket != nil && ChrootWorld.tinyToolchain != nil)
+  }
+
+  static func with(socket: String? = Self.socket, _ body: (DockerWorld) async throws -> Void) async throws {
+    guard let tiny = ChrootWorld.tinyToolchain, let socket else {
+      throw PluginError(
+        .notFound, "SYNC_DOCKER_SOCKET or the tiny toolchain is missing: scripts/docker-engine, scripts/toolchain tiny")
+    }
+    let root = NSTemporaryDirectory() + "docker-world-\(UInt64.random(in: .min ... .max))"
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    let sandbox = try DockerSandbox(stateDirectory: root + "/state", socketPath: socket)
+    try await sandbox.prepare(toolchain: tiny.digest, archive: tiny.archive)
+    let world = DockerWorld(
+      root: root, sandbox: sandbox, toolchain: tiny.digest, archive: tiny.archive, socket: socket)
+    try await body(world)
+    try world.expectNothingLeft()
+  }
+
+  var engine: DockerEngine { DockerEngine(socketPath: socket) }
+
+  func folder(_ name: String) throws -> String {
+    let path = "\(root)/\(name)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    return path
+  }
+
+  func request(_ script: String, mounts: [SandboxMount] = [], runID: String? = nil) -> SandboxRequest {
+    SandboxRequest(
+      runID: runID ?? "test-\(UInt64.random(in: .min ... .max))", toolchain: toolchain,
+      command: ["/bin/sh", "-c", script], environment: [("PATH", "/usr/bin:/bin")], workingDirectory: "/build",
+      mounts: mounts,
+      limits: SandboxLimits(
+        wallSeconds: 60, cpuSeconds: 60, memoryBytes: 256 << 20, processes: 64, diskBytes: 64 << 20,
+        transcriptBytes: 1 << 20),
+      scratchDirectory: root)
+  }
+
+  func run(_ script: String, runID: String? = nil) async throws -> SandboxResult {
+    try await sandbox.run(request(script, runID: runID))
+  }
+
+  func text(_ script: String) async throws -> String {
+    let result = try await run(script)
+    try #require(result.termination == .exited(status: 0))
+    return String(decoding: result.transcript, as: UTF8.self)
+  }
+
+  /// The IDs of this world's containers, running or not.
+  func containers() async throws -> [String] {
+    struct Listed: Decodable { let id: String }
+    let label = "\(DockerLabel.state)=\(DockerLabel.stateValue(root + "/state"))"
+    let answer = try await engine.call(
+      "GET", "/containers/json", query: [("all", "1"), try DockerLabel.filter(["label": [label]])])
+    return try answer.decoded([Listed].self, "the list").map(\.id)
+  }
+
+  func mounts() throws -> [String] {
+    try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8).split(separator: "\n").map(String.init)
+      .filter { $0.contains(root) }
+  }
+
+  func cgroups(of containers: [String]) -> [String] {
+    let names = FileManager.default.enumerator(atPath: "/sys/fs/cgroup")?.compactMap { $0 as? String } ?? []
+    return names.filter { name in containers.contains { name.contains($0) } }
+  }
+
+  func expectNothingLeft() throws {
+    #expect(try mounts().isEmpty)
+    for name in ["runs", "disks"] {
+      #expect(try FileManager.default.contentsOfDirectory(atPath: "\(root)/state/\(name)").isEmpty)
+    }
+  }
+
+  /// Whether a process of the host has `word` among its arguments.
+  func hasProcess(_ word: String) throws -> Bool {
+    try FileManager.default.contentsOfDirectory(atPath: "/proc").contains { name in
+      guard Int(name) != nil, let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {
+        return false
+      }
+      return String(decoding: line, as: UTF8.self).split(separator: "\0").contains { $0 == word }
+    }
+  }
+
+  /// A process of its own that does one run of this world's.
+  func helper(_ script: String) throws -> Process {
+    let process = Process()
+    let beside = (ChrootWorld.initPath ?? "").split(separator: "/").dropLast().map { "/" + $0 }.joined()
+    process.executableURL = URL(fileURLWithPath: beside + "/SandboxBench")
+    process.arguments = ["run", script, "docker", root + "/state", archive, socket]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    return process
+  }
+}
