@@ -17,15 +17,23 @@ struct SubmitBody: Decodable {
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
-    let known = ["features", "package", "rebuild"]
-    guard container.allKeys.allSatisfy({ known.contains($0.stringValue) }) else {
-      throw APIError.badRequest("A submission has the fields package, features and rebuild; remove all others.")
+    guard container.allKeys.allSatisfy({ Self.known.contains($0.stringValue) }) else {
+      let names = Self.known.joined(separator: ", ")
+      throw APIError.badRequest("A submission has the fields \(names); remove all others.")
+    }
+    func optional<Value: Decodable>(_ name: String) throws -> Value? {
+      try container.decodeIfPresent(Value.self, forKey: Key(stringValue: name))
     }
     request = SubmitRequest(
       package: try container.decode(String.self, forKey: Key(stringValue: "package")),
-      features: try container.decodeIfPresent([String].self, forKey: Key(stringValue: "features")),
-      rebuild: try container.decodeIfPresent(UInt64.self, forKey: Key(stringValue: "rebuild")))
+      features: try optional("features"), defaultFeatures: try optional("defaultFeatures"),
+      profile: try optional("profile"), target: try optional("target"), programs: try optional("programs"),
+      library: try optional("library"), toolchain: try optional("toolchain"), rebuild: try optional("rebuild"))
   }
+
+  private static let known = [
+    "package", "features", "defaultFeatures", "profile", "target", "programs", "library", "toolchain", "rebuild",
+  ]
 
   /// Checks the declared size and type before a byte of the body is kept.
   static func read(_ request: Request) async throws -> SubmitRequest {
@@ -60,12 +68,14 @@ struct SubmitBody: Decodable {
     } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
       let field = context.codingPath.first?.stringValue ?? "body"
       throw .badRequest(
-        "The \(field) has the wrong type: the body is an object, package a string, features a list of strings, rebuild "
-          + "a whole number.")
+        "The \(field) has the wrong type: the body is an object; package, profile, target and toolchain are strings; "
+          + "features and programs lists of strings; defaultFeatures and library true or false; rebuild a whole number."
+      )
     } catch {
       throw .badRequest("The body is not JSON; send an object such as {\"package\":\"pkg:cargo/itoa@1.0.1\"}.")
     }
     try check(request)
+    try checkToolchain(request)
     return request
   }
 
@@ -88,14 +98,28 @@ struct SubmitBody: Decodable {
     else {
       throw .badRequest("The package is not a package URL; write one such as pkg:cargo/itoa@1.0.1.")
     }
-    let features = request.features ?? []
-    guard features.count <= GatewayLimits.featuresMax,
-      features.allSatisfy({ (1...GatewayLimits.featureBytesMax).contains($0.utf8.count) && isPrintable($0) })
-    else {
-      throw .badRequest(
-        "The features are at most \(GatewayLimits.featuresMax) names of 1 to \(GatewayLimits.featureBytesMax) "
-          + "printable ASCII characters without spaces.")
+    for (field, names) in [("features", request.features ?? []), ("programs", request.programs ?? [])] {
+      guard names.count <= GatewayLimits.featuresMax, names.allSatisfy(isName) else {
+        throw .badRequest(
+          "The \(field) are at most \(GatewayLimits.featuresMax) names of 1 to \(GatewayLimits.featureBytesMax) "
+            + "printable ASCII characters without spaces.")
+      }
     }
+    for (field, name) in [("profile", request.profile), ("target", request.target)] {
+      guard name.map(isName) ?? true else {
+        throw .badRequest(
+          "The \(field) is 1 to \(GatewayLimits.featureBytesMax) printable ASCII characters without spaces.")
+      }
+    }
+  }
+
+  private static func checkToolchain(_ request: SubmitRequest) throws(APIError) {
+    guard let toolchain = request.toolchain else { return }
+    _ = try Route.digest(toolchain[...], of: "A toolchain")
+  }
+
+  private static func isName(_ text: String) -> Bool {
+    (1...GatewayLimits.featureBytesMax).contains(text.utf8.count) && isPrintable(text)
   }
 
   private static func isPrintable(_ text: String) -> Bool { text.utf8.allSatisfy { (0x21...0x7e).contains($0) } }

@@ -11,6 +11,8 @@ public struct NodeConfiguration: Sendable {
   public var dataDirectory: String
   /// The toolchain for jobs that are submitted here; without one, submissions are refused with a sentence.
   public var toolchain: Digest?
+  /// Those for certain types of package instead, by the purl's type, such as `pypi`.
+  public var toolchains: [String: Digest]
   /// Folders in which `<digest>.tar` is looked for.
   public var toolchainDirectories: [String]
   /// How many builds run side by side.
@@ -22,7 +24,8 @@ public struct NodeConfiguration: Sendable {
   public var timeoutBaseMilliseconds: UInt64
 
   public init(
-    name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchainDirectories: [String] = [],
+    name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchains: [String: Digest] = [:],
+    toolchainDirectories: [String] = [],
     concurrentBuildsMax: Int = 1, faultPauses: [Duration] = [.seconds(2), .seconds(10), .seconds(60), .seconds(300)],
     timeoutBaseMilliseconds: UInt64 = 1_000
   ) {
@@ -30,6 +33,7 @@ public struct NodeConfiguration: Sendable {
     self.group = group
     self.dataDirectory = dataDirectory
     self.toolchain = toolchain
+    self.toolchains = toolchains
     self.toolchainDirectories = toolchainDirectories
     self.concurrentBuildsMax = concurrentBuildsMax
     self.faultPauses = faultPauses

@@ -22,6 +22,19 @@ struct SubmitCommand: AsyncParsableCommand {
   @OptionGroup var node: NodeOption
   @Option(help: "A Cargo feature beside the default ones; may be given again.")
   var feature: [String] = []
+  @Flag(help: "Leave the default features off.")
+  var noDefaultFeatures = false
+  @Option(help: "release, dev or a profile of the crate's own; release unless given.")
+  var profile: String?
+  @Option(help: ArgumentHelp("What to build for; the toolchain's own host unless given.", valueName: "triple"))
+  var target: String?
+  @Option(help: ArgumentHelp("Build this program alone; may be given again, and with --lib.", valueName: "name"))
+  var bin: [String] = []
+  @Flag(help: "Build the library alone, or with the programs of --bin.")
+  var lib = false
+  @Option(
+    help: ArgumentHelp("Build with this one; the node's own for such packages unless given.", valueName: "sha256"))
+  var toolchain: String?
   @Option(help: "A number not used before: rebuild afresh what was rebuilt already.")
   var rebuild: UInt64?
   @Flag(help: "Wait until the proof can be had.")
@@ -35,7 +48,10 @@ struct SubmitCommand: AsyncParsableCommand {
 
   func run() async throws {
     let id = try await node.client.submit(
-      SubmitRequest(package: package, features: feature.isEmpty ? nil : feature, rebuild: rebuild))
+      SubmitRequest(
+        package: package, features: feature.isEmpty ? nil : feature, defaultFeatures: noDefaultFeatures ? false : nil,
+        profile: profile, target: target, programs: bin.isEmpty ? nil : bin, library: lib ? true : nil,
+        toolchain: toolchain, rebuild: rebuild))
     guard wait else {
       return json ? try Console.json(["id": id]) : Console.line(id)
     }
