@@ -35,6 +35,8 @@ public actor Node: NodeView, Service {
   var assembler: CheckpointAssembler
   var runner: BuildRunner?
   var connected: Set<String> = []
+  /// Those that open jobs name, as the file ``NodeToolchains`` has them.
+  var openToolchains: Set<Digest> = []
   var submissions = 0
   var inputs: [Input] = []
   var isProcessing = false
@@ -118,6 +120,7 @@ public actor Node: NodeView, Service {
       if mustWake { Task { await self?.drain() } }
     }
     logger.info("Started", metadata: ["height": "\(replica.head.height)", "logSize": "\(log.size)"])
+    try noteOpenToolchains()
     for job in replica.state.openJobs { resume(job) }
     if log.size > 0 { beginCheckpoint() }
   }
