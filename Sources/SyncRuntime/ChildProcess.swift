@@ -1,20 +1,18 @@
-import Foundation
 import Glibc
-import SyncRuntime
 import Synchronization
 
 /// A child whose standard input, output and errors are streams of ours.
 ///
 /// It gets a process group of its own, so that a terminal's interrupt reaches the node alone.
-final class ChildProcess: Sendable {
+package final class ChildProcess: Sendable {
   private let input: Mutex<Int32?>
   private let pid: pid_t
   /// -1 when the child's output goes to `/dev/null`.
-  let output: Int32
-  let errors: Int32
+  package let output: Int32
+  package let errors: Int32
 
   /// - Parameter path: Looked up in PATH if it holds no slash.
-  init(path: String, arguments: [String], hasOutput: Bool) throws(PluginError) {
+  package init(path: String, arguments: [String], hasOutput: Bool) throws(PluginError) {
     // Sockets, since a write to one can be told to raise no SIGPIPE, and since they are born close-on-exec.
     let streams = try Self.streams(count: hasOutput ? 3 : 2, for: path)
     let last = streams.count - 1
@@ -79,7 +77,7 @@ final class ChildProcess: Sendable {
   ///
   /// - Returns: Whether it did; a child that has ended does not.
   @discardableResult
-  func send(_ bytes: [UInt8]) -> Bool {
+  package func send(_ bytes: [UInt8]) -> Bool {
     // Under the lock, so that the number cannot become another file's meanwhile.
     input.withLock { descriptor in
       guard let descriptor else { return false }
@@ -97,7 +95,7 @@ final class ChildProcess: Sendable {
   }
 
   /// Ends the child's standard input; a second call does nothing.
-  func closeInput() {
+  package func closeInput() {
     input.withLock { descriptor in
       guard let open = descriptor else { return }
       descriptor = nil
@@ -107,26 +105,11 @@ final class ChildProcess: Sendable {
 
   /// - Returns: The status as `waitpid` gives it, or -1.
   @discardableResult
-  func wait() -> Int32 {
+  package func wait() -> Int32 {
     var status: Int32 = 0
     while waitpid(pid, &status, 0) < 0 {
       if errno != EINTR { return -1 }
     }
     return status
-  }
-}
-
-/// A thread for work that blocks for minutes, which must not take one of the concurrency pool's.
-enum BlockingThread {
-  static func run<Value: Sendable>(_ body: @escaping @Sendable () throws(PluginError) -> Value) async
-    -> Result<Value, PluginError>
-  {
-    await withCheckedContinuation { continuation in
-      Thread.detachNewThread {
-        do throws(PluginError) { continuation.resume(returning: .success(try body())) } catch {
-          continuation.resume(returning: .failure(error))
-        }
-      }
-    }
   }
 }
