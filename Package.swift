@@ -92,6 +92,9 @@ let package = Package(
       ],
       path: "Sources/Plugins/DockerSandbox", swiftSettings: settings),
     .target(
+      name: "ExecSandbox", dependencies: ["SyncProof", "SyncRuntime"], path: "Sources/Plugins/ExecSandbox",
+      exclude: ["wrappers"], swiftSettings: settings),
+    .target(
       name: "TCPTransport",
       dependencies: [
         "SyncProof", "SyncRuntime",
@@ -141,8 +144,8 @@ let package = Package(
     .executableTarget(
       name: "synchronicity",
       dependencies: [
-        "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "DockerSandbox", "TCPTransport", "SQLiteStorage",
-        "SodiumSigner", "CratesSource", "VerifyTool",
+        "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "DockerSandbox", "ExecSandbox", "TCPTransport",
+        "SQLiteStorage", "SodiumSigner", "CratesSource", "VerifyTool",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),
@@ -191,7 +194,7 @@ let package = Package(
       name: "PluginTests",
       dependencies: [
         "SyncProof", "SyncRuntime", "SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource",
-        "ChrootSandbox", "DockerSandbox", "CZlib",
+        "ChrootSandbox", "DockerSandbox", "ExecSandbox", "CZlib",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

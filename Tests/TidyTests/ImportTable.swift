@@ -34,7 +34,7 @@ enum ImportTable {
   ]
 
   static let plugins: Set<String> = [
-    "ChrootSandbox", "CratesSource", "DockerSandbox", "SQLiteStorage", "SodiumSigner", "TCPTransport",
+    "ChrootSandbox", "CratesSource", "DockerSandbox", "ExecSandbox", "SQLiteStorage", "SodiumSigner", "TCPTransport",
   ]
 
   static let rooms: [Room] = [
@@ -52,6 +52,7 @@ enum ImportTable {
     .plugin("ChrootSandbox", foreign: ["Subprocess"]),
     .plugin("CratesSource", own: ["CZlib"], foreign: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Subprocess"]),
     .plugin("DockerSandbox", foreign: ["AsyncHTTPClient", "NIOCore"]),
+    .plugin("ExecSandbox"),
     .plugin("SQLiteStorage", foreign: ["GRDB"]),
     .plugin("SodiumSigner", own: ["CSodium"]),
     .plugin("TCPTransport", foreign: ["NIOCore", "NIOPosix", "NIOSSL", "NIOTLS"]),

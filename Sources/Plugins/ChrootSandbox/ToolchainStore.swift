@@ -9,7 +9,6 @@ import SyncRuntime
 struct ToolchainStore: Sendable {
   let directory: String
 
-  private static let lockWait = Duration.milliseconds(100)
   /// Few enough files that tar's complaints about them fit its stream's buffer before they are read.
   private static let chunkBytes = 1 << 18
 
@@ -26,27 +25,11 @@ struct ToolchainStore: Sendable {
 
   func prepare(_ toolchain: Digest, archive: String) async throws(PluginError) {
     if has(toolchain) { return }
-    let lock = try await lock(toolchain)
+    let lock = try await WorkLock.take(path(of: toolchain) + ".lock", to: "unpack \(toolchain)")
     defer { close(lock) }
     if has(toolchain) { return }
     let result = await BlockingThread.run { () throws(PluginError) in try unpack(archive, as: toolchain) }
     try result.get()
-  }
-
-  /// One process unpacks; the others wait and find its work. The kernel frees the lock of a process that dies.
-  private func lock(_ toolchain: Digest) async throws(PluginError) -> Int32 {
-    let path = path(of: toolchain) + ".lock"
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else {
-      throw PluginError(.io, "Cannot open \(path): \(String(cString: strerror(errno)))")
-    }
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      do { try await Task.sleep(for: Self.lockWait) } catch {
-        close(descriptor)
-        throw PluginError(.cancelled, "Waiting for another process to unpack \(toolchain) was cancelled")
-      }
-    }
-    return descriptor
   }
 
   private func unpack(_ archive: String, as toolchain: Digest) throws(PluginError) {

@@ -10,7 +10,6 @@ import SyncRuntime
 /// image is noticed at the next run.
 struct DockerImages: Sendable {
   static let repository = "synchronicity-toolchain"
-  private static let lockWait = Duration.milliseconds(100)
   /// A dangling image of this age is no import under way.
   private static let danglingSeconds = 60
 
@@ -51,7 +50,7 @@ struct DockerImages: Sendable {
 
   func prepare(_ toolchain: Digest, archive: String) async throws(PluginError) {
     if try await trusted(toolchain) != nil { return }
-    let lock = try await lock(toolchain)
+    let lock = try await WorkLock.take("\(directory)/\(toolchain.hex).lock", to: "import \(toolchain)")
     defer { close(lock) }
     if try await trusted(toolchain) != nil { return }
     // Nothing is imported from bytes that are not the toolchain's; what was imported is checked by its layer.
@@ -73,22 +72,6 @@ struct DockerImages: Sendable {
     throw PluginError(
       .checksumMismatch,
       "What the Docker engine imported from \(archive) is not \(toolchain); did the file change meanwhile?")
-  }
-
-  /// One process imports; the others wait and find its work.
-  private func lock(_ toolchain: Digest) async throws(PluginError) -> Int32 {
-    let path = "\(directory)/\(toolchain.hex).lock"
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else {
-      throw PluginError(.io, "Cannot open \(path): \(String(cString: strerror(errno)))")
-    }
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      do { try await Task.sleep(for: Self.lockWait) } catch {
-        close(descriptor)
-        throw PluginError(.cancelled, "Waiting for another process to import \(toolchain) was cancelled")
-      }
-    }
-    return descriptor
   }
 
   /// Removes images of ours that have lost their name to a later import.

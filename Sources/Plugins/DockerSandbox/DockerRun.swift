@@ -9,7 +9,7 @@ struct DockerRun {
   private static let drainTicksMax = 500
 
   let engine: DockerEngine
-  let marks: DockerMarks
+  let marks: RunMarks
   let facts: ToolchainFacts
   let request: SandboxRequest
   /// The toolchain's image, by its own ID.
@@ -24,7 +24,7 @@ struct DockerRun {
   private var wasFull = false
 
   init(
-    engine: DockerEngine, marks: DockerMarks, facts: ToolchainFacts, request: SandboxRequest, image: String,
+    engine: DockerEngine, marks: RunMarks, facts: ToolchainFacts, request: SandboxRequest, image: String,
     state: String, diskPath: String, signal: RunSignal
   ) {
     (self.engine, self.marks, self.facts, self.request, self.image) = (engine, marks, facts, request, image)

@@ -42,7 +42,7 @@ public struct DockerSandbox: Sandbox {
 
   private let engine: DockerEngine
   private let images: DockerImages
-  private let marks: DockerMarks
+  private let marks: RunMarks
   private let facts = ToolchainFacts()
   private let stateDirectory: String
   private let state: String
@@ -58,9 +58,9 @@ public struct DockerSandbox: Sandbox {
       throw PluginError(.invalid, "The Docker sandbox's path '\(path)' is not absolute")
     }
     engine = DockerEngine(socketPath: socketPath)
-    marks = DockerMarks(directory: stateDirectory + "/runs")
+    marks = RunMarks(directory: stateDirectory + "/runs")
     images = DockerImages(engine: engine, directory: stateDirectory + "/toolchains")
-    for folder in ["", "/toolchains", "/runs", "/disks"] { try Self.makeFolder(stateDirectory + folder) }
+    for folder in ["", "/toolchains", "/runs", "/disks"] { try Folder.make(stateDirectory + folder, mode: 0o700) }
     self.stateDirectory = stateDirectory
     state = DockerLabel.stateValue(stateDirectory)
   }
@@ -156,15 +156,4 @@ public struct DockerSandbox: Sandbox {
   }
 
   private func diskPath(of run: String) -> String { "\(stateDirectory)/disks/\(run)" }
-
-  private static func makeFolder(_ path: String) throws(PluginError) {
-    if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
-    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
-      throw PluginError(.io, "Cannot make the folder \(path): \(String(cString: strerror(errno)))")
-    }
-    try makeFolder(String(path[..<slash]))
-    guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-      throw PluginError(.io, "Cannot make the folder \(path): \(String(cString: strerror(errno)))")
-    }
-  }
 }
