@@ -83,10 +83,12 @@ let package = Package(
     .target(
       name: "ChrootSandbox", dependencies: ["SyncProof", "SyncRuntime"], path: "Sources/Plugins/ChrootSandbox",
       swiftSettings: settings),
+    // Process 1 of a container, in assembly.
+    .target(name: "CDockerInit", path: "Sources/Plugins/CDockerInit"),
     .target(
       name: "DockerSandbox",
       dependencies: [
-        "SyncProof", "SyncRuntime",
+        "CDockerInit", "SyncProof", "SyncRuntime",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
       ],
