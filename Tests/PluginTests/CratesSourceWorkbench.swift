@@ -12,6 +12,8 @@ struct CrateWorkbench {
 
   let sandbox: ChrootSandbox
   let toolchain: Digest
+  /// The toolchain's tar.
+  let archive: String
   let scratch: String
 
   /// False only where a missing engine may be passed over: with CI=true, tests run and fail.
@@ -36,7 +38,7 @@ struct CrateWorkbench {
     let sandbox = try ChrootSandbox(stateDirectory: folder + "/chroot")
     try await sandbox.prepare(toolchain: toolchain, archive: archive)
     return try await withScratch { scratch in
-      try await body(CrateWorkbench(sandbox: sandbox, toolchain: toolchain, scratch: scratch))
+      try await body(CrateWorkbench(sandbox: sandbox, toolchain: toolchain, archive: archive, scratch: scratch))
     }
   }
 
