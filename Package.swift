@@ -62,6 +62,10 @@ let package = Package(
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
+      resources: [
+        .embedInCode("Conditions/conditions.c"), .embedInCode("Conditions/normalise.sh"),
+        .embedInCode("Conditions/settings.c"),
+      ],
       swiftSettings: settings),
     .target(
       name: "SyncGateway",

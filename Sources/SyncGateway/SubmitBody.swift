@@ -17,14 +17,16 @@ struct SubmitBody: Decodable {
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
-    let known = ["features", "package", "rebuild"]
+    let known = ["features", "normalise", "package", "rebuild"]
     guard container.allKeys.allSatisfy({ known.contains($0.stringValue) }) else {
-      throw APIError.badRequest("A submission has the fields package, features and rebuild; remove all others.")
+      throw APIError.badRequest(
+        "A submission has the fields package, features, normalise and rebuild; remove all others.")
     }
     request = SubmitRequest(
       package: try container.decode(String.self, forKey: Key(stringValue: "package")),
       features: try container.decodeIfPresent([String].self, forKey: Key(stringValue: "features")),
-      rebuild: try container.decodeIfPresent(UInt64.self, forKey: Key(stringValue: "rebuild")))
+      rebuild: try container.decodeIfPresent(UInt64.self, forKey: Key(stringValue: "rebuild")),
+      normalise: try container.decodeIfPresent([String].self, forKey: Key(stringValue: "normalise")))
   }
 
   /// Checks the declared size and type before a byte of the body is kept.
@@ -60,8 +62,8 @@ struct SubmitBody: Decodable {
     } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
       let field = context.codingPath.first?.stringValue ?? "body"
       throw .badRequest(
-        "The \(field) has the wrong type: the body is an object, package a string, features a list of strings, rebuild "
-          + "a whole number.")
+        "The \(field) has the wrong type: the body is an object, package a string, features and normalise lists of "
+          + "strings, rebuild a whole number.")
     } catch {
       throw .badRequest("The body is not JSON; send an object such as {\"package\":\"pkg:cargo/itoa@1.0.1\"}.")
     }
@@ -96,6 +98,11 @@ struct SubmitBody: Decodable {
         "The features are at most \(GatewayLimits.featuresMax) names of 1 to \(GatewayLimits.featureBytesMax) "
           + "printable ASCII characters without spaces.")
     }
+    let normalise = request.normalise ?? []
+    guard normalise.count <= GatewayLimits.featuresMax else {
+      throw .badRequest("The list normalise has \(normalise.count) names; name each normalisation once.")
+    }
+    do throws(PluginError) { _ = try Normalisation.parse(normalise) } catch { throw .badRequest(error.message + ".") }
   }
 
   private static func isPrintable(_ text: String) -> Bool { text.utf8.allSatisfy { (0x21...0x7e).contains($0) } }

@@ -141,7 +141,9 @@ public struct SubmitRequest: Sendable, Equatable, Codable {
   public var features: [String]?
   /// A number that was not used before asks for a fresh rebuild of the same spec.
   public var rebuild: UInt64?
-  public init(package: String, features: [String]? = nil, rebuild: UInt64? = nil) {
-    (self.package, self.features, self.rebuild) = (package, features, rebuild)
+  /// Names of ``Normalisation``: what the build's own recipe shall hold still.
+  public var normalise: [String]?
+  public init(package: String, features: [String]? = nil, rebuild: UInt64? = nil, normalise: [String]? = nil) {
+    (self.package, self.features, self.rebuild, self.normalise) = (package, features, rebuild, normalise)
   }
 }

@@ -55,6 +55,7 @@ extension Node {
       throw PluginError(
         .unavailable, "\(submissions) submissions are being resolved here already; try again in a moment")
     }
+    let normalisations = try Normalisation.parse(request.normalise ?? [])
     submissions += 1
     defer { submissions -= 1 }
     try await workshop.prepareToolchain(toolchain)
@@ -64,7 +65,7 @@ extension Node {
     let spec = try await plugins.source.resolve(
       ResolveRequest(
         package: request.package, features: request.features ?? [], toolchain: toolchain,
-        rebuild: request.rebuild ?? 0), sandbox: plugins.sandbox, scratchDirectory: scratch)
+        rebuild: request.rebuild ?? 0, normalise: normalisations), sandbox: plugins.sandbox, scratchDirectory: scratch)
     return try submit(spec)
   }
 

@@ -24,6 +24,8 @@ struct SubmitCommand: AsyncParsableCommand {
   var feature: [String] = []
   @Option(help: "A number not used before: rebuild afresh what was rebuilt already.")
   var rebuild: UInt64?
+  @Option(help: NameList.normaliseHelp)
+  var normalise = ""
   @Flag(help: "Wait until the proof can be had.")
   var wait = false
   @Option(help: "With --wait: how long the node may stay away, or leave the job unordered.")
@@ -35,7 +37,9 @@ struct SubmitCommand: AsyncParsableCommand {
 
   func run() async throws {
     let id = try await node.client.submit(
-      SubmitRequest(package: package, features: feature.isEmpty ? nil : feature, rebuild: rebuild))
+      SubmitRequest(
+        package: package, features: feature.isEmpty ? nil : feature, rebuild: rebuild,
+        normalise: normalise.isEmpty ? nil : try Normalisation.parse(NameList.split(normalise)).map(\.rawValue)))
     guard wait else {
       return json ? try Console.json(["id": id]) : Console.line(id)
     }

@@ -48,13 +48,18 @@ enum SpecWriter {
     request: ResolveRequest, features: [String], sources: [SourceItem], lock: Digest, environment: [String: String],
     artifacts: [String], target: String
   ) throws(PluginError) -> BuildSpec {
+    var environment = environment
+    if !request.normalise.isEmpty {
+      environment[Normalisation.variable] = request.normalise.map(\.rawValue).joined(separator: " ")
+    }
     let spec = BuildSpec(
       package: sources[0].purl, rebuild: request.rebuild, toolchain: request.toolchain, target: Text(target),
       profile: "release", features: features.map { Text($0) }, sources: sources.sorted(), lock: lock,
       environment: environment.map { EnvironmentVariable(name: Text($0.key), value: Text($0.value)) }.sorted {
         $0.name < $1.name
       },
-      limits: CargoRecipe.buildLimits, recipe: CargoRecipe.script, artifacts: artifacts.map { Text($0) })
+      limits: CargoRecipe.buildLimits, recipe: Normalisation.recipe(CargoRecipe.script, holding: request.normalise),
+      artifacts: artifacts.map { Text($0) })
     do { try spec.validate() } catch {
       throw PluginError(.invalid, "\(spec.package.string) cannot be put into a spec: \(error.message)")
     }

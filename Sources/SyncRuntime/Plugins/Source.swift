@@ -9,8 +9,13 @@ public struct ResolveRequest: Sendable, Equatable {
   public var toolchain: Digest
   /// Zero, unless a fresh rebuild of a spec that was submitted before is wanted.
   public var rebuild: UInt64
-  public init(package: String, features: [String] = [], toolchain: Digest, rebuild: UInt64 = 0) {
+  /// What the recipe shall hold still beside what every build has held; sorted, each once.
+  public var normalise: [Normalisation]
+  public init(
+    package: String, features: [String] = [], toolchain: Digest, rebuild: UInt64 = 0, normalise: [Normalisation] = []
+  ) {
     (self.package, self.features, self.toolchain, self.rebuild) = (package, features, toolchain, rebuild)
+    self.normalise = normalise
   }
 }
 
