@@ -62,6 +62,10 @@ let package = Package(
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
+      resources: [
+        .embedInCode("Conditions/conditions.c"), .embedInCode("Conditions/normalise.sh"),
+        .embedInCode("Conditions/settings.c"),
+      ],
       swiftSettings: settings),
     .target(
       name: "SyncGateway",
@@ -83,14 +87,19 @@ let package = Package(
     .target(
       name: "ChrootSandbox", dependencies: ["SyncProof", "SyncRuntime"], path: "Sources/Plugins/ChrootSandbox",
       swiftSettings: settings),
+    // Process 1 of a container, in assembly.
+    .target(name: "CDockerInit", path: "Sources/Plugins/CDockerInit"),
     .target(
       name: "DockerSandbox",
       dependencies: [
-        "SyncProof", "SyncRuntime",
+        "CDockerInit", "SyncProof", "SyncRuntime",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
       ],
       path: "Sources/Plugins/DockerSandbox", swiftSettings: settings),
+    .target(
+      name: "ExecSandbox", dependencies: ["SyncProof", "SyncRuntime"], path: "Sources/Plugins/ExecSandbox",
+      exclude: ["wrappers"], swiftSettings: settings),
     .target(
       name: "TCPTransport",
       dependencies: [
@@ -155,8 +164,9 @@ let package = Package(
     .executableTarget(
       name: "synchronicity",
       dependencies: [
-        "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "DockerSandbox", "TCPTransport", "SQLiteStorage",
-        "SodiumSigner", "CratesSource", "PackageSources", "SourceTools", "ToolchainShelf", "VerifyTool",
+        "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "DockerSandbox", "ExecSandbox", "TCPTransport",
+        "SQLiteStorage", "SodiumSigner", "CratesSource", "PackageSources", "SourceTools", "ToolchainShelf",
+        "VerifyTool",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),
@@ -205,7 +215,7 @@ let package = Package(
       name: "PluginTests",
       dependencies: [
         "SyncProof", "SyncRuntime", "SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource",
-        "ChrootSandbox", "DockerSandbox", "PackageSources", "SourceTools", "ToolchainShelf", "CZlib",
+        "ChrootSandbox", "DockerSandbox", "ExecSandbox", "PackageSources", "SourceTools", "ToolchainShelf", "CZlib",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

@@ -28,11 +28,13 @@ struct SubmitBody: Decodable {
       package: try container.decode(String.self, forKey: Key(stringValue: "package")),
       features: try optional("features"), defaultFeatures: try optional("defaultFeatures"),
       profile: try optional("profile"), target: try optional("target"), programs: try optional("programs"),
-      library: try optional("library"), toolchain: try optional("toolchain"), rebuild: try optional("rebuild"))
+      library: try optional("library"), toolchain: try optional("toolchain"), rebuild: try optional("rebuild"),
+      normalise: try optional("normalise"))
   }
 
   private static let known = [
     "package", "features", "defaultFeatures", "profile", "target", "programs", "library", "toolchain", "rebuild",
+    "normalise",
   ]
 
   /// Checks the declared size and type before a byte of the body is kept.
@@ -69,13 +71,12 @@ struct SubmitBody: Decodable {
       let field = context.codingPath.first?.stringValue ?? "body"
       throw .badRequest(
         "The \(field) has the wrong type: the body is an object; package, profile, target and toolchain are strings; "
-          + "features and programs lists of strings; defaultFeatures and library true or false; rebuild a whole number."
-      )
+          + "features, programs and normalise lists of strings; defaultFeatures and library true or false; rebuild a "
+          + "whole number.")
     } catch {
       throw .badRequest("The body is not JSON; send an object such as {\"package\":\"pkg:cargo/itoa@1.0.1\"}.")
     }
     try check(request)
-    try checkToolchain(request)
     return request
   }
 
@@ -111,11 +112,12 @@ struct SubmitBody: Decodable {
           "The \(field) is 1 to \(GatewayLimits.featureBytesMax) printable ASCII characters without spaces.")
       }
     }
-  }
-
-  private static func checkToolchain(_ request: SubmitRequest) throws(APIError) {
-    guard let toolchain = request.toolchain else { return }
-    _ = try Route.digest(toolchain[...], of: "A toolchain")
+    let normalise = request.normalise ?? []
+    guard normalise.count <= GatewayLimits.featuresMax else {
+      throw .badRequest("The list normalise has \(normalise.count) names; name each normalisation once.")
+    }
+    do throws(PluginError) { _ = try Normalisation.parse(normalise) } catch { throw .badRequest(error.message + ".") }
+    if let toolchain = request.toolchain { _ = try Route.digest(toolchain[...], of: "A toolchain") }
   }
 
   private static func isName(_ text: String) -> Bool {

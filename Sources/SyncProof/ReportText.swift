@@ -5,7 +5,8 @@ extension Report {
     let spec = evidence.spec
     let checkpoint = verification.checkpoint
     let log = checkpoint.origin
-    var what: Text = "\(evidence.artifacts.count) artifacts"
+    let count = evidence.artifacts.count
+    var what: Text = count == 1 ? "1 artifact" : "\(count) artifacts"
     if let artifact = verification.artifact { what = shown(artifact.path) }
     var source: Text = "none"
     if let root = spec.root { source = "\(root.tree)" }

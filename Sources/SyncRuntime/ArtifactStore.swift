@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import Glibc
 import SyncProof
@@ -20,23 +21,34 @@ public struct ArtifactStore: Sendable {
     return access(path, R_OK) == 0 ? path : nil
   }
 
-  /// Moves bytes from an open descriptor into the store, hashing the copy that is kept.
+  /// A regular file that may become an artifact: open for reading, and where it lies.
+  struct Source {
+    let descriptor: Int32
+    let folder: Int32
+    let entry: String
+  }
+
+  /// Takes a file into the store: by its move where that is safe, else by a copy; hashes what is kept.
+  ///
+  /// The content is on the disk when this returns, its name after ``settle(_:)``.
   ///
   /// - Returns: Digest and size of what was stored; `nil`, and nothing is stored, if there is more than `bytesMax`.
-  func adopt(descriptor: Int32, name: String, bytesMax: UInt64) throws(PluginError) -> (
-    digest: Digest, size: UInt64
-  )? {
+  func adopt(_ source: Source, name: String, bytesMax: UInt64) throws(PluginError) -> (digest: Digest, size: UInt64)? {
     let temporary = "\(root)/incoming.\(getpid()).\(UInt64.random(in: 0...UInt64.max))"
-    let target = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
-    guard target >= 0 else { throw Folder.error("create", temporary) }
-    defer { close(target) }
     do throws(PluginError) {
-      let result = try ArtifactStore.copyHashing(from: descriptor, to: target, name: name, bytesMax: bytesMax)
+      let result: (digest: Digest, size: UInt64)?
+      if move(source, to: temporary) {
+        let flush = Self.flush(temporary)
+        defer { flush.wait() }
+        result = try Self.hash(source.descriptor, andWriteTo: nil, name: name, bytesMax: bytesMax)
+        guard fsync(source.descriptor) == 0 else { throw Folder.error("write", temporary) }
+      } else {
+        result = try copy(source.descriptor, to: temporary, name: name, bytesMax: bytesMax)
+      }
       guard let result else {
         unlink(temporary)
         return nil
       }
-      guard fsync(target) == 0 else { throw Folder.error("write", temporary) }
       let final = location(of: result.digest)
       try Folder.make(String(final.dropLast(65)))
       guard rename(temporary, final) == 0 else { throw Folder.error("rename", temporary) }
@@ -47,13 +59,74 @@ public struct ArtifactStore: Sendable {
     }
   }
 
+  /// Makes the names of adopted artifacts as lasting as their content is.
+  func settle(_ digests: [Digest]) throws(PluginError) {
+    for folder in Set(digests.map { String(location(of: $0).dropLast(65)) }).sorted() + [root] {
+      let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      guard descriptor >= 0 else { throw Folder.error("open", folder) }
+      defer { close(descriptor) }
+      guard fsync(descriptor) == 0 else { throw Folder.error("write", folder) }
+    }
+  }
+
+  /// Has the disk write while the processor hashes. It opens the file for itself, so that an error is still told to who
+  /// asks afterwards.
+  private static func flush(_ path: String) -> DispatchWorkItem {
+    let item = DispatchWorkItem {
+      let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+      guard descriptor >= 0 else { return }
+      fsync(descriptor)
+      close(descriptor)
+    }
+    DispatchQueue.global().async(execute: item)
+    return item
+  }
+
+  /// Moves the file if nobody can change it afterwards: it is this user's, has no other name, and is open for writing
+  /// nowhere, which the kernel says by granting a lease.
+  ///
+  /// - Returns: False when it has to be copied; then there is nothing at `temporary`.
+  private func move(_ source: Source, to temporary: String) -> Bool {
+    guard renameat(source.folder, source.entry, AT_FDCWD, temporary) == 0 else { return false }
+    var (opened, named) = (stat(), stat())
+    let isOurs =
+      fstat(source.descriptor, &opened) == 0 && lstat(temporary, &named) == 0 && opened.st_ino == named.st_ino
+      && opened.st_dev == named.st_dev && opened.st_nlink == 1 && opened.st_uid == geteuid()
+      && Self.hasNoWriter(source.descriptor) && fchmod(source.descriptor, 0o644) == 0
+      // Its age is the time that it is here, not one that the build gave it.
+      && futimens(source.descriptor, nil) == 0
+    if !isOurs { unlink(temporary) }
+    return isOurs
+  }
+
+  // Of <bits/fcntl-linux.h>: F_SETSIG, F_SETLEASE.
+  private static let setSignal: Int32 = 10
+  private static let setLease: Int32 = 1_024
+
+  private static func hasNoWriter(_ descriptor: Int32) -> Bool {
+    // Who would break the lease in the moment that it lasts sends a signal that nobody minds.
+    guard fcntl(descriptor, setSignal, SIGURG) == 0, fcntl(descriptor, setLease, F_RDLCK) == 0 else { return false }
+    return fcntl(descriptor, setLease, F_UNLCK) == 0
+  }
+
+  private func copy(_ descriptor: Int32, to temporary: String, name: String, bytesMax: UInt64) throws(PluginError) -> (
+    digest: Digest, size: UInt64
+  )? {
+    let target = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
+    guard target >= 0 else { throw Folder.error("create", temporary) }
+    defer { close(target) }
+    let result = try Self.hash(descriptor, andWriteTo: target, name: name, bytesMax: bytesMax)
+    guard result == nil || fsync(target) == 0 else { throw Folder.error("write", temporary) }
+    return result
+  }
+
   private func location(of digest: Digest) -> String {
     let hex = digest.hex
     return "\(root)/\(hex.prefix(2))/\(hex)"
   }
 
-  private static func copyHashing(
-    from source: Int32, to target: Int32, name: String, bytesMax: UInt64
+  private static func hash(
+    _ source: Int32, andWriteTo target: Int32?, name: String, bytesMax: UInt64
   ) throws(PluginError) -> (digest: Digest, size: UInt64)? {
     var hasher = try FileHasher()
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
@@ -67,7 +140,7 @@ public struct ArtifactStore: Sendable {
       if count == 0 { return (try hasher.finish(), size) }
       guard UInt64(count) <= bytesMax - size else { return nil }
       try hasher.update(buffer, count: count)
-      try write(buffer, count: count, to: target, name: name)
+      if let target { try write(buffer, count: count, to: target, name: name) }
       size += UInt64(count)
     }
   }
@@ -82,28 +155,5 @@ public struct ArtifactStore: Sendable {
       }
       written += result
     }
-  }
-}
-
-/// Folders of a node, with errors that name the path.
-enum Folder {
-  /// Makes the folder and its parents, mode 0755 less the umask; one that is there is fine.
-  static func make(_ path: String, mode: mode_t = 0o755) throws(PluginError) {
-    var partial = path.hasPrefix("/") ? "" : "."
-    for part in path.split(separator: "/") {
-      partial += "/" + part
-      if mkdir(partial, mode) != 0, errno != EEXIST { throw error("create the folder", partial) }
-    }
-  }
-
-  /// Removes a tree; a missing one is fine. Symbolic links are removed, not followed.
-  static func remove(_ path: String) {
-    try? FileManager.default.removeItem(atPath: path)
-  }
-
-  static func error(_ verb: String, _ path: String) -> PluginError {
-    let number = errno
-    let hint = number == ENOSPC ? "; free some space on its file system, nothing was lost" : ""
-    return PluginError(.io, "Cannot \(verb) \(path): \(String(cString: strerror(number)))\(hint)")
   }
 }

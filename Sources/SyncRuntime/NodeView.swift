@@ -152,13 +152,15 @@ public struct SubmitRequest: Sendable, Equatable, Codable {
   public var toolchain: String?
   /// A number that was not used before asks for a fresh rebuild of the same spec.
   public var rebuild: UInt64?
+  /// Names of ``Normalisation``: what the build's own recipe shall hold still.
+  public var normalise: [String]?
 
   public init(
     package: String, features: [String]? = nil, defaultFeatures: Bool? = nil, profile: String? = nil,
     target: String? = nil, programs: [String]? = nil, library: Bool? = nil, toolchain: String? = nil,
-    rebuild: UInt64? = nil
+    rebuild: UInt64? = nil, normalise: [String]? = nil
   ) {
-    (self.package, self.features, self.rebuild) = (package, features, rebuild)
+    (self.package, self.features, self.rebuild, self.normalise) = (package, features, rebuild, normalise)
     (self.defaultFeatures, self.profile, self.target) = (defaultFeatures, profile, target)
     (self.programs, self.library, self.toolchain) = (programs, library, toolchain)
   }

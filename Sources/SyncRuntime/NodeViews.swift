@@ -50,6 +50,7 @@ extension Node {
       throw PluginError(
         .unavailable, "\(submissions) submissions are being resolved here already; try again in a moment")
     }
+    let normalisations = try Normalisation.parse(request.normalise ?? [])
     submissions += 1
     defer { submissions -= 1 }
     try await workshop.prepareToolchain(toolchain)
@@ -59,7 +60,8 @@ extension Node {
     let spec = try await plugins.source.resolve(
       ResolveRequest(
         package: request.package, features: request.features ?? [], selection: request.selection,
-        toolchain: toolchain, rebuild: request.rebuild ?? 0), sandbox: plugins.sandbox, scratchDirectory: scratch)
+        toolchain: toolchain, rebuild: request.rebuild ?? 0, normalise: normalisations), sandbox: plugins.sandbox,
+      scratchDirectory: scratch)
     return try submit(spec)
   }
 

@@ -15,10 +15,16 @@ struct Workshop: Sendable {
   /// Folders in which `<digest>.tar` is looked for when the sandbox does not have a toolchain.
   let toolchainDirectories: [String]
 
+  /// Changes what a run is asked for, and may put files into the attempt's folder, whose path it is given.
+  typealias RequestChange = @Sendable (inout SandboxRequest, String) throws(PluginError) -> Void
+
   /// Fetches, runs, collects.
   ///
+  /// - Parameter change: For rebuilds under other conditions than a builder's.
   /// - Throws: ``PluginError`` for a fault of this host, which says nothing about the package.
-  func build(_ job: Digest, _ spec: BuildSpec, _ log: Logger) async throws(PluginError) -> Outcome {
+  func build(_ job: Digest, _ spec: BuildSpec, _ log: Logger, change: RequestChange? = nil)
+    async throws(PluginError) -> Outcome
+  {
     try await prepareToolchain(spec.toolchain)
     let attempt = "\(directory)/attempts/\(job.hex)"
     Folder.remove(attempt)
@@ -29,12 +35,13 @@ struct Workshop: Sendable {
     let output = attempt + "/output"
     try Folder.make(output)
     let mounts = try await inputs(of: spec, attempt: attempt, output: output)
-    let request = SandboxRequest(
+    var request = SandboxRequest(
       runID: String(job.hex.prefix(16)) + "-\(getpid())", toolchain: spec.toolchain,
       command: ["/bin/sh", "/input/recipe.sh"],
       environment: spec.environment.map { ($0.name.string, $0.value.string) }, workingDirectory: "/build",
       mounts: mounts, limits: spec.limits, scratchDirectory: attempt + "/scratch")
     try Folder.make(request.scratchDirectory)
+    try change?(&request, attempt)
     log.info("Rebuilding \(spec.package.string)")
     let result = try await sandbox.run(request)
     try keep(result.transcript, of: job)

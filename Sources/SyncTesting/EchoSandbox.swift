@@ -91,7 +91,12 @@ public struct EchoSource: Source {
     guard let recipe = recipes[name] else {
       throw PluginError(.notFound, "There is no recipe for \(request.package)")
     }
-    return EchoSource.spec(name: name, recipe: recipe, toolchain: request.toolchain, rebuild: request.rebuild)
+    var spec = EchoSource.spec(name: name, recipe: recipe, toolchain: request.toolchain, rebuild: request.rebuild)
+    if !request.normalise.isEmpty {
+      let names = request.normalise.map(\.rawValue).joined(separator: " ")
+      spec.environment.append(EnvironmentVariable(name: Text(Normalisation.variable), value: Text(names)))
+    }
+    return spec
   }
 
   /// A small valid spec whose one artifact is the file `out`.

@@ -37,6 +37,8 @@ struct SubmitCommand: AsyncParsableCommand {
   var toolchain: String?
   @Option(help: "A number not used before: rebuild afresh what was rebuilt already.")
   var rebuild: UInt64?
+  @Option(help: NameList.normaliseHelp)
+  var normalise = ""
   @Flag(help: "Wait until the proof can be had.")
   var wait = false
   @Option(help: "With --wait: how long the node may stay away, or leave the job unordered.")
@@ -51,7 +53,8 @@ struct SubmitCommand: AsyncParsableCommand {
       SubmitRequest(
         package: package, features: feature.isEmpty ? nil : feature, defaultFeatures: noDefaultFeatures ? false : nil,
         profile: profile, target: target, programs: bin.isEmpty ? nil : bin, library: lib ? true : nil,
-        toolchain: toolchain, rebuild: rebuild))
+        toolchain: toolchain, rebuild: rebuild,
+        normalise: normalise.isEmpty ? nil : try Normalisation.parse(NameList.split(normalise)).map(\.rawValue)))
     guard wait else {
       return json ? try Console.json(["id": id]) : Console.line(id)
     }

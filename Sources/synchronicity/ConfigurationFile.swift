@@ -14,6 +14,10 @@ struct ConfigurationFile {
   var sandbox: String
   /// The Docker Engine's, for `sandbox = "docker"`.
   var dockerSocket: String
+  /// For `sandbox = "exec"`: the command with its arguments, and the names of variables that it gets.
+  var execCommand: [String]
+  var execEnvironment: [String]
+  var execPatienceSeconds: Int
   /// One for each type of package, or several in the order of preference.
   var source: [String]
   var sourceDirectory: String?
@@ -44,7 +48,8 @@ struct ConfigurationFile {
     "": ["name", "group", "seed", "data", "cache", "listen", "plugins", "toolchain", "build", "consensus", "log"],
     "listen": ["transport", "gateway"],
     "plugins": [
-      "sandbox", "docker-socket", "source", "source-directory", "registry", "registry-allow-http", "pypi-index",
+      "sandbox", "docker-socket", "exec-command", "exec-arguments", "exec-environment", "exec-patience-seconds",
+      "source", "source-directory", "registry", "registry-allow-http", "pypi-index",
     ],
     "toolchain": Set(["digest", "directories"] + packageTypes),
     "build": ["concurrent"],
@@ -70,8 +75,16 @@ struct ConfigurationFile {
     cache = reader.resolved(try reader.text("cache") ?? ConfigurationFile.defaultCache)
     transportListen = try reader.endpoint("listen.transport")
     gatewayListen = try reader.endpoint("listen.gateway")
-    sandbox = try reader.choice("plugins.sandbox", of: ["chroot", "docker"], default: "chroot")
+    sandbox = try reader.choice("plugins.sandbox", of: ["chroot", "docker", "exec"], default: "chroot")
     dockerSocket = reader.resolved(try reader.text("plugins.docker-socket") ?? DockerSandbox.defaultSocketPath)
+    let command = try reader.text("plugins.exec-command").map(reader.resolved)
+    execCommand = (command.map { [$0] } ?? []) + (try reader.list("plugins.exec-arguments"))
+    execEnvironment = try reader.list("plugins.exec-environment")
+    execPatienceSeconds = try reader.number("plugins.exec-patience-seconds", in: 1...1_000_000) ?? 300
+    if sandbox == "exec", command == nil {
+      throw CommandFailure(
+        .usage, "\(path): sandbox = \"exec\" needs plugins.exec-command, the program that takes builds to your farm")
+    }
     source = try reader.choices("plugins.source", of: ConfigurationFile.sources, default: "debian-crates")
     sourceDirectory = try reader.text("plugins.source-directory").map(reader.resolved)
     registry = try reader.text("plugins.registry")

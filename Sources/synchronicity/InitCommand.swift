@@ -129,7 +129,13 @@ enum ConfigurationTemplate {
     [plugins]
     # chroot: Linux namespaces, cgroups, overlay; needs no daemon. docker: a Docker Engine on this host, as root.
     sandbox = "chroot"
+    # exec: a command of yours that takes builds to a farm (docs/EXEC_SANDBOX.md).
     # docker-socket = "/var/run/docker.sock"
+    # exec-command = "/usr/local/libexec/sync-exec-slurm"
+    # exec-arguments = ["--partition=build"]
+    # Variables that the command gets besides PATH, HOME and LANG, and what a run may take beyond its wall time limit:
+    # exec-environment = ["SLURM_CONF"]
+    # exec-patience-seconds = 300
     # debian-crates: Debian's librust-*-dev packages through apt. directory: folders NAME-VERSION.
     # sparse-registry: crates.io, or any registry that speaks cargo's sparse protocol.
     # pypi: Python source distributions. debian: Debian's source packages. toolchains: toolchains as packages.

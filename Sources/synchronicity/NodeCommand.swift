@@ -2,6 +2,7 @@ import ArgumentParser
 import ChrootSandbox
 import CratesSource
 import DockerSandbox
+import ExecSandbox
 import Foundation
 import Logging
 import NIOCore
@@ -99,8 +100,15 @@ struct NodeCommand: AsyncParsableCommand {
     }
 
     static func sandbox(_ file: ConfigurationFile) throws(PluginError) -> any LeftoverSandbox {
-      guard file.sandbox == "docker" else { return try ChrootSandbox(stateDirectory: file.cache + "/chroot") }
-      return try DockerSandbox(stateDirectory: file.cache + "/docker", socketPath: file.dockerSocket)
+      switch file.sandbox {
+      case "docker":
+        return try DockerSandbox(stateDirectory: file.cache + "/docker", socketPath: file.dockerSocket)
+      case "exec":
+        return try ExecSandbox(
+          stateDirectory: file.cache + "/exec", command: file.execCommand, environment: file.execEnvironment,
+          patience: .seconds(file.execPatienceSeconds))
+      default: return try ChrootSandbox(stateDirectory: file.cache + "/chroot")
+      }
     }
 
     static func source(_ file: ConfigurationFile) throws(PluginError) -> any Source {
@@ -245,6 +253,7 @@ protocol LeftoverSandbox: Sandbox {
 
 extension ChrootSandbox: LeftoverSandbox {}
 extension DockerSandbox: LeftoverSandbox {}
+extension ExecSandbox: LeftoverSandbox {}
 
 /// One JSON object a line on standard error.
 struct JSONLogHandler: LogHandler {

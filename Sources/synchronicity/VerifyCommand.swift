@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SyncProof
+import SyncRuntime
 import VerifyTool
 
 /// `verify`: offline, from files alone. What it does and prints is `synchronicity-verify`'s.
@@ -89,7 +90,21 @@ struct InspectCommand: AsyncParsableCommand {
     } catch {
       throw CommandFailure(.usage, "\(proof): \(error.message)")
     }
-    let lines = json ? [Report.inspection(inspection)] : Report.inspectionLines(inspection)
+    var lines = json ? [Report.inspection(inspection)] : Report.inspectionLines(inspection)
+    show(Normalisation.named(in: inspection.evidence.spec), in: &lines)
     for line in lines { Console.write(String(decoding: line, as: UTF8.self) + "\n", to: STDOUT_FILENO) }
+  }
+
+  /// What the build's recipe holds, where it holds anything: a line behind the toolchain's, a member of the object.
+  private func show(_ normalisations: [String], in lines: inout [[UInt8]]) {
+    guard !normalisations.isEmpty, !lines.isEmpty else { return }
+    if json {
+      // Printable ASCII without spaces, but the names are the file's: it may hold a quotation mark.
+      guard let list = try? JSONEncoder().encode(normalisations) else { return }
+      lines[0] = Array(lines[0].dropLast()) + Array(",\"normalise\":".utf8) + Array(list) + [UInt8(ascii: "}")]
+    } else {
+      let at = lines.firstIndex { $0.starts(with: "toolchain ".utf8) }.map { $0 + 1 } ?? lines.endIndex
+      lines.insert(Array("normalise  \(normalisations.joined(separator: " "))".utf8), at: at)
+    }
   }
 }

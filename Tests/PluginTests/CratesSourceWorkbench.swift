@@ -13,6 +13,8 @@ struct CrateWorkbench {
 
   let sandbox: ChrootSandbox
   let toolchain: Digest
+  /// The toolchain's tar.
+  let archive: String
   let scratch: String
 
   /// False only where a missing engine may be passed over: with CI=true, tests run and fail.
@@ -40,12 +42,12 @@ struct CrateWorkbench {
     let sandbox = try ChrootSandbox(stateDirectory: folder + "/chroot")
     try await sandbox.prepare(toolchain: toolchain, archive: archive)
     return try await withScratch { scratch in
-      try await body(CrateWorkbench(sandbox: sandbox, toolchain: toolchain, scratch: scratch))
+      try await body(CrateWorkbench(sandbox: sandbox, toolchain: toolchain, archive: archive, scratch: scratch))
     }
   }
 
   func resolve(
-    _ purl: String, features: [String] = [], selection: BuildSelection = BuildSelection(), from source: some Source
+    _ purl: String, features: [String] = [], selection: BuildSelection = BuildSelection(), from source: any Source
   ) async throws -> BuildSpec {
     let request = ResolveRequest(package: purl, features: features, selection: selection, toolchain: toolchain)
     return try await source.resolve(request, sandbox: sandbox, scratchDirectory: scratch)
@@ -53,10 +55,13 @@ struct CrateWorkbench {
 
   /// What a builder does: fetches every source, runs the recipe.
   ///
-  /// - Parameter look: Gets the output folder of a build that ended well.
-  func build(_ spec: BuildSpec, from source: some Source, look: (String) throws -> Void = { _ in }) async throws
-    -> Built
-  {
+  /// - Parameters:
+  ///   - other: The sandbox to build in, if it is another one.
+  ///   - look: Gets the output folder of a build that ended well.
+  func build(
+    _ spec: BuildSpec, from source: any Source, in other: (any Sandbox)? = nil,
+    look: (String) throws -> Void = { _ in }
+  ) async throws -> Built {
     try await withScratch { folder in
       try CrateFiles.makeFolder(folder + "/input")
       try CrateFiles.makeFolder(folder + "/output")
@@ -68,7 +73,7 @@ struct CrateWorkbench {
         try await source.fetch(item, into: folder + inside)
       }
       try CrateFiles.write(spec.recipe, to: folder + "/input/recipe.sh")
-      let result = try await sandbox.run(request(spec, folder: folder))
+      let result = try await (other ?? sandbox).run(request(spec, folder: folder))
       guard result.termination == .exited(status: 0) else { return (result, []) }
       var digests: [Digest] = []
       for artifact in spec.artifacts {

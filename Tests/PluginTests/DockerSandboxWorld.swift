@@ -5,7 +5,22 @@ import Testing
 
 @testable import DockerSandbox
 
-/// A Docker sandbox with a state folder of its own, on the engine that `SYNC_DOCKER_SOCKET` names.
+/// What speaks Docker's API on this host.
+enum DockerEngineKind: String, CaseIterable, Sendable {
+  case docker, podman
+
+  /// Names the socket; `scripts/docker-engine` and `scripts/podman-engine` bring the engines up.
+  var variable: String { "SYNC_\(rawValue.uppercased())_SOCKET" }
+  var socket: String? { ProcessInfo.processInfo.environment[variable] }
+
+  /// Those that tests run on: all with CI=true, where a missing one fails; else those that are there.
+  static var wanted: [DockerEngineKind] {
+    let isStrict = ProcessInfo.processInfo.environment["CI"] == "true"
+    return allCases.filter { isStrict || ($0.socket != nil && ChrootWorld.tinyToolchain != nil) }
+  }
+}
+
+/// A Docker sandbox with a state folder of its own, on one of the engines.
 struct DockerWorld: Sendable {
   let root: String
   let sandbox: DockerSandbox
@@ -13,17 +28,16 @@ struct DockerWorld: Sendable {
   let archive: String
   let socket: String
 
-  static var socket: String? { ProcessInfo.processInfo.environment["SYNC_DOCKER_SOCKET"] }
-
   /// False only where a missing engine may be passed over: with CI=true, tests run and fail.
-  static var isPossible: Bool {
-    ProcessInfo.processInfo.environment["CI"] == "true" || (socket != nil && ChrootWorld.tinyToolchain != nil)
-  }
+  static var isPossible: Bool { DockerEngineKind.wanted.contains(.docker) }
 
-  static func with(socket: String? = Self.socket, _ body: (DockerWorld) async throws -> Void) async throws {
-    guard let tiny = ChrootWorld.tinyToolchain, let socket else {
+  static func with(
+    _ kind: DockerEngineKind = .docker, socket: String? = nil, _ body: (DockerWorld) async throws -> Void
+  ) async throws {
+    guard let tiny = ChrootWorld.tinyToolchain, let socket = socket ?? kind.socket else {
       throw PluginError(
-        .notFound, "SYNC_DOCKER_SOCKET or the tiny toolchain is missing: scripts/docker-engine, scripts/toolchain tiny")
+        .notFound,
+        "\(kind.variable) or the tiny toolchain is missing: scripts/\(kind)-engine, scripts/toolchain tiny")
     }
     let root = NSTemporaryDirectory() + "docker-world-\(UInt64.random(in: .min ... .max))"
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
@@ -37,6 +51,12 @@ struct DockerWorld: Sendable {
   }
 
   var engine: DockerEngine { DockerEngine(socketPath: socket) }
+
+  /// The toolchain's image.
+  func trusted() async throws -> DockerImages.Trusted? {
+    let marks = RunMarks(directory: root + "/state/toolchains")
+    return try await DockerImages(engine: engine, marks: marks, state: "", onStep: { _ in }).trusted(toolchain)
+  }
 
   func folder(_ name: String) throws -> String {
     let path = "\(root)/\(name)"
@@ -86,7 +106,7 @@ struct DockerWorld: Sendable {
 
   func expectNothingLeft() throws {
     #expect(try mounts().isEmpty)
-    for name in ["runs", "disks"] {
+    for name in ["runs", "disks", "toolchains"] {
       #expect(try FileManager.default.contentsOfDirectory(atPath: "\(root)/state/\(name)").isEmpty)
     }
   }
@@ -101,15 +121,28 @@ struct DockerWorld: Sendable {
     }
   }
 
-  /// A process of its own that does one run of this world's.
-  func helper(_ script: String) throws -> Process {
+  /// A process of its own that imports a toolchain and does one run of this world's, and is killed at a step.
+  func helper(killedAt step: DockerStep, runID: String, archive: String? = nil) throws -> Process {
     let process = Process()
     let beside = (ChrootWorld.initPath ?? "").split(separator: "/").dropLast().map { "/" + $0 }.joined()
     process.executableURL = URL(fileURLWithPath: beside + "/SandboxBench")
-    process.arguments = ["run", script, "docker", root + "/state", archive, socket]
+    process.arguments = ["kill", step.rawValue, runID, root + "/state", archive ?? self.archive, socket]
     process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
     try process.run()
     return process
+  }
+
+  /// The IDs and names of all images that carry this world's label, and of those of the given name.
+  func images(named reference: String) async throws -> [String] {
+    struct Listed: Decodable {
+      let id: String
+      let repoTags: [String]?
+      let labels: [String: String]?
+    }
+    let answer = try await engine.call("GET", "/images/json", query: [("all", "1")])
+    let state = DockerLabel.stateValue(root + "/state")
+    return try answer.decoded([Listed].self, "the list").filter { image in
+      image.labels?[DockerLabel.state] == state || image.repoTags?.contains { $0.hasSuffix(reference) } == true
+    }.map(\.id)
   }
 }

@@ -105,6 +105,12 @@ struct RefusalTests {
     submission("broken rebuild", #"{"package":"pkg:cargo/a@1","rebuild":1.5}"#),
     submission("rebuild beyond 64 bits", #"{"package":"pkg:cargo/a@1","rebuild":18446744073709551616}"#),
     submission("rebuild is a string", #"{"package":"pkg:cargo/a@1","rebuild":"1"}"#),
+    submission("normalise is a string", #"{"package":"pkg:cargo/a@1","normalise":"clock"}"#),
+    submission("unknown normalisation", #"{"package":"pkg:cargo/a@1","normalise":["clock","weather"]}"#),
+    submission("two names in one", #"{"package":"pkg:cargo/a@1","normalise":["clock random"]}"#),
+    submission(
+      "257 normalisations",
+      #"{"package":"pkg:cargo/a@1","normalise":["clock"\#(String(repeating: #","clock""#, count: 256))]}"#),
     submission("zero byte", "{\u{0}\"package\":\"pkg:cargo/a@1\"}"),
     submission("deep", String(repeating: "[", count: 60_000)),
     submission("query", target: "/v1/jobs?limit=1", #"{"package":"pkg:cargo/a@1"}"#, 400, "bad_request"),

@@ -56,6 +56,11 @@ import Testing
     #expect((json["artifacts"] as? [Any])?.count == 2)
     #expect(json["file"] == nil)
     #expect(String(decoding: Report.verificationLines(all)[0], as: UTF8.self).hasSuffix("(2 artifacts)"))
+    let spec = Sample.spec(artifacts: ["libitoa.rlib"])
+    let reports = try ["ada", "bob", "dee"].map { try Sample.report($0, Sample.built(spec: spec), spec: spec) }
+    let leaf = try Sample.evidence(reports, spec: spec).encode()
+    let one = try Verifier.verifyAnyArtifact(proof: Sample.proof(leaf: leaf), policy: Sample.policy())
+    #expect(String(decoding: Report.verificationLines(one)[0], as: UTF8.self).hasSuffix("(1 artifact)"))
   }
 
   @Test func failuresNameTheirReason() throws {

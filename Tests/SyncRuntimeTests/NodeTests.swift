@@ -65,6 +65,21 @@ struct NodeTests {
     await world.stop()
   }
 
+  @Test func `what a job holds still is part of its identity`() async throws {
+    let world = try World(recipes: ["x": "echo out same"])
+    try world.start()
+    func submit(_ names: [String]?) async throws -> Digest {
+      try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1", normalise: names))
+    }
+    let plain = try await submit(nil)
+    let held = try await submit(["random", "clock"])
+    #expect(try await submit([]) == plain && held != plain)
+    #expect(try await submit(["clock", "random", "clock"]) == held)
+    let refusal = await #expect(throws: PluginError.self) { try await submit(["weather"]) }
+    #expect(refusal?.code == .invalid)
+    await world.stop()
+  }
+
   @Test func `a builder whose sandbox fails abstains, and three still reproduce`() async throws {
     let world = try World(recipes: ["x": "echo out same"])
     world.faulty = [1]

@@ -34,8 +34,8 @@ enum ImportTable {
   ]
 
   static let plugins: Set<String> = [
-    "ChrootSandbox", "CratesSource", "DockerSandbox", "PackageSources", "SQLiteStorage", "SodiumSigner", "SourceTools",
-    "TCPTransport", "ToolchainShelf",
+    "ChrootSandbox", "CratesSource", "DockerSandbox", "ExecSandbox", "PackageSources", "SQLiteStorage", "SodiumSigner",
+    "SourceTools", "TCPTransport", "ToolchainShelf",
   ]
 
   static let rooms: [Room] = [
@@ -56,12 +56,14 @@ enum ImportTable {
     .plugin("CratesSource", own: ["CZlib", "SourceTools"]),
     .plugin("PackageSources", own: ["SourceTools", "ToolchainShelf"]),
     .plugin("ToolchainShelf"),
-    .plugin("DockerSandbox", foreign: ["AsyncHTTPClient", "NIOCore"]),
+    .plugin("DockerSandbox", own: ["CDockerInit"], foreign: ["AsyncHTTPClient", "NIOCore"]),
+    .plugin("ExecSandbox"),
     .plugin("SQLiteStorage", foreign: ["GRDB"]),
     .plugin("SodiumSigner", own: ["CSodium"]),
     .plugin("TCPTransport", foreign: ["NIOCore", "NIOPosix", "NIOSSL", "NIOTLS"]),
-    // The program that a sandbox starts is C.
+    // The programs that sandboxes start are C and assembly.
     Room("ChrootSandboxInit", at: "Plugins/ChrootSandboxInit", platform: false),
+    Room("CDockerInit", at: "Plugins/CDockerInit", platform: false),
     Room("CSyncABI", own: plugins.union(["CSync", "SyncProof", "SyncRuntime"]), platform: false),
     // Embedded Swift too, in the small program: files through C, and nothing else of the platform.
     Room("VerifyTool", at: "synchronicity-verify", own: ["CVerifyFiles", "SyncProof"], platform: false),

@@ -45,7 +45,7 @@ public struct ChrootSandbox: Sandbox {
     self.stateDirectory = stateDirectory
     self.initPath = initPath
     toolchains = ToolchainStore(directory: stateDirectory + "/toolchains")
-    for folder in ["", "/toolchains", "/runs", "/mountpoint"] { try Self.makeFolder(stateDirectory + folder) }
+    for folder in ["", "/toolchains", "/runs", "/mountpoint"] { try Folder.make(stateDirectory + folder, mode: 0o700) }
   }
 
   public func probe() async -> SandboxProbe {
@@ -108,16 +108,5 @@ public struct ChrootSandbox: Sandbox {
     let launcher = try Launcher(explicit: initPath)
     let output = try await launcher.start(["clean", stateDirectory], input: nil, onOutput: nil).finish()
     return String(decoding: output.transcript, as: UTF8.self).split(separator: "\n").map(String.init)
-  }
-
-  private static func makeFolder(_ path: String) throws(PluginError) {
-    if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
-    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
-      throw PluginError(.io, "Cannot make the folder \(path): \(String(cString: strerror(errno)))")
-    }
-    try makeFolder(String(path[..<slash]))
-    guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-      throw PluginError(.io, "Cannot make the folder \(path): \(String(cString: strerror(errno)))")
-    }
   }
 }

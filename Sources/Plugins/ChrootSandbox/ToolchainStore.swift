@@ -18,7 +18,6 @@ struct ToolchainStore: Sendable {
 
   init(directory: String) { self.directory = directory }
 
-  private static let lockWait = Duration.milliseconds(100)
   /// Few enough files that tar's complaints about them fit its stream's buffer before they are read.
   private static let chunkBytes = 1 << 18
 
@@ -50,7 +49,7 @@ struct ToolchainStore: Sendable {
   /// - Throws: ``PluginError/Code/notFound`` when it is not there, ``PluginError/Code/checksumMismatch`` when it is not
   ///   what was unpacked.
   func use(_ toolchain: Digest) async throws(PluginError) -> Int32 {
-    let lock = try await lock(toolchain, LOCK_SH)
+    let lock = try await WorkLock.take(lockPath(of: toolchain), to: "unpack \(toolchain)", isShared: true)
     guard !has(toolchain) else { return lock }
     close(lock)
     guard access(path(of: toolchain), F_OK) == 0 else {
@@ -83,9 +82,8 @@ struct ToolchainStore: Sendable {
 
   /// - Returns: False when something runs in it, or another process unpacks it.
   func remove(_ toolchain: Digest, isTrial: Bool) throws(PluginError) -> Bool {
-    let descriptor = try openLock(toolchain)
-    defer { close(descriptor) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { return false }
+    guard let lock = try WorkLock.tryToTake(lockPath(of: toolchain)) else { return false }
+    defer { close(lock) }
     guard !isTrial else { return true }
     intact.forget(toolchain)
     try removeUnpacked(toolchain)
@@ -107,7 +105,7 @@ struct ToolchainStore: Sendable {
 
   func prepare(_ toolchain: Digest, archive: String) async throws(PluginError) {
     if has(toolchain) { return }
-    let lock = try await lock(toolchain, LOCK_EX)
+    let lock = try await WorkLock.take(lockPath(of: toolchain), to: "unpack \(toolchain)")
     defer { close(lock) }
     if has(toolchain) { return }
     // What is there without being intact was changed, or cut off before its record was written.
@@ -116,26 +114,7 @@ struct ToolchainStore: Sendable {
     try result.get()
   }
 
-  /// One process unpacks; the others wait and find its work. The kernel frees the lock of a process that dies.
-  private func lock(_ toolchain: Digest, _ kind: Int32) async throws(PluginError) -> Int32 {
-    let descriptor = try openLock(toolchain)
-    while flock(descriptor, kind | LOCK_NB) != 0 {
-      do { try await Task.sleep(for: Self.lockWait) } catch {
-        close(descriptor)
-        throw PluginError(.cancelled, "Waiting for another process to unpack \(toolchain) was cancelled")
-      }
-    }
-    return descriptor
-  }
-
-  private func openLock(_ toolchain: Digest) throws(PluginError) -> Int32 {
-    let path = path(of: toolchain) + ".lock"
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard descriptor >= 0 else {
-      throw PluginError(.io, "Cannot open \(path): \(String(cString: strerror(errno)))")
-    }
-    return descriptor
-  }
+  private func lockPath(of toolchain: Digest) -> String { path(of: toolchain) + ".lock" }
 
   private func unpack(_ archive: String, as toolchain: Digest) throws(PluginError) {
     let partial = path(of: toolchain) + ".partial"

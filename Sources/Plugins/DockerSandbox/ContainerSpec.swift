@@ -25,7 +25,6 @@ struct ContainerSpec: Encodable {
     init(_ name: String, _ bound: UInt64) { (self.name, soft, hard) = (name, bound, bound) }
   }
 
-  struct Health: Encodable { let test = ["NONE"] }
   struct Log: Encodable { let type = "none" }
 
   struct Host: Encodable {
@@ -58,7 +57,6 @@ struct ContainerSpec: Encodable {
   let user = "1000:1000"
   // Those of process 1, which the worker does not inherit; a name alone takes away what the engine would add.
   let env = ["PATH=/usr/bin:/bin", "HOSTNAME"]
-  let healthcheck = Health()
   // The namespace has a loopback device and nothing else, and the engine starts no helper to make it.
   let networkDisabled = true
   let attachStdin = false
@@ -67,17 +65,12 @@ struct ContainerSpec: Encodable {
   let openStdin = false
   let tty = false
 
-  /// Process 1: gives the worker one stream for output and errors, so that they stay interleaved as they came, and the
-  /// environment it shall have; reaps orphans meanwhile; tells the end on its own errors, and then waits to be killed,
-  /// so that the cgroups' counters can still be read. The parentheses keep the redirection out of process 1, which says
-  /// on its own errors which signal ended the worker.
-  static let script = "(exec /usr/bin/env -i -- \"$@\" 2>&1); echo \"end $?\" >&2; exec /usr/bin/env sleep 1000000"
-  /// What the script wants of the toolchain.
-  static let programs = ["/bin/sh", "/usr/bin/env"]
-
   private static let openFiles: UInt64 = 4_096
   private static let stackBytes: UInt64 = 8 << 20
   private static let lockedBytes: UInt64 = 64 << 10
+  /// Counted over all that user 1000 has on the host, so far above a run's own limit, which its cgroup holds. Podman
+  /// would ask for more than an engine with bounded rights can give.
+  private static let userProcesses: UInt64 = 16_384
   /// The engine refuses less.
   private static let memoryBytesMin: UInt64 = 8 << 20
 
@@ -87,8 +80,7 @@ struct ContainerSpec: Encodable {
     self.labels = labels
     hostname = request.hostName
     workingDir = request.workingDirectory
-    cmd = ["/bin/sh", "-c", Self.script, "sh"]
-    cmd += request.environment.map { "\($0.name)=\($0.value)" } + request.command
+    cmd = [DockerInit.insidePath] + request.environment.map { "\($0.name)=\($0.value)" } + [""] + request.command
     let memory = max(limits.memoryBytes + limits.diskBytes, Self.memoryBytesMin)
     hostConfig = Host(
       // The run's files live in memory too; what the processes have for themselves is watched.
@@ -97,7 +89,7 @@ struct ContainerSpec: Encodable {
       pidsLimit: limits.processes + 1,
       ulimits: [
         Ulimit("core", 0), Ulimit("nofile", Self.openFiles), Ulimit("stack", Self.stackBytes),
-        Ulimit("memlock", Self.lockedBytes),
+        Ulimit("memlock", Self.lockedBytes), Ulimit("nproc", max(Self.userProcesses, limits.processes + 1)),
         // Above the disk limit, so that a long file meets the full disk, and a hole of a file meets this.
         Ulimit("fsize", limits.diskBytes + (1 << 20)),
         // Coarser than the sum over the tree, which is watched.

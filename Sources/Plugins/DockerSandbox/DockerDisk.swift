@@ -8,6 +8,8 @@ import SyncRuntime
 /// read. This one outlives the container, so that what is brought home is read when no process of the run lives.
 struct DockerDisk: Sendable {
   static let insideID: uid_t = 1_000
+  /// A page for process 1's program, so that a run can fill all that its limit promises.
+  private static let ownBytes: UInt64 = 4_096
 
   let path: String
 
@@ -16,7 +18,8 @@ struct DockerDisk: Sendable {
     self.path = path
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw Self.error("make", path) }
     // An inode for each 4 KiB: many empty files meet the limit as well.
-    let options = "size=\(limits.diskBytes),nr_inodes=\(limits.diskBytes / 4_096 + 1_024),mode=0755"
+    let size = limits.diskBytes + Self.ownBytes
+    let options = "size=\(size),nr_inodes=\(limits.diskBytes / 4_096 + 1_024),mode=0755"
     guard mount("tmpfs", path, "tmpfs", Self.noSetUserID | Self.noDevices, options) == 0 else {
       let reason = Self.error("mount a tmpfs on", path)
       rmdir(path)
@@ -67,7 +70,7 @@ struct DockerDisk: Sendable {
     guard rmdir(path) == 0 || errno == ENOENT else { throw error("remove", path) }
   }
 
-  private static func error(_ verb: String, _ path: String) -> PluginError {
+  static func error(_ verb: String, _ path: String) -> PluginError {
     PluginError(.io, "Cannot \(verb) \(path): \(String(cString: strerror(errno)))")
   }
 }

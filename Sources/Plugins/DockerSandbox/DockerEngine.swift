@@ -21,6 +21,8 @@ struct DockerEngine: Sendable {
   struct Answer: Sendable {
     let status: UInt
     let body: [UInt8]
+    /// Podman names itself in a header of every answer.
+    let isPodman: Bool
 
     /// The engine's names begin with a capital letter; the properties that they are read into do not.
     func decoded<Value: Decodable>(_ type: Value.Type, _ what: String) throws(PluginError) -> Value {
@@ -68,12 +70,16 @@ struct DockerEngine: Sendable {
   }
 
   /// Sends a file as the request's body; it may take an hour.
-  func upload(_ path: String, query: [(String, String)], file: String, bytes: UInt64) async throws(PluginError)
-    -> Answer
-  {
+  ///
+  /// - Parameter onHalf: Called when half of it is handed to the connection.
+  func upload(
+    _ path: String, query: [(String, String)], file: String, bytes: UInt64,
+    onHalf: @escaping @Sendable () -> Void = {}
+  ) async throws(PluginError) -> Answer {
     var request = try request("POST", path, query)
     request.headers.add(name: "Content-Type", value: "application/x-tar")
-    request.body = .stream(FileChunks(path: file), length: .known(Int64(clamping: bytes)))
+    let chunks = FileChunks(path: file, half: bytes / 2, onHalf: onHalf)
+    request.body = .stream(chunks, length: .known(Int64(clamping: bytes)))
     return try await answer(to: request, "POST \(path)", deadline: .now() + .hours(1))
   }
 
@@ -85,8 +91,7 @@ struct DockerEngine: Sendable {
     do {
       let response = try await Self.client.execute(request, deadline: .distantFuture)
       guard response.status.code / 100 == 2 else {
-        let body = try await response.body.collect(upTo: Self.answerBytesMax)
-        let answer = Answer(status: response.status.code, body: [UInt8](body.readableBytesView))
+        let answer = try await Self.collect(response)
         throw PluginError(.io, "The Docker engine refuses \(method) \(path): \(answer.message)")
       }
       return response.body
@@ -119,12 +124,17 @@ struct DockerEngine: Sendable {
     -> Answer
   {
     do {
-      let response = try await Self.client.execute(request, deadline: deadline)
-      let body = try await response.body.collect(upTo: Self.answerBytesMax)
-      return Answer(status: response.status.code, body: [UInt8](body.readableBytesView))
+      return try await Self.collect(try await Self.client.execute(request, deadline: deadline))
     } catch {
       throw unreachable(what, error)
     }
+  }
+
+  private static func collect(_ response: HTTPClientResponse) async throws -> Answer {
+    let body = try await response.body.collect(upTo: answerBytesMax)
+    return Answer(
+      status: response.status.code, body: [UInt8](body.readableBytesView),
+      isPodman: response.headers.contains(name: "Libpod-Api-Version"))
   }
 
   private func unreachable(_ what: String, _ error: any Error) -> PluginError {
@@ -146,17 +156,23 @@ struct EngineKey: CodingKey {
 /// A file in pieces, read as the connection takes them.
 private struct FileChunks: AsyncSequence, Sendable {
   let path: String
+  let half: UInt64
+  let onHalf: @Sendable () -> Void
 
   struct Iterator: AsyncIteratorProtocol {
+    let chunks: FileChunks
     let file: FileHandle?
-    let path: String
+    var bytes: UInt64 = 0
 
-    func next() async throws -> ByteBuffer? {
-      guard let file else { throw PluginError(.io, "Cannot open \(path)") }
+    mutating func next() async throws -> ByteBuffer? {
+      guard let file else { throw PluginError(.io, "Cannot open \(chunks.path)") }
       guard let data = try file.read(upToCount: 1 << 20), !data.isEmpty else { return nil }
+      let before = bytes
+      bytes += UInt64(data.count)
+      if before <= chunks.half, bytes > chunks.half { chunks.onHalf() }
       return ByteBuffer(bytes: data)
     }
   }
 
-  func makeAsyncIterator() -> Iterator { Iterator(file: FileHandle(forReadingAtPath: path), path: path) }
+  func makeAsyncIterator() -> Iterator { Iterator(chunks: self, file: FileHandle(forReadingAtPath: path)) }
 }

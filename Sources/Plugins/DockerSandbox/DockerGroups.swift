@@ -13,16 +13,21 @@ struct DockerGroups: Sendable {
     var processRefusals: UInt64 = 0
   }
 
+  private let container: String
   private let memory: String
   private let processes: String
   private let cpu: String
   private let isVersion2: Bool
 
-  /// - Parameter process: The container's process 1, as the host numbers it.
+  /// - Parameters:
+  ///   - process: The container's process 1, as the host numbers it.
+  ///   - root: What stands before every path that is read; tests give a tree of files.
   /// - Throws: ``PluginError/Code/unavailable`` when this process does not see what the engine sees.
-  init(process: Int32, container: String) throws(PluginError) {
-    guard let text = try? String(contentsOfFile: "/proc/\(process)/cgroup", encoding: .utf8), text.contains(container),
-      let mounts = try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
+  init(process: Int32, container: String, root: String = "") throws(PluginError) {
+    self.container = container
+    let path = "\(root)/proc/\(process)/cgroup"
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8), text.contains(container),
+      let mounts = try? String(contentsOfFile: root + "/proc/self/mountinfo", encoding: .utf8)
     else {
       throw PluginError(
         .unavailable,
@@ -33,8 +38,8 @@ struct DockerGroups: Sendable {
     let groups = Self.groups(text)
     func folder(_ controller: String) -> String? {
       guard let mount = hierarchies[controller], let path = groups[controller] else { return nil }
-      guard mount.root != "/" else { return mount.point + path }
-      return path.hasPrefix(mount.root) ? mount.point + path.dropFirst(mount.root.count) : nil
+      guard mount.root != "/" else { return root + mount.point + path }
+      return path.hasPrefix(mount.root + "/") ? root + mount.point + path.dropFirst(mount.root.count) : nil
     }
     if let memory = folder("memory"), let processes = folder("pids"), let cpu = folder("cpuacct") {
       (self.memory, self.processes, self.cpu, isVersion2) = (memory, processes, cpu, false)
@@ -88,8 +93,20 @@ struct DockerGroups: Sendable {
       usage.memoryPeakBytes = Self.number(memory + "/memory.max_usage_in_bytes")
       usage.memoryKills = Self.field("oom_kill", in: memory + "/memory.oom_control") ?? 0
     }
-    usage.processRefusals = Self.field("max", in: processes + "/pids.events") ?? 0
+    usage.processRefusals = refusals()
     return usage
+  }
+
+  /// A refused fork is told in the group that forked or in the one that has the limit, as the kernel's version has it;
+  /// an engine may put the container's processes into a group below the container's own.
+  private func refusals() -> UInt64 {
+    var most: UInt64 = 0
+    var group = processes[...]
+    while group.contains(container) {
+      most = max(most, Self.field("max", in: group + "/pids.events") ?? 0)
+      group = group[..<(group.lastIndex(of: "/") ?? group.startIndex)]
+    }
+    return most
   }
 
   private static func read(_ path: String) -> String? {

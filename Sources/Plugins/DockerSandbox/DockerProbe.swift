@@ -4,9 +4,14 @@ import SyncRuntime
 /// What the engine says of itself, and what a run wants of it.
 struct DockerProbe {
   struct Version: Decodable {
+    struct Component: Decodable { let name: String }
     let version: String
     let apiVersion: String
     let minAPIVersion: String?
+    var components: [Component]? = nil
+
+    /// Docker or Podman, whose components have other names than Docker's.
+    var product: String { components?.contains { $0.name == "Podman Engine" } == true ? "Podman" : "Docker" }
   }
 
   struct Info: Decodable {
@@ -37,11 +42,12 @@ struct DockerProbe {
       version = try await engine.call("GET", "/version").decoded(Version.self, "GET /version")
       info = try await engine.call("GET", "/info").decoded(Info.self, "GET /info")
     } catch {
-      let advice = "; start the engine (systemctl start docker), or name its socket with plugins.docker-socket"
+      let advice =
+        "; start the engine (systemctl start docker, or podman.socket), or name its socket with plugins.docker-socket"
       return [Finding(name: "engine", isMet: false, detail: error.message + advice)]
     }
-    return [Finding(name: "engine", isMet: true, detail: "\(version.version) at \(engine.socketPath)")]
-      + judge(version, info, isRoot: geteuid() == 0)
+    let found = "\(version.product) \(version.version) at \(engine.socketPath)"
+    return [Finding(name: "engine", isMet: true, detail: found)] + judge(version, info, isRoot: geteuid() == 0)
   }
 
   static func judge(_ version: Version, _ info: Info, isRoot: Bool) -> [Finding] {
@@ -61,25 +67,36 @@ struct DockerProbe {
         "are of \(info.operatingSystemType ?? "an unknown system"); switch the engine to Linux containers"),
       finding(
         "rootful engine", !isRootless, "the engine runs as root",
-        "the engine is rootless and does not see what this node mounts; use the chroot sandbox, which needs no root"),
+        "\(version.product) is rootless: it does not see what this node mounts, and its user 1000 is another one here;"
+          + " name the socket of a rootful one with plugins.docker-socket (/run/docker.sock, /run/podman/podman.sock),"
+          + " or set plugins.sandbox = \"chroot\", which needs no root"),
       finding("disk limit", isRoot, "a tmpfs for each run, mounted by root", DockerDisk.wantsRoot),
       finding(
         "memory limit", info.memoryLimit == true && info.swapLimit == true, groups(info),
-        "the kernel's memory or swap controller is off; boot with cgroup_enable=memory swapaccount=1"),
+        controllerAdvice("memory or swap", "cgroup_enable=memory swapaccount=1", info)),
       finding(
         "processes limit", info.pidsLimit == true, groups(info),
-        "the kernel's pids controller is off; boot with cgroup_enable=pids or mount it"),
+        controllerAdvice("pids", "cgroup_enable=pids", info)),
       finding(
         "cpu limit", info.hasShares == true, groups(info),
-        "the kernel's cpu controller is off; mount it, or delegate it to the engine's cgroup"),
+        controllerAdvice("cpu", "cgroup_enable=cpu", info)),
       finding(
         "system call filter", hasFilter, "the engine's default profile",
-        "the engine filters no system calls; remove \"seccomp-profile\": \"unconfined\" from its daemon.json"),
+        "the engine filters no system calls; remove \"seccomp-profile\": \"unconfined\" from Docker's daemon.json, or"
+          + " seccomp_profile from Podman's containers.conf"),
     ]
   }
 
   private static func finding(_ name: String, _ isMet: Bool, _ found: String, _ advice: String) -> Finding {
     Finding(name: name, isMet: isMet, detail: isMet ? found : advice)
+  }
+
+  /// Under version 2 a controller must be handed down to where the engine makes its groups.
+  private static func controllerAdvice(_ name: String, _ option: String, _ info: Info) -> String {
+    info.cgroupVersion == "2"
+      ? "the \(name) controller does not reach the engine's groups; echo +\(name.prefix { $0 != " " }) >"
+        + " /sys/fs/cgroup/cgroup.subtree_control, or boot with \(option)"
+      : "the kernel's \(name) controller is off; boot with \(option), or mount it below /sys/fs/cgroup"
   }
 
   private static func groups(_ info: Info) -> String {

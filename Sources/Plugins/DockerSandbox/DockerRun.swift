@@ -9,14 +9,14 @@ struct DockerRun {
   private static let drainTicksMax = 500
 
   let engine: DockerEngine
-  let marks: DockerMarks
+  let marks: RunMarks
   let facts: ToolchainFacts
   let request: SandboxRequest
-  /// The toolchain's image, by its own ID.
-  let image: String
+  let image: DockerImages.Trusted
   let labels: [String: String]
   let diskPath: String
   let signal: RunSignal
+  let onStep: DockerStepHandler
 
   private var container: DockerContainer?
   private var started: ContinuousClock.Instant?
@@ -24,23 +24,26 @@ struct DockerRun {
   private var wasFull = false
 
   init(
-    engine: DockerEngine, marks: DockerMarks, facts: ToolchainFacts, request: SandboxRequest, image: String,
-    state: String, diskPath: String, signal: RunSignal
+    engine: DockerEngine, marks: RunMarks, facts: ToolchainFacts, request: SandboxRequest,
+    image: DockerImages.Trusted, state: String, diskPath: String, signal: RunSignal,
+    onStep: @escaping DockerStepHandler
   ) {
     (self.engine, self.marks, self.facts, self.request, self.image) = (engine, marks, facts, request, image)
     labels = [DockerLabel.run: request.runID, DockerLabel.state: state]
-    (self.diskPath, self.signal) = (diskPath, signal)
+    (self.diskPath, self.signal, self.onStep) = (diskPath, signal, onStep)
   }
 
   mutating func execute() async throws(PluginError) -> SandboxResult {
     guard let mark = try marks.lock(request.runID) else {
       throw PluginError(.invalid, "A run of the name '\(request.runID)' is going on")
     }
+    onStep(.marked)
     let result: Result<SandboxResult, PluginError>
     do throws(PluginError) { result = .success(try await live()) } catch { result = .failure(error) }
     do throws(PluginError) {
       try await removeContainer()
       try DockerDisk.remove(diskPath)
+      onStep(.unmounted)
     } catch {
       // The mark stays, unlocked: the next ``DockerSandbox/removeLeftovers()`` finishes this.
       try? DockerDisk.remove(diskPath)
@@ -57,27 +60,35 @@ struct DockerRun {
     let needsFolder = try await needsWorkingFolder()
     try stopIfCancelled()
     let disk = try DockerDisk(path: diskPath, limits: request.limits)
-    let mounts = try RunMounts(request, disk: disk, needsWorkingFolder: needsFolder)
-    let spec = ContainerSpec(request, image: image, labels: labels, mounts: mounts.list)
+    onStep(.mounted)
+    let mounts = try RunMounts(
+      request, disk: disk, needsWorkingFolder: needsFolder, isPodman: image.isPodman)
+    let spec = ContainerSpec(request, image: image.id, labels: labels, mounts: mounts.list)
     let container = try await DockerContainer.create(engine, name: DockerLabel.containerName(request.runID), spec)
     self.container = container
+    onStep(.created)
     let signal = signal
     let transcript = DockerTranscript(
       bytesMax: request.limits.transcriptBytes, onPiece: request.onTranscript, wake: { signal.wake() })
     let body = try await container.attach()
     let reader = Task { await transcript.read(body) }
     defer { reader.cancel() }
+    onStep(.attached)
     try stopIfCancelled()
     try await container.start()
     started = ContinuousClock.now
+    onStep(.started)
     let struck = try await watch(container, transcript, disk)
     let stopped = ContinuousClock.now
+    onStep(.ended)
     try await removeContainer()
     await drain(transcript)
+    onStep(.removed)
     try stopIfCancelled()
     let end = transcript.now
     var overflowed = false
     if struck == nil, end.ended != nil { overflowed = try !mounts.bringHome(budget: request.limits.diskBytes) }
+    onStep(.harvested)
     return SandboxResult(
       termination: termination(struck, end, overflowed), transcript: end.kept,
       wallNanoseconds: nanoseconds(from: started, to: end.ended?.at ?? stopped),
@@ -99,6 +110,7 @@ struct DockerRun {
       }
     }
     defer { ticker.cancel() }
+    onStep(.running)
     signal.wake()
     for await _ in signal.wakings {
       try stopIfCancelled()
@@ -144,11 +156,11 @@ struct DockerRun {
     if usage.memoryKills > 0 { return .memoryExceeded }
     if usage.cpuNanoseconds ?? 0 >= request.limits.cpuSeconds * 1_000_000_000 { return .cpuTimeExceeded }
     if overflowed { return .diskExceeded }
-    let status = end.ended?.status ?? 0
-    if status == 0 { return .exited(status: 0) }
+    let own = end.ended?.how ?? .exited(status: 0)
+    if own == .exited(status: 0) { return own }
     if usage.processRefusals > 0 { return .processesExceeded }
     if wasFull { return .diskExceeded }
-    return end.ended?.wasSignalled == true ? .signalled(status - 128) : .exited(status: status)
+    return own
   }
 
   /// The engine sends what is left of the streams once the container has ended.
@@ -167,24 +179,19 @@ struct DockerRun {
 
   /// Whether the working folder must be made: neither toolchain nor mounts have it.
   private mutating func needsWorkingFolder() async throws(PluginError) -> Bool {
-    let wanted = ContainerSpec.programs + [request.workingDirectory]
-    var known = facts.known(image, wanted)
-    if known == nil {
-      var spec = ContainerSpec(request, image: image, labels: labels, mounts: [])
-      // The engine makes the working folder when there is none.
-      spec.workingDir = "/"
-      let probe = try await DockerContainer.create(engine, name: DockerLabel.containerName(request.runID), spec)
-      container = probe
-      var found: [Bool] = []
-      for path in wanted { found.append(try await probe.has(path)) }
-      try await removeContainer()
-      facts.learn(image, wanted, found)
-      known = found
-    }
-    for (path, isThere) in zip(wanted, known ?? []).dropLast() where !isThere {
-      throw PluginError(.invalid, "The toolchain has no \(path), which the Docker sandbox wants of it")
-    }
-    return RunMounts.covers(request) ? false : !(known?.last ?? false)
+    let wanted = request.workingDirectory
+    if RunMounts.covers(request) { return false }
+    if let isThere = facts.has(image.id, wanted) { return !isThere }
+    var spec = ContainerSpec(request, image: image.id, labels: labels, mounts: [])
+    // The engine makes the working folder when there is none.
+    spec.workingDir = "/"
+    let probe = try await DockerContainer.create(engine, name: DockerLabel.containerName(request.runID), spec)
+    container = probe
+    onStep(.asked)
+    let isThere = try await probe.has(wanted)
+    try await removeContainer()
+    facts.learn(image.id, wanted, isThere)
+    return !isThere
   }
 
   private func stopIfCancelled() throws(PluginError) {

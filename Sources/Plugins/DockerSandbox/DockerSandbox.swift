@@ -3,7 +3,8 @@ import Glibc
 import SyncProof
 import SyncRuntime
 
-/// Runs builds in containers of a Docker Engine on this host, over the HTTP API on its unix socket.
+/// Runs builds in containers of a Docker Engine on this host, over the HTTP API on its unix socket. Podman's service
+/// speaks the same API and is as good.
 ///
 /// A run has no network, no capability, no new privilege, the engine's default system call filter, a read-only root
 /// from an image whose one layer is the toolchain's tar, and namespaces of its own. Paths, user (1000), umask, host
@@ -17,8 +18,9 @@ import SyncRuntime
 /// bit. A run that was killed leaves the host folder as it was.
 ///
 /// **What differs from the chroot sandbox inside**: `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` are empty
-/// files, `/.dockerenv` is there, process 1 is a shell of the toolchain, and the files of inputs belong to their owner
-/// on the host. The toolchain must have `/bin/sh` and `/usr/bin/env`.
+/// files, `/.dockerenv` (not under Podman) and an empty `/sys/fs/cgroup` are there, process 1 is a program of the
+/// sandbox, and the files of inputs belong to their owner on the host. Under Podman `/run` and `/var/tmp` are empty and
+/// read-only.
 ///
 /// **Limits.** Memory: what the processes have for themselves, looked at every 20 ms; the kernel's own bound is that
 /// plus the disk limit, since the run's files live in memory too. Processes: threads count. CPU time: the sum over the
@@ -28,8 +30,7 @@ import SyncRuntime
 /// transcript); else memory, if the kernel killed any process for it; else CPU time; else, when the writable mounts
 /// hold more than the disk limit (holes of files counted), disk; else success; and a run that failed ended by
 /// processes if one was refused, by disk if the disk was seen full, else by its own status or signal. A command that
-/// is not there has status 127, one that cannot be executed 126. SIGINT and SIGPIPE of the command itself are told as
-/// the statuses 130 and 141, as its shell tells them.
+/// is not there has status 127, one that cannot be executed 126.
 public struct DockerSandbox: Sandbox {
   /// Where Docker's packages put the engine's socket.
   public static let defaultSocketPath = "/var/run/docker.sock"
@@ -42,10 +43,11 @@ public struct DockerSandbox: Sandbox {
 
   private let engine: DockerEngine
   private let images: DockerImages
-  private let marks: DockerMarks
+  private let marks: RunMarks
   private let facts = ToolchainFacts()
   private let stateDirectory: String
   private let state: String
+  private let onStep: DockerStepHandler
 
   /// - Parameters:
   ///   - stateDirectory: Holds the marks and disks of runs under way; made if missing, readable by its owner only.
@@ -54,15 +56,21 @@ public struct DockerSandbox: Sandbox {
   /// - Throws: ``PluginError/Code/io`` when the folders cannot be made, ``PluginError/Code/invalid`` when a path is
   ///   not absolute.
   public init(stateDirectory: String, socketPath: String = defaultSocketPath) throws(PluginError) {
+    try self.init(stateDirectory: stateDirectory, socketPath: socketPath, onStep: { _ in })
+  }
+
+  package init(stateDirectory: String, socketPath: String, onStep: @escaping DockerStepHandler) throws(PluginError) {
     for path in [stateDirectory, socketPath] where !path.hasPrefix("/") {
       throw PluginError(.invalid, "The Docker sandbox's path '\(path)' is not absolute")
     }
     engine = DockerEngine(socketPath: socketPath)
-    marks = DockerMarks(directory: stateDirectory + "/runs")
-    images = DockerImages(engine: engine, directory: stateDirectory + "/toolchains")
-    for folder in ["", "/toolchains", "/runs", "/disks"] { try Self.makeFolder(stateDirectory + folder) }
-    self.stateDirectory = stateDirectory
+    marks = RunMarks(directory: stateDirectory + "/runs")
+    self.onStep = onStep
     state = DockerLabel.stateValue(stateDirectory)
+    images = DockerImages(
+      engine: engine, marks: RunMarks(directory: stateDirectory + "/toolchains"), state: state, onStep: onStep)
+    for folder in ["", "/toolchains", "/runs", "/disks"] { try Folder.make(stateDirectory + folder, mode: 0o700) }
+    self.stateDirectory = stateDirectory
   }
 
   public func probe() async -> SandboxProbe { SandboxProbe(findings: await DockerProbe.findings(of: engine)) }
@@ -99,12 +107,13 @@ public struct DockerSandbox: Sandbox {
     }
     var run = DockerRun(
       engine: engine, marks: marks, facts: facts, request: request, image: image, state: state,
-      diskPath: diskPath(of: request.runID), signal: signal)
+      diskPath: diskPath(of: request.runID), signal: signal, onStep: onStep)
     return try await run.execute()
   }
 
-  /// Removes containers, disks and marks of runs whose process was killed, and images that have lost their name; a run
-  /// that is going on, in this process or another one, is left alone.
+  /// Removes containers, disks and marks of runs whose process was killed, the locks and half images of imports that
+  /// were cut off, and images that have lost their name; what is going on, in this process or another one, is left
+  /// alone.
   ///
   /// - Returns: The run IDs and images that were cleared away.
   @discardableResult
@@ -127,7 +136,7 @@ public struct DockerSandbox: Sandbox {
       marks.remove(run, mark)
       cleared.append(run)
     }
-    return cleared + (try await images.removeDangling())
+    return cleared + (try await images.removeLeftovers())
   }
 
   private struct Listed: Decodable {
@@ -156,15 +165,4 @@ public struct DockerSandbox: Sandbox {
   }
 
   private func diskPath(of run: String) -> String { "\(stateDirectory)/disks/\(run)" }
-
-  private static func makeFolder(_ path: String) throws(PluginError) {
-    if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
-    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
-      throw PluginError(.io, "Cannot make the folder \(path): \(String(cString: strerror(errno)))")
-    }
-    try makeFolder(String(path[..<slash]))
-    guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-      throw PluginError(.io, "Cannot make the folder \(path): \(String(cString: strerror(errno)))")
-    }
-  }
 }

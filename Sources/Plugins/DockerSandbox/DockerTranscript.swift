@@ -15,7 +15,7 @@ final class DockerTranscript: Sendable {
     var isExceeded = false
     var isClosed = false
     /// When the worker's end was told.
-    var ended: (status: Int32, wasSignalled: Bool, at: ContinuousClock.Instant)?
+    var ended: (how: SandboxTermination, at: ContinuousClock.Instant)?
   }
 
   private let state = Mutex(State())
@@ -71,20 +71,8 @@ final class DockerTranscript: Sendable {
   private func hear(_ piece: [UInt8]) {
     state.withLock { state in
       state.report += piece.prefix(Self.reportBytesMax - state.report.count)
-      if state.ended == nil, let end = Self.end(in: state.report) {
-        state.ended = (end.status, end.wasSignalled, ContinuousClock.now)
-      }
+      if state.ended == nil, let end = DockerInit.end(in: state.report) { state.ended = (end, ContinuousClock.now) }
     }
     wake()
-  }
-
-  /// The line `end STATUS`. A shell says on its own errors that a signal ended a command, and gives 128 and the number.
-  static func end(in report: [UInt8]) -> (status: Int32, wasSignalled: Bool)? {
-    let lines = String(decoding: report, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-    guard let index = lines.dropLast().firstIndex(where: { $0.hasPrefix("end ") }),
-      let status = UInt8(lines[index].dropFirst(4))
-    else { return nil }
-    let hasSaid = lines[..<index].contains { !$0.isEmpty }
-    return (Int32(status), hasSaid && (129...192).contains(status))
   }
 }

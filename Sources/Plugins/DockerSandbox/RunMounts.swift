@@ -7,14 +7,21 @@ struct RunMounts {
   private var writable: [(host: String, onDisk: String)] = []
 
   /// Makes the folders on the disk, and copies into the writable ones what the host's hold.
-  init(_ request: SandboxRequest, disk: DockerDisk, needsWorkingFolder: Bool) throws(PluginError) {
+  init(_ request: SandboxRequest, disk: DockerDisk, needsWorkingFolder: Bool, isPodman: Bool) throws(PluginError) {
     // What the engine would put there itself: the host's devices, its own name servers. It takes these instead.
     let nothing = try disk.folder("nothing", mode: 0o555, owner: 0)
     let empty = try disk.file("empty")
-    add(nothing, at: "/sys", readOnly: true)
+    // Podman mounts the cgroups whatever /sys is, unless something else is wanted in their place.
+    for name in ["sys", "sys/fs", "sys/fs/cgroup"] { _ = try disk.folder(name, mode: 0o555, owner: 0) }
+    add(disk.path + "/sys", at: "/sys", readOnly: true)
+    add(nothing, at: "/sys/fs/cgroup", readOnly: true)
+    // Of Podman's own, writable beside the disk limit.
+    for name in isPodman ? ["/run", "/var/tmp"] : [] { add(nothing, at: name, readOnly: true) }
     for name in ["hostname", "hosts", "resolv.conf"] { add(empty, at: "/etc/\(name)", readOnly: true) }
     add(try disk.folder("tmp", mode: 0o1777), at: "/tmp", readOnly: false)
-    add(try disk.folder("shm", mode: 0o1777), at: "/dev/shm", readOnly: false)
+    let shared = try disk.folder("shm", mode: 0o1777)
+    try DockerInit.write(into: shared)
+    add(shared, at: "/dev/shm", readOnly: false)
     for mount in request.mounts {
       guard mount.isWritable else {
         add(mount.hostPath, at: mount.insidePath, readOnly: true)

@@ -5,18 +5,13 @@ final class ToolchainFacts: Sendable {
   private static let imagesMax = 64
   private let paths = Mutex<[String: [String: Bool]]>([:])
 
-  /// - Returns: `nil` unless all are known.
-  func known(_ image: String, _ wanted: [String]) -> [Bool]? {
-    paths.withLock { paths in
-      let known = wanted.compactMap { paths[image]?[$0] }
-      return known.count == wanted.count ? known : nil
-    }
-  }
+  /// - Returns: `nil` when it was not asked yet.
+  func has(_ image: String, _ path: String) -> Bool? { paths.withLock { $0[image]?[path] } }
 
-  func learn(_ image: String, _ wanted: [String], _ found: [Bool]) {
+  func learn(_ image: String, _ path: String, _ isThere: Bool) {
     paths.withLock { paths in
       if paths.count >= Self.imagesMax || paths[image]?.count ?? 0 >= Self.imagesMax { paths.removeAll() }
-      for (path, isThere) in zip(wanted, found) { paths[image, default: [:]][path] = isThere }
+      paths[image, default: [:]][path] = isThere
     }
   }
 }

@@ -30,13 +30,17 @@ package struct SpecWriter {
 
   /// - Parameter sources: The package itself first.
   package func write(_ sources: [SourceItem]) throws(PluginError) -> BuildSpec {
+    var environment = environment
+    if !request.normalise.isEmpty {
+      environment[Normalisation.variable] = request.normalise.map(\.rawValue).joined(separator: " ")
+    }
     let spec = BuildSpec(
       package: sources[0].purl, rebuild: request.rebuild, toolchain: request.toolchain, target: Text(target),
       profile: Text(profile), features: features.map { Text($0) }, sources: sources.sorted(), lock: lock,
       environment: environment.map { EnvironmentVariable(name: Text($0.key), value: Text($0.value)) }.sorted {
         $0.name < $1.name
       },
-      limits: limits, recipe: recipe, artifacts: artifacts.map { Text($0) }.sorted())
+      limits: limits, recipe: Normalisation.recipe(recipe, holding: request.normalise), artifacts: artifacts.map { Text($0) }.sorted())
     do { try spec.validate() } catch {
       throw PluginError(.invalid, "\(spec.package.string) cannot be put into a spec: \(error.message)")
     }

@@ -38,12 +38,15 @@ public struct ResolveRequest: Sendable, Equatable {
   public var toolchain: Digest
   /// Zero, unless a fresh rebuild of a spec that was submitted before is wanted.
   public var rebuild: UInt64
+  /// What the recipe shall hold still beside what every build has held; sorted, each once.
+  public var normalise: [Normalisation]
+
   public init(
     package: String, features: [String] = [], selection: BuildSelection = BuildSelection(), toolchain: Digest,
-    rebuild: UInt64 = 0
+    rebuild: UInt64 = 0, normalise: [Normalisation] = []
   ) {
     (self.package, self.features, self.toolchain, self.rebuild) = (package, features, toolchain, rebuild)
-    self.selection = selection
+    (self.selection, self.normalise) = (selection, normalise)
   }
 }
 

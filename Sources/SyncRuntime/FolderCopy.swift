@@ -1,5 +1,4 @@
 import Glibc
-import SyncRuntime
 
 /// Copies between a folder of the host and a folder of the run, while no process of the run lives.
 ///
@@ -7,28 +6,28 @@ import SyncRuntime
 /// can always read; hard links become files of their own; holes stay holes; FIFOs, sockets and devices arrive as FIFOs,
 /// so that a collector sees that something odd is there. Each file counts its whole length, holes and all, against the
 /// budget: a host that reads it back has a bound. Folders nested deeper than an artifact's path can be stay behind.
-struct FolderCopy {
-  enum Failure: Error {
+package struct FolderCopy {
+  package enum Failure: Error {
     /// More than the budget.
     case overflow
     /// The host cannot read or write; a sentence.
     case io(String)
   }
 
-  static let depthMax = 130
+  package static let depthMax = 130
   // SEEK_DATA and SEEK_HOLE of <unistd.h>.
   private static let seekData: Int32 = 3
   private static let seekHole: Int32 = 4
   private static let flags = O_NOFOLLOW | O_CLOEXEC
 
   /// What is left of the budget, in bytes.
-  private(set) var budget: UInt64
+  package private(set) var budget: UInt64
   /// Who owns the copies, or `nil` for this process's user.
-  let owner: uid_t?
+  package let owner: uid_t?
 
-  init(budget: UInt64, owner: uid_t? = nil) { (self.budget, self.owner) = (budget, owner) }
+  package init(budget: UInt64, owner: uid_t? = nil) { (self.budget, self.owner) = (budget, owner) }
 
-  mutating func copy(from source: String, to target: String) throws(Failure) {
+  package mutating func copy(from source: String, to target: String) throws(Failure) {
     let from = open(source, O_RDONLY | O_DIRECTORY | Self.flags)
     guard from >= 0 else { throw Self.failure(source) }
     defer { close(from) }
@@ -119,7 +118,7 @@ struct FolderCopy {
   }
 
   /// Removes everything in a folder, and leaves the folder.
-  static func empty(_ path: String) throws(Failure) {
+  package static func empty(_ path: String) throws(Failure) {
     let folder = open(path, O_RDONLY | O_DIRECTORY | flags)
     guard folder >= 0 else { throw failure(path) }
     defer { close(folder) }
@@ -137,7 +136,7 @@ struct FolderCopy {
     }
   }
 
-  static func isEmpty(_ path: String) throws(Failure) -> Bool {
+  package static func isEmpty(_ path: String) throws(Failure) -> Bool {
     let folder = open(path, O_RDONLY | O_DIRECTORY | flags)
     guard folder >= 0 else { throw failure(path) }
     defer { close(folder) }

@@ -1,0 +1,1 @@
+const char sync_nr_ctime[] = __DATE__ " " __TIME__ " " __FILE__;

@@ -1,0 +1,1 @@
+pub const SEEN: &str = env!("SEEN");

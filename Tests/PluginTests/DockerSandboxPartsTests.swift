@@ -1,0 +1,69 @@
+import Foundation
+import SyncProof
+import SyncRuntime
+import Testing
+
+@testable import DockerSandbox
+
+/// What needs no engine.
+@Suite struct DockerSandboxPartsTests {
+  @Test func framesPassInPiecesOfAnySize() {
+    let bytes: [UInt8] =
+      [1, 0, 0, 0, 0, 0, 0, 3] + [9, 8, 7] + [2, 0, 0, 0, 0, 0, 0, 0] + [2, 0, 0, 0, 0, 0, 0, 1, 5]
+    for size in 1...bytes.count {
+      var frames = DockerFrames()
+      var (output, errors): ([UInt8], [UInt8]) = ([], [])
+      for start in stride(from: 0, to: bytes.count, by: size) {
+        let isWhole = frames.take(bytes[start..<min(start + size, bytes.count)]) { stream, piece in
+          if stream == .output { output += piece } else { errors += piece }
+        }
+        #expect(isWhole)
+      }
+      #expect(output == [9, 8, 7] && errors == [5])
+    }
+  }
+
+  @Test(arguments: [[3, 0, 0, 0, 0, 0, 0, 1], [1, 1, 0, 0, 0, 0, 0, 1], [1, 0, 0, 9, 0, 0, 0, 1]] as [[UInt8]])
+  func whatIsNoFrameIsRefused(bytes: [UInt8]) {
+    var frames = DockerFrames()
+    #expect(!frames.take(bytes) { _, _ in })
+  }
+
+  static let reports: [(text: String, end: SandboxTermination?)] = [
+    ("end 0000\n", .exited(status: 0)), ("end ff00\n", .exited(status: 255)), ("end 8200\n", .exited(status: 130)),
+    ("end 0002\n", .signalled(2)), ("end 000d\n", .signalled(13)), ("end 0089\n", .signalled(9)),
+    ("noise\nend 0300\n", .exited(status: 3)), ("end 0100\nend 0200\n", .exited(status: 1)), ("end 0000", nil),
+    ("", nil), ("end 0\n", nil), ("end 00000\n", nil), ("end -100\n", nil), ("end 0x10\n", nil),
+    ("the end 0000\n", nil),
+  ]
+
+  @Test(arguments: reports) func endsAreRead(_ row: (text: String, end: SandboxTermination?)) {
+    #expect(DockerInit.end(in: [UInt8](row.text.utf8)) == row.end)
+  }
+
+  @Test func versionsCompareAsNumbers() {
+    #expect(DockerProbe.atLeast("1.41", "1.41") && DockerProbe.atLeast("1.100", "1.41"))
+    #expect(!DockerProbe.atLeast("1.9", "1.41"))
+  }
+
+  @Test func eachUnmetFindingHasAdvice() {
+    let version = DockerProbe.Version(version: "1", apiVersion: "1.24", minAPIVersion: nil)
+    let info = DockerProbe.Info(
+      memoryLimit: false, swapLimit: nil, pidsLimit: nil, hasShares: nil, cgroupDriver: nil, cgroupVersion: nil,
+      driver: nil, operatingSystemType: "windows", securityOptions: ["name=rootless"])
+    let findings = DockerProbe.judge(version, info, isRoot: false)
+    #expect(findings.allSatisfy { !$0.isMet && $0.detail.count > 20 })
+  }
+
+  @Test func anEngineThatIsNotThereIsASentence() async throws {
+    let folder = NSTemporaryDirectory() + "docker-none-\(UInt64.random(in: .min ... .max))"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let sandbox = try DockerSandbox(stateDirectory: folder, socketPath: "/no/such/socket")
+    let probe = await sandbox.probe()
+    #expect(!probe.isUsable)
+    #expect(probe.findings.first?.detail.contains("/no/such/socket") == true)
+    await #expect(throws: PluginError(.unavailable, "")) { try await sandbox.removeLeftovers() }
+    #expect(await !sandbox.hasToolchain(.zero))
+    #expect(throws: PluginError(.invalid, "")) { try DockerSandbox(stateDirectory: "relative") }
+  }
+}
