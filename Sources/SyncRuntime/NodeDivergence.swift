@@ -5,9 +5,11 @@ import SyncProof
 /// The node's part when builders differ, and what it shows of attempts.
 extension Node {
   /// What the group has logged about a job, read from the log each time: nothing of it is kept in memory.
-  func evidence(of job: Digest) -> Evidence? {
-    guard let index = board.indexes[job], let leaf = try? log.leaf(at: index) else { return nil }
-    return try? Evidence(parsing: leaf)
+  private func leaf(of job: Digest) -> [UInt8]? { board.indexes[job].flatMap { try? log.leaf(at: $0) } }
+
+  /// The same, taken apart on the caller's thread: whoever asks often must not hold up the consensus.
+  nonisolated func evidence(of job: Digest) async -> Evidence? {
+    await leaf(of: job).flatMap { try? Evidence(parsing: $0) }
   }
 
   /// Makes the exchange and the desk; called once, at the start.
@@ -27,7 +29,7 @@ extension Node {
     let now = Clock.now().wallMilliseconds
     let oldest = now - min(now, UInt64(configuration.retention.divergedDays) * 86_400_000)
     for job in board.diverged(since: oldest) where divergences.status(of: job) == nil {
-      noteDivergence(job, self.evidence(of: job))
+      noteDivergence(job, leaf(of: job).flatMap { try? Evidence(parsing: $0) })
     }
     Task { await desk.start() }
     return exchange
@@ -36,14 +38,17 @@ extension Node {
   /// Begins a report, unless there is one or the operator wants none.
   func noteDivergence(_ job: Digest, _ evidence: Evidence?) {
     guard let evidence, evidence.outcomes.count > 1, let desk, divergences.status(of: job) == nil else { return }
-    switch configuration.divergence.comparing {
-    case .all: break
-    case .submitted: if evidence.submitter != configuration.name { return }
-    case .none: return
-    }
+    let isWanted =
+      switch configuration.divergence.comparing {
+      case .all: true
+      case .submitted: evidence.submitter == configuration.name
+      case .none: false
+      }
     do throws(PluginError) {
-      try divergences.begin(job)
+      // Others may want it, whether or not this node compares.
       try keepOwnText(job, evidence)
+      guard isWanted else { return }
+      try divergences.begin(job)
     } catch {
       return logger.error("No report on a divergence: \(error.message)", metadata: ["job": "\(job)"])
     }
@@ -63,9 +68,14 @@ extension Node {
 
   // MARK: What is shown
 
-  public func job(_ id: Digest) -> JobStatus? {
-    guard var status = board.status(of: id, publishedSize: assembler.published?.treeSize ?? 0) else { return nil }
-    if status.index != nil, let evidence = evidence(of: id) {
+  private func brief(_ job: Digest) -> (status: JobStatus, leaf: [UInt8]?)? {
+    board.status(of: job, publishedSize: assembler.published?.treeSize ?? 0).map { ($0, leaf(of: job)) }
+  }
+
+  nonisolated public func job(_ id: Digest) async -> JobStatus? {
+    guard let (found, leaf) = await brief(id) else { return nil }
+    var status = found
+    if let evidence = leaf.flatMap({ try? Evidence(parsing: $0) }) {
       status.outcomes = evidence.outcomeStatus
       status.absent = evidence.absentBuilders
     }

@@ -22,6 +22,8 @@ actor ArtifactExchange {
     var hourBytesMax: UInt64 = 4 << 30
     /// Requests of one peer that wait; more are dropped.
     var waitingMax = 4
+    /// After how long a peer that is busy is asked again.
+    var busyPauses: [Duration] = [.seconds(1), .seconds(5), .seconds(20)]
   }
 
   /// Something under a digest that this node may hand out.
@@ -41,7 +43,7 @@ actor ArtifactExchange {
 
   private static let mailboxBytesMaxPerPeer = 4 << 20
   /// What a request costs at least, whatever it gives.
-  private static let costBytesMin = 16 << 10
+  private static let costBytesMin = 64 << 10
 
   private let limits: Limits
   private let send: @Sendable ([UInt8], _ peer: String) -> Void

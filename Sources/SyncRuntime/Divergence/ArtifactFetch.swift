@@ -13,7 +13,6 @@ struct ArtifactFetch: Sendable {
   private static let slow = Duration.seconds(1)
   /// What a fetch may take beside the time that its bytes take at the lowest rate.
   private static let spare = Duration.seconds(60)
-  private static let busyPauses: [Duration] = [.seconds(1), .seconds(5), .seconds(20)]
 
   let exchange: ArtifactExchange
   let job: Digest
@@ -49,7 +48,7 @@ struct ArtifactFetch: Sendable {
       offset = 0
     }
     var pieceBytes = exchange.bounds.firstPieceBytes
-    var pauses = ArtifactFetch.busyPauses[...]
+    var pauses = exchange.bounds.busyPauses[...]
     let begin = ContinuousClock.now
     while offset < total ?? .max {
       let asked = Int(min(UInt64(pieceBytes), (total ?? .max) - offset))
