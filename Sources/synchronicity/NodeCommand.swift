@@ -49,7 +49,8 @@ struct NodeCommand: AsyncParsableCommand {
         configuration: NodeConfiguration(
           name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
           toolchainDirectories: file.toolchainDirectories, concurrentBuildsMax: file.concurrentBuilds,
-          timeoutBaseMilliseconds: file.timeoutBaseMilliseconds),
+          timeoutBaseMilliseconds: file.timeoutBaseMilliseconds, divergence: file.divergence,
+          retention: file.retention),
         plugins: NodePlugins(
           storage: try SQLiteStorage(path: file.data + "/journal.sqlite"),
           transport: try Self.transport(file, group, signer, logger), signer: signer, sandbox: sandbox,
