@@ -147,6 +147,8 @@ struct NodeCommand: AsyncParsableCommand {
       let name: String
       let isMet: Bool
       let detail: String
+      var isWeaker = false
+      var mend: String?
     }
 
     func run() async throws {
@@ -161,7 +163,9 @@ struct NodeCommand: AsyncParsableCommand {
       let sandbox = try Run.sandbox(file)
       for finding in await sandbox.probe().findings {
         findings.append(
-          Finding(room: sandbox.name, name: finding.name, isMet: finding.isMet, detail: finding.detail))
+          Finding(
+            room: sandbox.name, name: finding.name, isMet: finding.isMet, detail: finding.detail,
+            isWeaker: finding.isWeaker, mend: finding.mend))
       }
       if let toolchain = file.toolchain {
         let archives: [String] = file.toolchainDirectories.map { "\($0)/\(toolchain.hex).tar" }
@@ -194,8 +198,11 @@ struct NodeCommand: AsyncParsableCommand {
     }
 
     private func show(_ finding: Finding) {
-      let mark = finding.isMet ? Console.paint("✓", .green) : Console.paint("✗", .red)
-      Console.line("\(mark) \(finding.room): \(finding.name): \(finding.detail)")
+      let mark =
+        finding.isMet ? Console.paint("✓", finding.isWeaker ? .yellow : .green) : Console.paint("✗", .red)
+      let weaker = finding.isWeaker ? "weaker: " : ""
+      Console.line("\(mark) \(finding.room): \(finding.name): \(weaker)\(finding.detail)")
+      if let mend = finding.mend { Console.line("  mend it: \(mend)") }
     }
   }
 }
