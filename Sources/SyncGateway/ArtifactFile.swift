@@ -3,6 +3,7 @@ import Hummingbird
 import NIOCore
 import NIOPosix
 import SyncProof
+import SyncRuntime
 
 /// An open artifact. The descriptor closes with the last reference, also when a client left before the first byte.
 final class ArtifactFile: Sendable {
@@ -38,6 +39,21 @@ final class ArtifactFile: Sendable {
         offset += chunk.readableBytes
         try await writer.write(chunk)
       }
+      try await writer.finish(nil)
+    }
+  }
+
+  /// Streams the whole as text that is harmless on a terminal; how long that is shows only at its end.
+  func harmlessText() -> ResponseBody {
+    ResponseBody { writer in
+      var text = TerminalText()
+      var offset = 0
+      while offset < self.size {
+        let chunk = try await self.read(at: offset, count: min(GatewayLimits.chunkBytes, self.size - offset))
+        offset += chunk.readableBytes
+        try await writer.write(ByteBuffer(bytes: text.feed(Array(chunk.readableBytesView))))
+      }
+      try await writer.write(ByteBuffer(bytes: text.finish()))
       try await writer.finish(nil)
     }
   }

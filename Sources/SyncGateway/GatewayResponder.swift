@@ -41,7 +41,9 @@ struct GatewayResponder: HTTPResponder {
         message: "The gateway failed; try again, and tell its operator if it happens again."
       ).response()
     }
-    for field in Self.securityFields { response.headers[field.name] = field.value }
+    for field in Self.securityFields where response.headers[field.name] == nil {
+      response.headers[field.name] = field.value
+    }
     return request.method == .head ? response.createHeadResponse() : response
   }
 
@@ -64,6 +66,8 @@ struct GatewayResponder: HTTPResponder {
     case .tile(let path): try await tile(path)
     case .jobs: request.method == .post ? try await submit(request) : try await jobs(JobsQuery(query))
     case .job(let id): try await job(id)
+    case .report(let id, let file): try await report(id, file)
+    case .transcript(let id, let attempt): try await transcript(id, attempt)
     case .proof(let id): try await proof(id)
     case .artifact(let digest): try await artifact(digest, request.headers)
     case .status: JSON.response(await view.status())
@@ -120,6 +124,39 @@ struct GatewayResponder: HTTPResponder {
   private func job(_ id: Digest) async throws -> Response {
     guard let job = await view.job(id) else { throw Self.noSuchJob }
     return JSON.response(job)
+  }
+
+  /// Text and page quote bytes of builds: the text is made harmless, the page may do nothing in a browser.
+  private func report(_ id: Digest, _ kind: ReportFile) async throws -> Response {
+    guard let path = await view.reportPath(job: id, kind), let file = try await ArtifactFile.open(path) else {
+      guard await view.job(id) != nil else { throw Self.noSuchJob }
+      throw APIError.notFound(
+        "This node has no such report on the job; its JSON says under divergence whether one is made, and what it has.")
+    }
+    switch kind {
+    case .summary:
+      return Response(
+        status: .ok, headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+        body: file.body(0..<file.size))
+    case .text: return Self.harmless(file)
+    case .html:
+      return Response(
+        status: .ok,
+        headers: [
+          .contentType: "text/html; charset=utf-8", .cacheControl: "no-store",
+          .contentSecurityPolicy: Self.quotedPagePolicy,
+        ], body: file.body(0..<file.size))
+    }
+  }
+
+  private func transcript(_ id: Digest, _ attempt: Int?) async throws -> Response {
+    guard let path = await view.transcriptPath(job: id, attempt: attempt), let file = try await ArtifactFile.open(path)
+    else {
+      guard await view.job(id) != nil else { throw Self.noSuchJob }
+      throw APIError.notFound(
+        "This node keeps no such transcript of the job; its JSON lists under attempts those that are kept.")
+    }
+    return Self.harmless(file)
   }
 
   private func proof(_ id: Digest) async throws -> Response {
@@ -213,6 +250,15 @@ struct GatewayResponder: HTTPResponder {
     if let referrerPolicy = FieldName("Referrer-Policy") { fields[referrerPolicy] = "no-referrer" }
     return fields
   }()
+
+  /// Styles of the page's own, and nothing else: no script, no form, no frame, no request.
+  private static let quotedPagePolicy =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    + "frame-ancestors 'none'; sandbox"
+
+  private static func harmless(_ file: ArtifactFile) -> Response {
+    Response(status: .ok, headers: [.contentType: text, .cacheControl: "no-store"], body: file.harmlessText())
+  }
 
   private static func bytes(_ bytes: [UInt8], type: String, cache: String) -> Response {
     Response(

@@ -1,5 +1,6 @@
 import Hummingbird
 import SyncProof
+import SyncRuntime
 
 /// What an address names. Addresses are compared byte by byte: no percent-decoding, no case folding, no trailing
 /// slash, so that one resource has one address for every cache.
@@ -8,6 +9,9 @@ enum Route: Equatable, Sendable {
   case tile(TilePath)
   case jobs
   case job(Digest)
+  case report(Digest, ReportFile)
+  /// The newest attempt's unless a number is given.
+  case transcript(Digest, attempt: Int?)
   case proof(Digest)
   case artifact(Digest)
   case status
@@ -33,6 +37,24 @@ enum Route: Equatable, Sendable {
       self = .tile(tile)
     case let rest where rest.count == 3 && rest.first == "v1":
       self = try Route(collection: rest[rest.startIndex + 1], member: rest[rest.startIndex + 2])
+    case let rest where (4...5).contains(rest.count) && rest.starts(with: ["v1", "jobs"]):
+      let job = try Route.digest(rest[rest.startIndex + 2], of: "A job")
+      self = try Route(job: job, parts: Array(rest.dropFirst(3)))
+    default: throw Route.unknown
+    }
+  }
+
+  private init(job: Digest, parts: [Substring]) throws(APIError) {
+    switch parts {
+    case ["divergence"]: self = .report(job, .summary)
+    case ["divergence.txt"]: self = .report(job, .text)
+    case ["divergence.html"]: self = .report(job, .html)
+    case ["transcript"]: self = .transcript(job, attempt: nil)
+    case let parts where parts.count == 2 && parts[0] == "transcript":
+      guard let number = Route.number(parts[1], max: 999_999) else {
+        throw .badRequest("An attempt is a whole number from 1 on; the job's own JSON lists those that are kept.")
+      }
+      self = .transcript(job, attempt: number)
     default: throw Route.unknown
     }
   }
@@ -58,6 +80,15 @@ enum Route: Equatable, Sendable {
       throw .badRequest("\(what) is named by 64 lower-case hexadecimal digits; this is not such a name.")
     }
     return digest
+  }
+
+  /// One to `max`, in digits without a leading zero.
+  static func number(_ text: Substring, max: Int) -> Int? {
+    guard text.utf8.first != UInt8(ascii: "0"), text.utf8.count <= 6,
+      text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let value = Int(text),
+      (1...max).contains(value)
+    else { return nil }
+    return value
   }
 
   var methods: [HTTPRequest.Method] {
@@ -88,10 +119,7 @@ struct JobsQuery: Equatable, Sendable {
   }
 
   private static func limit(_ text: Substring) throws(APIError) -> Int {
-    guard text.utf8.first != UInt8(ascii: "0"), text.utf8.count <= 4,
-      text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-      let value = Int(text), (1...GatewayLimits.jobsMax).contains(value)
-    else {
+    guard let value = Route.number(text, max: GatewayLimits.jobsMax) else {
       throw .badRequest("The job list's limit is a whole number from 1 to \(GatewayLimits.jobsMax).")
     }
     return value

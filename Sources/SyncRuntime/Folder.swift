@@ -17,6 +17,44 @@ package enum Folder {
     try? FileManager.default.removeItem(atPath: path)
   }
 
+  /// The bytes of a regular file, reached through no link; `nil` where there is none.
+  ///
+  /// - Parameter bytesMax: Of a larger file `nil`, or its front where `isCut` says so.
+  package static func read(_ path: String, bytesMax: Int, isCut: Bool = false) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var info = stat()
+    guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG, isCut || info.st_size <= bytesMax else {
+      return nil
+    }
+    return read(descriptor, at: 0, count: min(Int(info.st_size), bytesMax))
+  }
+
+  /// - Returns: Fewer bytes than asked for at the file's end; `nil` on an error.
+  package static func read(_ descriptor: Int32, at offset: UInt64, count: Int) -> [UInt8]? {
+    var failed = false
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      while filled < count {
+        let got = pread(descriptor, buffer.baseAddress! + filled, count - filled, off_t(offset) + off_t(filled))
+        if got < 0, errno == EINTR { continue }
+        failed = got < 0
+        if got <= 0 { break }
+        filled += got
+      }
+    }
+    return failed ? nil : bytes
+  }
+
+  /// Writes a whole file or nothing.
+  package static func write(_ bytes: [UInt8], to path: String) throws(PluginError) {
+    do {
+      try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw PluginError(.io, "Cannot write \(path): \(error.localizedDescription)")
+    }
+  }
+
   package static func error(_ verb: String, _ path: String) -> PluginError {
     let number = errno
     let hint = number == ENOSPC ? "; free some space on its file system, nothing was lost" : ""

@@ -15,6 +15,7 @@ struct JobBoard {
     var isRevealing = false
     var verdict: Verdict?
     var agreeing: Int?
+    var outcomes = 0
     var index: UInt64?
     var artifacts: [Artifact] = []
     var orderedMilliseconds: UInt64
@@ -51,6 +52,7 @@ struct JobBoard {
       entries[job]?.index = index
       entries[job]?.verdictMilliseconds = timeMilliseconds
       entries[job]?.agreeing = evidence.agreeing
+      entries[job]?.outcomes = evidence.outcomes.count
       entries[job]?.artifacts = evidence.artifacts
     case .misbehaviour(let proof): misbehaved.insert(proof.builder)
     case .doubleCommitment, .refused: break
@@ -60,6 +62,14 @@ struct JobBoard {
   private mutating func set(_ step: BuilderProgress.Step, _ job: Digest, _ builder: Text) {
     guard let position = builders.firstIndex(of: builder) else { return }
     entries[job]?.steps[position] = step
+  }
+
+  /// Jobs with different outcomes whose verdict fell since then, oldest first.
+  func diverged(since milliseconds: UInt64) -> [Digest] {
+    order.filter { job in
+      guard let entry = entries[job], let time = entry.verdictMilliseconds else { return false }
+      return entry.outcomes > 1 && time >= milliseconds
+    }
   }
 
   func status(of job: Digest, publishedSize: UInt64) -> JobStatus? {

@@ -26,6 +26,7 @@ public actor Node: NodeView, Service {
   let own: (index: Int, member: GroupMember)
   let journal: Journal
   let workshop: Workshop
+  let divergences: DivergenceStore
   let statement: BuilderStatement
   private let executor: any SerialExecutor
 
@@ -34,6 +35,7 @@ public actor Node: NodeView, Service {
   var log: TransparencyLog
   var assembler: CheckpointAssembler
   var runner: BuildRunner?
+  var desk: DivergenceDesk?
   var connected: Set<String> = []
   /// Those that open jobs name, as the file ``NodeToolchains`` has them.
   var openToolchains: Set<Digest> = []
@@ -80,7 +82,9 @@ public actor Node: NodeView, Service {
     workshop = Workshop(
       sandbox: plugins.sandbox, source: plugins.source,
       artifacts: try ArtifactStore(root: configuration.dataDirectory + "/artifacts"),
-      directory: configuration.dataDirectory, toolchainDirectories: configuration.toolchainDirectories)
+      directory: configuration.dataDirectory, transcripts: TranscriptStore(configuration),
+      toolchainDirectories: configuration.toolchainDirectories)
+    divergences = DivergenceStore(directory: configuration.dataDirectory, retention: configuration.retention)
     statement = BuilderStatement.ofThisHost(sandbox: plugins.sandbox)
   }
 
@@ -109,11 +113,14 @@ public actor Node: NodeView, Service {
       workshop: workshop, concurrentMax: configuration.concurrentBuildsMax,
       pauses: configuration.faultPauses, logger: logger,
       finished: { [weak self] job, outcome in await self?.finished(job, outcome) })
+    let exchange = openDesk()
     try sweepAttempts()
     process([.start])
     try await plugins.transport.start { [weak self, mailbox] event in
       let mustWake =
         switch event {
+        case .message(let sender, let bytes) where bytes.first == MessageRoom.artifact.rawValue:
+          exchange.take(Array(bytes.dropFirst()), from: sender)
         case .message(let sender, let bytes): mailbox.put(event, from: sender, bytes: bytes.count)
         case .connected, .disconnected: mailbox.put(event, from: nil, bytes: 0)
         }
@@ -129,6 +136,7 @@ public actor Node: NodeView, Service {
     logger.info("Stopping")
     await plugins.transport.stop()
     await runner?.stop()
+    await desk?.stop()
     // From here on nothing is stepped any more: the journal is about to close.
     isStopped = true
     wakeUp?.task.cancel()
@@ -172,6 +180,8 @@ public actor Node: NodeView, Service {
     switch room {
     case .consensus: batch.append(.message(from: peer, Array(bytes.dropFirst())))
     case .checkpoint: receiveShare(Array(bytes.dropFirst()), from: sender)
+    // Goes to the exchange before it comes here.
+    case .artifact: break
     }
   }
 
@@ -286,6 +296,8 @@ public actor Node: NodeView, Service {
 enum MessageRoom: UInt8 {
   case consensus = 1
   case checkpoint = 2
+  /// Requests for artifacts and answers: what the group can do without.
+  case artifact = 3
 
   func frame(_ body: [UInt8]) -> [UInt8] { [rawValue] + body }
 }

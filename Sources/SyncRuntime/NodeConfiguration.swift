@@ -22,12 +22,15 @@ public struct NodeConfiguration: Sendable {
   public var faultPauses: [Duration]
   /// The consensus' shortest timeout: above a round trip and a sync of the disk, 1 s unless measured.
   public var timeoutBaseMilliseconds: UInt64
+  public var divergence: DivergencePolicy
+  public var retention: RetentionPolicy
 
   public init(
     name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchains: [String: Digest] = [:],
     toolchainDirectories: [String] = [],
     concurrentBuildsMax: Int = 1, faultPauses: [Duration] = [.seconds(2), .seconds(10), .seconds(60), .seconds(300)],
-    timeoutBaseMilliseconds: UInt64 = 1_000
+    timeoutBaseMilliseconds: UInt64 = 1_000, divergence: DivergencePolicy = DivergencePolicy(),
+    retention: RetentionPolicy = RetentionPolicy()
   ) {
     self.name = name
     self.group = group
@@ -38,6 +41,8 @@ public struct NodeConfiguration: Sendable {
     self.concurrentBuildsMax = concurrentBuildsMax
     self.faultPauses = faultPauses
     self.timeoutBaseMilliseconds = timeoutBaseMilliseconds
+    self.divergence = divergence
+    self.retention = retention
   }
 }
 

@@ -131,13 +131,14 @@ extension Node {
       resume(job)
     case .revealed(let job, let builder, _): note("Revealed", job, builder)
     case .wrongOpening(let job, let builder): note("Wrong opening", job, builder)
-    case .verdict(let job, let verdict, _, _, let index):
+    case .verdict(let job, let verdict, let evidence, _, let index):
       logger.info("Verdict", metadata: ["job": "\(job)", "verdict": "\(verdict.text.string)", "index": "\(index)"])
       Task { [runner] in await runner?.drop(job) }
       if replica.state.openJobs.isEmpty, !openToolchains.isEmpty {
         openToolchains = []
         keepOpenToolchains()
       }
+      noteDivergence(job, evidence)
       var batch = StorageBatch()
       batch.delete(.attempt, job.bytes)
       do { try journal.write(batch, durable: false) } catch { fail(error) }

@@ -41,6 +41,13 @@ public struct JobStatus: Sendable, Equatable, Codable {
   /// Decided times, Unix milliseconds.
   public let orderedMilliseconds: UInt64
   public let verdictMilliseconds: UInt64?
+  /// Who got what, from the evidence; of a single job only, and once there is a verdict.
+  public var outcomes: [OutcomeStatus]?
+  public var absent: [AbsentBuilder]?
+  /// This node's own attempts whose transcripts are kept; of a single job only.
+  public var attempts: [AttemptStatus]?
+  /// This node's report, where builders differ; of a single job only.
+  public var divergence: DivergenceStatus?
 
   public struct ArtifactStatus: Sendable, Equatable, Codable {
     public let path: String
@@ -133,6 +140,16 @@ public protocol NodeView: Sendable {
   func proof(job: Digest) async throws(PluginError) -> [UInt8]?
   /// Path of a local file that holds the artifact; the bytes may be checked again by whoever receives them.
   func artifactPath(_ sha256: Digest) async -> String?
+  /// Path of a local file with what this node's attempt printed, the newest attempt's unless a number is given; its
+  /// bytes are the build's and may be hostile.
+  func transcriptPath(job: Digest, attempt: Int?) async -> String?
+  /// Path of a local file of this node's report on a job whose builders differ; what it quotes may be hostile.
+  func reportPath(job: Digest, _ file: ReportFile) async -> String?
+}
+
+extension NodeView {
+  public func transcriptPath(job: Digest, attempt: Int?) async -> String? { nil }
+  public func reportPath(job: Digest, _ file: ReportFile) async -> String? { nil }
 }
 
 public struct SubmitRequest: Sendable, Equatable, Codable {

@@ -20,8 +20,6 @@ extension Node {
     board.list(limit: min(max(limit, 1), 1_000), before: before, publishedSize: publishedSize)
   }
 
-  public func job(_ id: Digest) -> JobStatus? { board.status(of: id, publishedSize: publishedSize) }
-
   public func checkpoint() -> [UInt8]? { assembler.published?.note }
 
   public func tile(level: Int, index: UInt64, width: Int) throws(PluginError) -> [UInt8]? {

@@ -10,8 +10,9 @@ struct Workshop: Sendable {
   let sandbox: any Sandbox
   let source: any Source
   let artifacts: ArtifactStore
-  /// Holds `attempts/`, `sources/` and `transcripts/`.
+  /// Holds `attempts/` and `sources/`.
   let directory: String
+  let transcripts: TranscriptStore
   /// Folders in which `<digest>.tar` is looked for when the sandbox does not have a toolchain.
   let toolchainDirectories: [String]
 
@@ -25,6 +26,18 @@ struct Workshop: Sendable {
   func build(_ job: Digest, _ spec: BuildSpec, _ log: Logger, change: RequestChange? = nil)
     async throws(PluginError) -> Outcome
   {
+    let transcript = try transcripts.begin(job)
+    do throws(PluginError) {
+      return try await build(job, spec, transcript, log, change)
+    } catch {
+      transcript.end(nil, "fault \(error.kind)")
+      throw error
+    }
+  }
+
+  private func build(
+    _ job: Digest, _ spec: BuildSpec, _ transcript: OpenTranscript, _ log: Logger, _ change: RequestChange?
+  ) async throws(PluginError) -> Outcome {
     try await prepareToolchain(spec.toolchain)
     let attempt = "\(directory)/attempts/\(job.hex)"
     Folder.remove(attempt)
@@ -39,25 +52,27 @@ struct Workshop: Sendable {
       runID: String(job.hex.prefix(16)) + "-\(getpid())", toolchain: spec.toolchain,
       command: ["/bin/sh", "/input/recipe.sh"],
       environment: spec.environment.map { ($0.name.string, $0.value.string) }, workingDirectory: "/build",
-      mounts: mounts, limits: spec.limits, scratchDirectory: attempt + "/scratch")
+      mounts: mounts, limits: spec.limits, scratchDirectory: attempt + "/scratch",
+      onTranscript: transcript.append)
     try Folder.make(request.scratchDirectory)
     try change?(&request, attempt)
     log.info("Rebuilding \(spec.package.string)")
     let result = try await sandbox.run(request)
-    try keep(result.transcript, of: job)
     log.info(
       "Rebuilt \(spec.package.string)",
       metadata: [
         "termination": "\(result.termination)", "wallMilliseconds": "\(result.wallNanoseconds / 1_000_000)",
         "memoryPeakBytes": "\(result.memoryPeakBytes ?? 0)",
       ])
-    if let reason = FailureReason(result.termination) { return .failed(reason) }
-    return try OutputCollector.collect(
-      spec.artifacts, from: output, bytesMax: spec.limits.diskBytes, into: artifacts)
+    let outcome: Outcome =
+      if let reason = FailureReason(result.termination) {
+        .failed(reason)
+      } else {
+        try OutputCollector.collect(spec.artifacts, from: output, bytesMax: spec.limits.diskBytes, into: artifacts)
+      }
+    transcript.end(result.transcript, outcome.ending)
+    return outcome
   }
-
-  /// Where the transcript of a job is kept.
-  func transcriptPath(of job: Digest) -> String { "\(directory)/transcripts/\(job.hex).txt" }
 
   func prepareToolchain(_ toolchain: Digest) async throws(PluginError) {
     if await sandbox.hasToolchain(toolchain) { return }
@@ -117,13 +132,13 @@ struct Workshop: Sendable {
   private func isIntact(_ tree: String, _ item: SourceItem) -> Bool {
     access(tree, F_OK) == 0 && (try? TreeDigest.sha256(directory: tree)) == item.tree
   }
+}
 
-  private func keep(_ transcript: [UInt8], of job: Digest) throws(PluginError) {
-    try Folder.make("\(directory)/transcripts")
-    let path = transcriptPath(of: job)
-    guard FileManager.default.createFile(atPath: path, contents: Data(transcript)) else {
-      throw Folder.error("write", path)
-    }
+extension Outcome {
+  /// How an attempt's list calls it: `built`, or the words of its failure.
+  var ending: String {
+    if case .failed(let reason) = self { return reason.words }
+    return "built"
   }
 }
 

@@ -110,7 +110,7 @@ struct StatusCommand: AsyncParsableCommand {
   func run() async throws {
     if let job {
       let status = try await node.client.job(job)
-      return json ? try Console.json(status) : Console.line(JobLine(status).text)
+      return json ? try Console.json(status) : JobDetails(status).lines.forEach { Console.line($0) }
     }
     let status = try await node.client.status()
     if json { return try Console.json(status) }

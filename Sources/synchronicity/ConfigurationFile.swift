@@ -1,6 +1,7 @@
 import DockerSandbox
 import Foundation
 import SyncProof
+import SyncRuntime
 import TOMLKit
 
 /// The node's configuration: TOML, every key known, every path relative to the file's folder.
@@ -31,6 +32,8 @@ struct ConfigurationFile {
   var toolchainDirectories: [String]
   var concurrentBuilds: Int
   var timeoutBaseMilliseconds: UInt64
+  var divergence: DivergencePolicy
+  var retention: RetentionPolicy
   var logLevel: String
   var logFormat: String
 
@@ -45,7 +48,10 @@ struct ConfigurationFile {
   private static let packageTypes = ["cargo", "deb", "generic", "pypi"]
   private static let sources = ["debian-crates", "directory", "sparse-registry", "pypi", "debian", "toolchains"]
   private static let known: [String: Set<String>] = [
-    "": ["name", "group", "seed", "data", "cache", "listen", "plugins", "toolchain", "build", "consensus", "log"],
+    "": [
+      "name", "group", "seed", "data", "cache", "listen", "plugins", "toolchain", "build", "consensus", "log",
+      "divergence", "retention",
+    ],
     "listen": ["transport", "gateway"],
     "plugins": [
       "sandbox", "docker-socket", "exec-command", "exec-arguments", "exec-environment", "exec-patience-seconds",
@@ -55,6 +61,11 @@ struct ConfigurationFile {
     "build": ["concurrent"],
     "consensus": ["timeout-base-milliseconds"],
     "log": ["level", "format"],
+    "divergence": ["compare", "toolchain", "seconds", "memory-megabytes"],
+    "retention": [
+      "diverged-days", "diverged-megabytes", "report-days", "report-megabytes", "transcript-days",
+      "transcript-megabytes",
+    ],
   ]
 
   init(path: String) throws(CommandFailure) {
@@ -110,13 +121,15 @@ struct ConfigurationFile {
     toolchainDirectories = try reader.list("toolchain.directories").map(reader.resolved) + [cache + "/toolchains"]
     concurrentBuilds = try reader.number("build.concurrent", in: 1...64) ?? 1
     timeoutBaseMilliseconds = UInt64(try reader.number("consensus.timeout-base-milliseconds", in: 50...60_000) ?? 1_000)
+    divergence = try reader.divergence()
+    retention = try reader.retention()
     logLevel = try reader.choice(
       "log.level", of: ["trace", "debug", "info", "notice", "warning", "error", "critical"], default: "info")
     logFormat = try reader.choice("log.format", of: ["text", "json"], default: "text")
   }
 
   /// All that it names, sorted.
-  var toolchainDigests: [Digest] { Set(toolchains.values + [toolchain].compactMap(\.self)).sorted() }
+  var toolchainDigests: [Digest] { Set(toolchains.values + [toolchain, divergence.toolchain].compactMap(\.self)).sorted() }
 
   /// Where downloads and unpacked toolchains are shared between nodes of one host.
   static var defaultCache: String {
@@ -218,6 +231,34 @@ private struct Reader {
       throw CommandFailure(.usage, "\(path): \(key) must be a SHA-256 of 64 lower-case hexadecimal digits")
     }
     return digest
+  }
+
+  func divergence() throws(CommandFailure) -> DivergencePolicy {
+    var policy = DivergencePolicy()
+    let words = DivergencePolicy.Comparing.allCases.map(\.rawValue)
+    let word = try choice("divergence.compare", of: words, default: policy.comparing.rawValue)
+    policy.comparing = DivergencePolicy.Comparing(rawValue: word) ?? policy.comparing
+    policy.toolchain = try digest("divergence.toolchain")
+    policy.wallSeconds = UInt64(try number("divergence.seconds", in: 1...86_400) ?? Int(policy.wallSeconds))
+    policy.memoryBytes = try megabytes("divergence.memory-megabytes") ?? policy.memoryBytes
+    return policy
+  }
+
+  func retention() throws(CommandFailure) -> RetentionPolicy {
+    var policy = RetentionPolicy()
+    policy.divergedDays = try days("retention.diverged-days") ?? policy.divergedDays
+    policy.divergedBytes = try megabytes("retention.diverged-megabytes") ?? policy.divergedBytes
+    policy.reportDays = try days("retention.report-days") ?? policy.reportDays
+    policy.reportBytes = try megabytes("retention.report-megabytes") ?? policy.reportBytes
+    policy.transcriptDays = try days("retention.transcript-days") ?? policy.transcriptDays
+    policy.transcriptBytes = try megabytes("retention.transcript-megabytes") ?? policy.transcriptBytes
+    return policy
+  }
+
+  private func days(_ key: String) throws(CommandFailure) -> Int? { try number(key, in: 1...36_500) }
+
+  private func megabytes(_ key: String) throws(CommandFailure) -> UInt64? {
+    try number(key, in: 1...100_000_000).map { UInt64($0) << 20 }
   }
 
   func endpoint(_ key: String) throws(CommandFailure) -> ConfigurationFile.Endpoint {

@@ -8,6 +8,8 @@ import SyncRuntime
 struct GatewayClient {
   /// The largest JSON answer that is taken.
   private static let jsonBytesMax = 16 << 20
+  /// A transcript or report: what a node keeps of one, several times over where much of it had to be made visible.
+  private static let textBytesMax = 160 << 20
   /// Resolving a package runs its package manager in a sandbox.
   private static let submitSeconds: Int64 = 600
 
@@ -42,6 +44,17 @@ struct GatewayClient {
 
   func proof(job: String) async throws(CommandFailure) -> [UInt8] {
     try await bytes("/v1/proofs/\(job)", max: ProofLimits.proofBytesMax)
+  }
+
+  /// What this node's attempt printed, as the gateway makes it fit for a terminal.
+  func transcript(job: String, attempt: Int?) async throws(CommandFailure) -> [UInt8] {
+    let number = attempt.map { "/\($0)" } ?? ""
+    return try await bytes("/v1/jobs/\(job)/transcript\(number)", max: GatewayClient.textBytesMax)
+  }
+
+  /// - Parameter suffix: Nothing for the summary, `.txt` or `.html`.
+  func report(job: String, suffix: String) async throws(CommandFailure) -> [UInt8] {
+    try await bytes("/v1/jobs/\(job)/divergence\(suffix)", max: GatewayClient.textBytesMax)
   }
 
   func checkpoint() async throws(CommandFailure) -> [UInt8] { try await bytes("/checkpoint", max: 1 << 20) }

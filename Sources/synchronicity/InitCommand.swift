@@ -115,7 +115,7 @@ enum ConfigurationTemplate {
     group = "group.txt"
     # 32 random bytes from which every key derives; mode 0600.
     seed = "seed"
-    # Journal, artifacts, sources, transcripts.
+    # Journal, artifacts, sources, transcripts, reports.
     data = "data"
     # Downloads and unpacked toolchains, shared by the nodes of one host:
     # cache = "/var/cache/synchronicity"
@@ -154,6 +154,14 @@ enum ConfigurationTemplate {
     [consensus]
     # Above one round trip plus one sync of the disk.
     timeout-base-milliseconds = 1000
+
+    # [divergence]
+    # Of the tar that scripts/toolchain diff makes: lets diffoscope say what differs when builders do.
+    # toolchain = "<SHA-256>"
+
+    # [retention]
+    # diverged-days = 30
+    # transcript-days = 365
 
     [log]
     # trace, debug, info, notice, warning, error or critical; text or json.

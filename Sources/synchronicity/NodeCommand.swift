@@ -56,8 +56,8 @@ struct NodeCommand: AsyncParsableCommand {
         configuration: NodeConfiguration(
           name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
           toolchains: file.toolchains, toolchainDirectories: file.toolchainDirectories,
-          concurrentBuildsMax: file.concurrentBuilds,
-          timeoutBaseMilliseconds: file.timeoutBaseMilliseconds),
+          concurrentBuildsMax: file.concurrentBuilds, timeoutBaseMilliseconds: file.timeoutBaseMilliseconds,
+          divergence: file.divergence, retention: file.retention),
         plugins: NodePlugins(
           storage: try SQLiteStorage(path: file.data + "/journal.sqlite"),
           transport: try Self.transport(file, group, signer, logger), signer: signer, sandbox: sandbox,
@@ -182,6 +182,8 @@ struct NodeCommand: AsyncParsableCommand {
       let name: String
       let isMet: Bool
       let detail: String
+      var isWeaker = false
+      var mend: String?
     }
 
     func run() async throws {
@@ -196,7 +198,9 @@ struct NodeCommand: AsyncParsableCommand {
       let sandbox = try Run.sandbox(file)
       for finding in await sandbox.probe().findings {
         findings.append(
-          Finding(room: sandbox.name, name: finding.name, isMet: finding.isMet, detail: finding.detail))
+          Finding(
+            room: sandbox.name, name: finding.name, isMet: finding.isMet, detail: finding.detail,
+            isWeaker: finding.isWeaker, mend: finding.mend))
       }
       findings += try await Self.toolchains(file, sandbox)
       if json { try Console.json(findings) } else { for finding in findings { show(finding) } }
@@ -239,8 +243,11 @@ struct NodeCommand: AsyncParsableCommand {
     }
 
     private func show(_ finding: Finding) {
-      let mark = finding.isMet ? Console.paint("✓", .green) : Console.paint("✗", .red)
-      Console.line("\(mark) \(finding.room): \(finding.name): \(finding.detail)")
+      let mark =
+        finding.isMet ? Console.paint("✓", finding.isWeaker ? .yellow : .green) : Console.paint("✗", .red)
+      let weaker = finding.isWeaker ? "weaker: " : ""
+      Console.line("\(mark) \(finding.room): \(finding.name): \(weaker)\(finding.detail)")
+      if let mend = finding.mend { Console.line("  mend it: \(mend)") }
     }
   }
 }

@@ -16,7 +16,7 @@ struct ToolchainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Makes a toolchain of Debian packages: the same digest for everybody who has the same packages.",
       discussion: """
-        Kinds: rust, rust-1.63, c-python, tiny. Each comes with a lock file that names its packages to the version; \
+        Kinds: rust, rust-1.63, c-python, diff, tiny. Each comes with a lock file that names its packages to the version; \
         --packages makes the same toolchain from a lock file, or says which package is gone. Needs mmdebstrap.
         """)
     @OptionGroup var place: ToolchainPlace
@@ -280,7 +280,7 @@ struct ToolchainScript {
       let said = (try? String(contentsOfFile: errors, encoding: .utf8))?.split(separator: "\n") ?? []
       let own = said.last { $0.hasPrefix("toolchain: ") }?.dropFirst("toolchain: ".count)
       let status: ExitStatus = process.terminationStatus == 2 ? .usage : .environment
-      let usage = "the script does not know what is asked; kinds are rust, rust-1.63, c-python and tiny"
+      let usage = "the script does not know what is asked; kinds are rust, rust-1.63, c-python, diff and tiny"
       throw CommandFailure(
         status, String(own ?? (status == .usage ? usage[...] : said.last ?? "the script said nothing")))
     }

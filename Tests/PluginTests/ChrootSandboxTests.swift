@@ -25,9 +25,34 @@ import Testing
       try await world.prepare()
       let text = try await world.text(
         "nice; busybox grep Seccomp: /proc/self/status; busybox grep -v ':/$' /proc/self/cgroup;"
-          + " cat /proc/self/oom_score_adj"
+          + " cat /proc/self/oom_score_adj; ulimit -c; tr -d '\\000' </proc/1/cmdline; echo"
       )
-      #expect(text == "10\nSeccomp:\t2\n1000\n")
+      #expect(text == "10\nSeccomp:\t2\n1000\n0\nrun\n")
+    }
+  }
+
+  @Test(.enabled { ChrootWorld.isPossible }) func aRunOpensItsOutputByName() async throws {
+    try await ChrootWorld.with { world in
+      try await world.prepare()
+      #expect(try await world.text("echo a >/dev/stdout; echo b | tee /dev/stderr") == "a\nb\nb\n")
+    }
+  }
+
+  /// What Landlock must leave to builds: moves between folders, sockets and FIFOs, devices, a process's own files.
+  @Test(.enabled { ChrootWorld.isPossible }) func whatBuildsWriteIsWritable() async throws {
+    try await ChrootWorld.with { world in
+      try await world.prepare()
+      let output = world.folder("output")
+      let mount = SandboxMount(hostPath: output, insidePath: "/output", isWritable: true)
+      let text = try await world.text(
+        """
+        set -e; for d in /tmp /build /dev/shm /output; do
+          mkdir -p $d/a/b $d/c; echo x >$d/a/b/f; mv $d/a/b/f $d/c/g; ln $d/c/g $d/a/h; ln -s g $d/c/l; mkfifo $d/p
+          echo y >>$d/c/g; truncate -s 1 $d/c/g; mv $d/a $d/e; rm -r $d/e
+        done
+        echo x >/dev/null; echo name >/proc/self/comm; cat /dev/null; echo done
+        """, mounts: [mount])
+      #expect(text == "done\n")
     }
   }
 
@@ -142,9 +167,14 @@ import Testing
     try await ChrootWorld.with { world in
       let probe = await world.sandbox.probe()
       #expect(probe.isUsable, "\(probe.findings)")
-      let names = ["launcher", "tar", "namespaces", "memory limit", "processes limit", "cpu limit"]
+      let names =
+        ["launcher", "tar", "namespaces"] + (geteuid() == 0 ? ["user namespace"] : [])
+        + ["memory limit", "processes limit", "cpu limit", "disk limit", "system call filter", "Landlock"]
       #expect(probe.findings.map(\.name) == names)
-      #expect(probe.findings.suffix(3).allSatisfy { $0.detail.hasPrefix("cgroup") || $0.detail.contains("weaker") })
+      for finding in probe.findings where finding.name.hasSuffix(" limit") && finding.name != "disk limit" {
+        #expect(finding.isWeaker ? finding.detail.contains("sampled") : finding.detail.hasPrefix("cgroup"))
+      }
+      #expect(probe.findings.allSatisfy { $0.isWeaker == ($0.mend != nil) && $0.isMet })
     }
   }
 
@@ -155,6 +185,7 @@ import Testing
     let probe = await sandbox.probe()
     #expect(!probe.isUsable)
     #expect(probe.findings.first?.detail.contains("/no/such/launcher") == true)
+    #expect(probe.findings.first?.mend != nil)
     await #expect(throws: PluginError(.unavailable, "")) { try await sandbox.removeLeftovers() }
     #expect(throws: PluginError(.invalid, "")) { try ChrootSandbox(stateDirectory: "relative") }
   }
@@ -175,6 +206,36 @@ import Testing
     #expect(report.termination == row.termination)
     #expect((report.wallNanoseconds, report.cpuNanoseconds, report.memoryPeakBytes) == (5, 6, 7))
     #expect(report.fault == nil)
+  }
+
+  @Test func findingsAreRead() {
+    let text = "namespaces\tmet\tmade by root\t\nLandlock\tweaker\tnone\tboot another\nnoise\nx\tworse\ty\tz\n"
+    let wanted = [
+      SandboxProbe.Finding(name: "namespaces", isMet: true, detail: "made by root"),
+      SandboxProbe.Finding(name: "Landlock", isMet: true, detail: "none", isWeaker: true, mend: "boot another"),
+    ]
+    #expect(LauncherProbe.findings(in: [UInt8](text.utf8)) == wanted)
+  }
+
+  static let hosts: [(settings: [String: String], isRoot: Bool, mend: String?)] = [
+    ([:], false, nil),
+    ([:], true, "give the node CAP_SYS_ADMIN (docker run --privileged), or run it as an ordinary user"),
+    (["user/max_user_namespaces": "0"], false, "sysctl -w user.max_user_namespaces=15000"),
+    (["user/max_user_namespaces": "31"], false, nil),
+    (["kernel/unprivileged_userns_clone": "0"], false, "sysctl -w kernel.unprivileged_userns_clone=1"),
+    (
+      ["kernel/apparmor_restrict_unprivileged_userns": "1"], false,
+      "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+    ),
+    (["user/max_net_namespaces": "0"], true, "sysctl -w user.max_net_namespaces=15000"),
+  ]
+
+  @Test(arguments: hosts)
+  func whatForbidsNamespacesHasItsLine(_ row: (settings: [String: String], isRoot: Bool, mend: String?)) {
+    let mend = HostSettings.mendForNamespaces(isRoot: row.isRoot) { path in
+      row.settings[String(path.dropFirst("/proc/sys/".count))]
+    }
+    #expect(mend == row.mend)
   }
 
   @Test func theFirstFaultIsTold() {

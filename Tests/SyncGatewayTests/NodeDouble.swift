@@ -57,6 +57,9 @@ struct NodeDouble: NodeView {
   var peers = ["beta", "gamma"]
   var list: [JobStatus] = (1...120).reversed().map { NodeDouble.job(UInt8($0)) }
   var artifacts: [Digest: String] = [:]
+  var reports: [ReportFile: String] = [:]
+  /// Of the job 5, by attempt.
+  var transcripts: [Int: String] = [:]
   var hasCheckpoint = true
   var trouble: PluginError?
   var onSubmit: @Sendable (SubmitRequest) async throws(PluginError) -> Digest = { _ in NodeDouble.id(1) }
@@ -115,6 +118,14 @@ struct NodeDouble: NodeView {
   }
 
   func artifactPath(_ sha256: Digest) async -> String? { artifacts[sha256] }
+
+  func transcriptPath(job: Digest, attempt: Int?) async -> String? {
+    job == NodeDouble.id(5) ? transcripts[attempt ?? transcripts.keys.max() ?? 0] : nil
+  }
+
+  func reportPath(job: Digest, _ file: ReportFile) async -> String? {
+    job == NodeDouble.id(5) ? reports[file] : nil
+  }
 }
 
 /// Runs a gateway on a free port for as long as `body` takes.

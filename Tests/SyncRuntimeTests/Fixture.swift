@@ -4,6 +4,7 @@ import NIOPosix
 import SodiumSigner
 import SyncProof
 import SyncTesting
+import Synchronization
 import Testing
 
 @testable import SyncRuntime
@@ -54,6 +55,16 @@ final class World {
 
   /// Builders whose sandbox fails whatever the recipe is.
   var faulty: Set<Int> = []
+  /// What `who` writes on a builder, where it is not the builder's name.
+  var whos: [Int: String] = [:]
+  /// Builders that neither ask for artifacts nor give any.
+  let silent = Silence()
+  var divergence: DivergencePolicy = {
+    var policy = DivergencePolicy()
+    policy.answerTimeout = .seconds(5)
+    policy.roundPauses = [.milliseconds(100), .milliseconds(500)]
+    return policy
+  }()
 
   init(recipes: [String: String], commitSeconds: UInt64 = 60, revealSeconds: UInt64 = 60) throws {
     scratch = try Scratch()
@@ -69,10 +80,13 @@ final class World {
       let node = try Node(
         configuration: NodeConfiguration(
           name: Text(name), group: keys.group, dataDirectory: "\(scratch.path)/\(name)", toolchain: World.toolchain,
-          faultPauses: [.milliseconds(50), .milliseconds(50)], timeoutBaseMilliseconds: 100),
+          faultPauses: [.milliseconds(50), .milliseconds(50)], timeoutBaseMilliseconds: 100, divergence: divergence),
         plugins: NodePlugins(
-          storage: storages[number], transport: network.transport(of: name), signer: keys.signers[number],
-          sandbox: EchoSandbox(who: name, isFaulty: faulty.contains(number)), source: EchoSource(recipes: recipes),
+          storage: storages[number],
+          transport: QuietTransport(inner: network.transport(of: name), name: name, silence: silent),
+          signer: keys.signers[number],
+          sandbox: EchoSandbox(who: whos[number] ?? name, isFaulty: faulty.contains(number)),
+          source: EchoSource(recipes: recipes),
           eventLoop: World.loops.next()),
         logger: logger)
       running[number] = (node, Task { try await node.run() })
@@ -110,4 +124,33 @@ final class World {
   struct Timeout: Error {
     let last: JobStatus?
   }
+}
+
+/// Builders whose messages about artifacts are lost.
+final class Silence: Sendable {
+  private let names = Mutex<Set<String>>([])
+
+  func set(_ isSilent: Bool, _ name: String) {
+    names.withLock { names in
+      if isSilent { names.insert(name) } else { names.remove(name) }
+    }
+  }
+
+  func contains(_ name: String) -> Bool { names.withLock { $0.contains(name) } }
+}
+
+private struct QuietTransport: Transport {
+  let inner: any Transport
+  let name: String
+  let silence: Silence
+
+  func start(deliver: @escaping @Sendable (TransportEvent) -> Void) async throws(PluginError) {
+    try await inner.start(deliver: deliver)
+  }
+
+  func send(_ message: [UInt8], to peer: String) {
+    if message.first != MessageRoom.artifact.rawValue || !silence.contains(name) { inner.send(message, to: peer) }
+  }
+
+  func stop() async { await inner.stop() }
 }

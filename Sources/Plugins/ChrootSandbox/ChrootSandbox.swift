@@ -51,25 +51,18 @@ public struct ChrootSandbox: Sandbox {
   public func probe() async -> SandboxProbe {
     let launcher: Launcher
     do throws(PluginError) { launcher = try Launcher(explicit: initPath) } catch {
-      return SandboxProbe(findings: [.init(name: "launcher", isMet: false, detail: error.message)])
+      let mend = "swift build --product \(Launcher.fileName), and put it beside the program"
+      return SandboxProbe(findings: [.init(name: "launcher", isMet: false, detail: error.message, mend: mend)])
     }
     var findings = [SandboxProbe.Finding(name: "launcher", isMet: true, detail: launcher.path)]
     findings.append(toolchains.probe())
-    let output: Launcher.Output
     do throws(PluginError) {
-      output = try await launcher.start(["probe", stateDirectory], input: nil, onOutput: nil).finish()
+      let output = try await launcher.start(["probe", stateDirectory], input: nil, onOutput: nil).finish()
+      if let fault = LauncherReport(parsing: output.report).fault { throw fault }
+      findings += LauncherProbe.findings(in: output.transcript)
     } catch {
-      return SandboxProbe(findings: findings + [.init(name: "namespaces", isMet: false, detail: error.message)])
-    }
-    if let fault = LauncherReport(parsing: output.report).fault {
-      return SandboxProbe(findings: findings + [.init(name: "namespaces", isMet: false, detail: fault.message)])
-    }
-    let user = geteuid() == 0 ? "made by root" : "made by an ordinary user, in a user namespace"
-    findings.append(.init(name: "namespaces", isMet: true, detail: user))
-    for line in String(decoding: output.transcript, as: UTF8.self).split(separator: "\n") {
-      guard let space = line.firstIndex(of: " ") else { continue }
-      let detail = String(line[line.index(after: space)...])
-      findings.append(.init(name: line[..<space] + " limit", isMet: true, detail: detail))
+      let mend = HostSettings.mendForNamespaces(isRoot: geteuid() == 0)
+      findings.append(.init(name: "namespaces", isMet: false, detail: error.message, mend: mend))
     }
     return SandboxProbe(findings: findings)
   }

@@ -100,7 +100,8 @@ struct ToolchainStore: Sendable {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
     let found = folders.map { $0 + "/tar" }.first { (path: String) in access(path, X_OK) == 0 }
     return SandboxProbe.Finding(
-      name: "tar", isMet: found != nil, detail: found ?? "GNU tar unpacks toolchains and is not in PATH; install it")
+      name: "tar", isMet: found != nil, detail: found ?? "GNU tar unpacks toolchains and is not in PATH",
+      mend: found == nil ? "apt-get install tar" : nil)
   }
 
   func prepare(_ toolchain: Digest, archive: String) async throws(PluginError) {

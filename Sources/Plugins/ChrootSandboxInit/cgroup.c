@@ -13,10 +13,14 @@
 #include <unistd.h>
 
 struct Hierarchy {
+  const char *controller;
+  char own[PATH_BYTES];   // the launcher's path in it
   char base[PATH_BYTES];  // the launcher's own cgroup
   char top[PATH_BYTES];   // where the hierarchy is mounted
   int version;            // 0: not mounted
 };
+
+enum Kind { MEMORY, PIDS, CPU, SECOND, HIERARCHIES };
 
 static bool has_word(const char *list, const char *word, char separator) {
   size_t length = strlen(word);
@@ -28,48 +32,60 @@ static bool has_word(const char *list, const char *word, char separator) {
   return false;
 }
 
-// The launcher's path in the hierarchy whose controller list has `controller` (version 2: an empty list).
-static bool own_path(const char *controller, char *path) {
+// The launcher's path in each hierarchy; version 2 has an empty list of controllers.
+static void read_own_paths(struct Hierarchy *all) {
   FILE *file = fopen("/proc/self/cgroup", "re");
   char line[PATH_BYTES];
-  bool found = false;
-  while (file && !found && fgets(line, sizeof line, file)) {
+  while (file && fgets(line, sizeof line, file)) {
     char *list = strchr(line, ':');
     char *where = list ? strchr(list + 1, ':') : NULL;
     if (!where) continue;
     *where++ = 0;
     list++;
     where[strcspn(where, "\n")] = 0;
-    found = controller[0] ? has_word(list, controller, ',') : list[0] == 0;
-    if (found) snprintf(path, PATH_BYTES, "%s", where);
+    for (int i = 0; i < HIERARCHIES; i++) {
+      bool is_it = i == SECOND ? list[0] == 0 : has_word(list, all[i].controller, ',');
+      if (is_it && !all[i].own[0]) snprintf(all[i].own, PATH_BYTES, "%s", where);
+    }
   }
   if (file) fclose(file);
-  return found;
 }
 
-static struct Hierarchy find(const char *controller) {
-  struct Hierarchy found = {.version = 0};
-  bool wants_v2 = controller[0] == 0;
-  char own[PATH_BYTES];
-  if (!own_path(controller, own)) return found;
+static void take_mount(struct Hierarchy *hierarchy, bool is_second, const char *root, const char *point) {
+  // A mount shows the hierarchy from `root` on; containers see their own cgroup as that root.
+  size_t skip = strcmp(root, "/") == 0 ? 0 : strlen(root);
+  const char *below = strncmp(hierarchy->own, root, skip) == 0 ? hierarchy->own + skip : "";
+  if (snprintf(hierarchy->top, PATH_BYTES, "%s", point) >= PATH_BYTES) return;
+  if (snprintf(hierarchy->base, PATH_BYTES, "%s%s", point, strcmp(below, "/") ? below : "") >= PATH_BYTES) return;
+  if (access(hierarchy->base, F_OK) != 0) memcpy(hierarchy->base, hierarchy->top, PATH_BYTES);
+  hierarchy->version = is_second ? 2 : 1;
+}
+
+static struct Hierarchy all[HIERARCHIES] = {
+    {.controller = "memory"}, {.controller = "pids"}, {.controller = "cpuacct"}, {.controller = ""}};
+
+// All of them in one reading: on a host with many containers the list of mounts is long.
+static const struct Hierarchy *hierarchies(void) {
+  static bool is_read;
+  if (is_read) return all;
+  is_read = true;
+  if (!all[SECOND].own[0]) read_own_paths(all);
   FILE *file = fopen("/proc/self/mountinfo", "re");
-  char line[2 * PATH_BYTES], root[PATH_BYTES], point[PATH_BYTES], type[64], options[PATH_BYTES];
-  while (file && !found.version && fgets(line, sizeof line, file)) {
-    char *rest = strstr(line, " - ");
+  static char line[2 * PATH_BYTES], root[PATH_BYTES], point[PATH_BYTES], options[PATH_BYTES];
+  char type[64];
+  while (file && fgets(line, sizeof line, file)) {
+    char *rest = strstr(line, " - cgroup");
     if (!rest || sscanf(line, "%*s %*s %*s %4095s %4095s", root, point) != 2) continue;
     if (sscanf(rest, " - %63s %*s %4095s", type, options) != 2) continue;
-    if (wants_v2 ? strcmp(type, "cgroup2") != 0 : strcmp(type, "cgroup") || !has_word(options, controller, ','))
-      continue;
-    // A mount shows the hierarchy from `root` on; containers see their own cgroup as that root.
-    size_t skip = strcmp(root, "/") == 0 ? 0 : strlen(root);
-    const char *below = strncmp(own, root, skip) == 0 ? own + skip : "";
-    if (snprintf(found.top, PATH_BYTES, "%s", point) >= PATH_BYTES) continue;
-    if (snprintf(found.base, PATH_BYTES, "%s%s", point, strcmp(below, "/") ? below : "") >= PATH_BYTES) continue;
-    if (access(found.base, F_OK) != 0) memcpy(found.base, found.top, PATH_BYTES);
-    found.version = wants_v2 ? 2 : 1;
+    for (int i = 0; i < HIERARCHIES; i++) {
+      if (all[i].version || !all[i].own[0]) continue;
+      bool is_it = i == SECOND ? strcmp(type, "cgroup2") == 0
+                               : strcmp(type, "cgroup") == 0 && has_word(options, all[i].controller, ',');
+      if (is_it) take_mount(&all[i], i == SECOND, root, point);
+    }
   }
   if (file) fclose(file);
-  return found;
+  return all;
 }
 
 static bool read_text(const char *directory, const char *name, char *text, size_t bytes) {
@@ -128,64 +144,72 @@ static bool enables(const char *base) {
 // Version 2 allows controllers only below cgroups without processes: the launcher's own cgroup, else its parent (as
 // with systemd's DelegateSubgroup), else the top.
 static bool make_v2(const char *run, char *child) {
-  struct Hierarchy found = find("");
-  if (!found.version) return false;
+  const struct Hierarchy *found = &hierarchies()[SECOND];
+  if (!found->version) return false;
   char parent[PATH_BYTES];
-  memcpy(parent, found.base, PATH_BYTES);
+  memcpy(parent, found->base, PATH_BYTES);
   char *slash = strrchr(parent, '/');
-  if (slash && strlen(parent) > strlen(found.top)) *slash = 0;
-  const char *candidates[] = {found.base, parent, found.top};
+  if (slash && strlen(parent) > strlen(found->top)) *slash = 0;
+  const char *candidates[] = {found->base, parent, found->top};
   for (int i = 0; i < 3; i++)
     if (enables(candidates[i]) && make_child(candidates[i], run, child)) return true;
   return false;
 }
 
-void groups_make(struct Groups *groups, const struct Settings *s) {
-  *groups = (struct Groups){.folder = -1, .doors = {-1, -1, -1}};
-  char second[PATH_BYTES] = "";
-  bool tried = false;
-  struct { const char *name; char *path; int *version; } wanted[] = {
-      {"memory", groups->memory, &groups->memory_version},
-      {"pids", groups->pids, &groups->pids_version},
-      {"cpuacct", groups->cpu, &groups->cpu_version}};
-  for (int i = 0; i < 3; i++) {
-    struct Hierarchy found = find(wanted[i].name);
-    if (found.version == 1) {
-      if (make_child(found.base, s->run, wanted[i].path)) *wanted[i].version = 1;
-    } else {
-      if (!tried) tried = true, make_v2(s->run, second);
-      if (second[0]) memcpy(wanted[i].path, second, PATH_BYTES), *wanted[i].version = 2;
-    }
-  }
-  // Files of the run live in memory and are charged to it, so the kernel's bound is both limits together; what
-  // processes have for themselves is compared with the memory limit alone, at each tick.
+// Files of the run live in memory and are charged to it, so the kernel's bound is both limits together; what processes
+// have for themselves is compared with the memory limit alone, at each tick.
+static void bound_memory(struct Groups *groups, const struct Settings *s) {
   uint64_t hard = s->memory_bytes + s->disk_bytes;
-  if (groups->memory_version == 1) {
-    if (write_number(groups->memory, "memory.limit_in_bytes", hard) != 0) groups->memory_version = 0;
-    write_number(groups->memory, "memory.memsw.limit_in_bytes", hard);
-  } else if (groups->memory_version == 2) {
-    if (write_number(groups->memory, "memory.max", hard) != 0) groups->memory_version = 0;
-    write_number(groups->memory, "memory.swap.max", 0);
-  }
-  if (second[0]) groups->folder = open(second, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  for (int i = 0; i < 3; i++) {
-    char door[PATH_BYTES + 8];
-    snprintf(door, sizeof door, "%s/tasks", wanted[i].path);
-    if (*wanted[i].version == 1) groups->doors[i] = open(door, O_WRONLY | O_CLOEXEC);
-  }
-  // One more for init.
-  if (groups->pids_version && write_number(groups->pids, "pids.max", s->processes + 1) != 0) groups->pids_version = 0;
+  bool is_first = groups->memory_version == 1;
+  const char *name = is_first ? "memory.limit_in_bytes" : "memory.max";
+  if (write_number(groups->memory, name, hard) != 0) groups->memory_version = 0;
+  if (is_first) write_number(groups->memory, "memory.memsw.limit_in_bytes", hard);
+  else write_number(groups->memory, "memory.swap.max", 0);
 }
 
-// Moves the caller into the version 1 cgroups. A task that moves itself alone is spared the grace period of some 10 ms
-// that the kernel waits for when one process moves another.
-int groups_enter(const struct Groups *groups) {
-  for (int i = 0; i < 3; i++) {
-    bool is_wanted = (i == 0 ? groups->memory_version : i == 1 ? groups->pids_version : groups->cpu_version) == 1;
-    if (is_wanted && write(groups->doors[i], "0", 1) != 1) return -1;
-    if (groups->doors[i] >= 0) close(groups->doors[i]);
+static void bound_processes(struct Groups *groups, const struct Settings *s) {
+  // One more for init.
+  if (write_number(groups->pids, "pids.max", s->processes + 1) != 0) groups->pids_version = 0;
+}
+
+static char *path_of(struct Groups *groups, int kind) {
+  return kind == MEMORY ? groups->memory : kind == PIDS ? groups->pids : groups->cpu;
+}
+
+static int *version_of(struct Groups *groups, int kind) {
+  return kind == MEMORY ? &groups->memory_version : kind == PIDS ? &groups->pids_version : &groups->cpu_version;
+}
+
+void groups_make_second(struct Groups *groups, const struct Settings *s) {
+  *groups = (struct Groups){.folder = -1};
+  // A controller that has a version 1 hierarchy is not to be had from version 2; the mounts are then read later, while
+  // init is at work.
+  read_own_paths(all);
+  if (all[MEMORY].own[0] && all[PIDS].own[0] && all[CPU].own[0]) return;
+  hierarchies();
+  if (!make_v2(s->run, groups->second)) return;
+  for (int i = 0; i < SECOND; i++)
+    if (!all[i].version) memcpy(path_of(groups, i), groups->second, PATH_BYTES), *version_of(groups, i) = 2;
+  if (groups->memory_version) bound_memory(groups, s);
+  if (groups->pids_version) bound_processes(groups, s);
+  groups->folder = open(groups->second, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+// A task that moves itself alone through a door is spared the grace period of some 10 ms that the kernel waits for when
+// one process moves another.
+void groups_make_first(struct Groups *groups, const struct Settings *s, int *doors) {
+  hierarchies();
+  for (int i = 0; i < SECOND; i++) {
+    doors[i] = -1;
+    if (all[i].version != 1 || !make_child(all[i].base, s->run, path_of(groups, i))) continue;
+    char door[PATH_BYTES + 8];
+    snprintf(door, sizeof door, "%s/tasks", path_of(groups, i));
+    doors[i] = open(door, O_WRONLY | O_CLOEXEC);
+    if (doors[i] < 0) continue;
+    *version_of(groups, i) = 1;
+    if (i == MEMORY) bound_memory(groups, s);
+    if (i == PIDS) bound_processes(groups, s);
   }
-  return 0;
 }
 
 bool groups_cpu(const struct Groups *groups, uint64_t *nanoseconds) {
@@ -237,15 +261,15 @@ void groups_remove(struct Groups *groups) {
 }
 
 void groups_remove_leftovers(const char *run) {
-  const char *controllers[] = {"memory", "pids", "cpuacct", ""};
-  for (int i = 0; i < 4; i++) {
-    struct Hierarchy found = find(controllers[i]);
-    if (!found.version) continue;
+  hierarchies();
+  for (int i = 0; i < HIERARCHIES; i++) {
+    const struct Hierarchy *found = &all[i];
+    if (!found->version) continue;
     char parent[PATH_BYTES], path[PATH_BYTES + 256];
-    memcpy(parent, found.base, PATH_BYTES);
+    memcpy(parent, found->base, PATH_BYTES);
     char *slash = strrchr(parent, '/');
-    if (slash && strlen(parent) > strlen(found.top)) *slash = 0;
-    const char *places[] = {found.base, parent, found.top};
+    if (slash && strlen(parent) > strlen(found->top)) *slash = 0;
+    const char *places[] = {found->base, parent, found->top};
     for (int j = 0; j < 3; j++) {
       snprintf(path, sizeof path, "%s/synchronicity-%s", places[j], run);
       if (access(path, F_OK) == 0) remove_group(path);

@@ -69,17 +69,24 @@ static bool copy_link(int from, const char *name, int to, uid_t owner) {
          (owner == KEEP_OWNER || fchownat(to, name, owner, owner, AT_SYMLINK_NOFOLLOW) == 0);
 }
 
-static bool copy_folder(int from, int to, uint64_t *budget, uid_t owner, int depth);
+// Where a folder lies below the writable mount.
+struct Place {
+  int depth;
+  size_t path_bytes;
+};
+
+static bool copy_folder(int from, int to, uint64_t *budget, uid_t owner, struct Place place);
 
 static bool copy_subfolder(int from, const char *name, int to, const struct stat *info, uint64_t *budget, uid_t owner,
-                           int depth) {
-  if (depth >= DEPTH_MAX) return true;
+                           struct Place place) {
+  struct Place below = {place.depth + 1, place.path_bytes + strlen(name) + 1};
+  if (below.depth > DEPTH_MAX || below.path_bytes > HARVEST_PATH_BYTES_MAX) return true;
   // The run may have taken its own right to read; outside the owner is the same, so it is given back.
   if ((info->st_mode & S_IRWXU) != S_IRWXU) fchmodat(from, name, S_IRWXU, 0);
   int source = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (source < 0 || mkdirat(to, name, 0700) != 0) return false;
   int target = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  bool done = target >= 0 && copy_folder(source, target, budget, owner, depth + 1) &&
+  bool done = target >= 0 && copy_folder(source, target, budget, owner, below) &&
               (owner == KEEP_OWNER || fchown(target, owner, owner) == 0) &&
               fchmod(target, (info->st_mode & 0777) | S_IRWXU) == 0;
   close(source);
@@ -87,14 +94,14 @@ static bool copy_subfolder(int from, const char *name, int to, const struct stat
   return done;
 }
 
-static bool copy_entry(int from, const char *name, int to, uint64_t *budget, uid_t owner, int depth) {
+static bool copy_entry(int from, const char *name, int to, uint64_t *budget, uid_t owner, struct Place place) {
   struct stat info;
   if (fstatat(from, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
   switch (info.st_mode & S_IFMT) {
     case S_IFREG:
       if (!(info.st_mode & S_IRUSR)) fchmodat(from, name, (info.st_mode & 0777) | S_IRUSR, 0);
       return copy_file(from, name, to, &info, budget, owner);
-    case S_IFDIR: return copy_subfolder(from, name, to, &info, budget, owner, depth);
+    case S_IFDIR: return copy_subfolder(from, name, to, &info, budget, owner, place);
     case S_IFLNK: return copy_link(from, name, to, owner);
     default: return mkfifoat(to, name, 0600) == 0;
   }
@@ -102,18 +109,20 @@ static bool copy_entry(int from, const char *name, int to, uint64_t *budget, uid
 
 static bool is_dot(const char *name) { return !strcmp(name, ".") || !strcmp(name, ".."); }
 
-static bool copy_folder(int from, int to, uint64_t *budget, uid_t owner, int depth) {
+static bool copy_folder(int from, int to, uint64_t *budget, uid_t owner, struct Place place) {
   DIR *directory = fdopendir(openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return false;
   bool done = true;
   struct dirent *entry;
   while (done && (entry = readdir(directory)))
-    if (!is_dot(entry->d_name)) done = copy_entry(from, entry->d_name, to, budget, owner, depth);
+    if (!is_dot(entry->d_name)) done = copy_entry(from, entry->d_name, to, budget, owner, place);
   closedir(directory);
   return done;
 }
 
-bool harvest(int from, int to, uint64_t *budget, uid_t owner) { return copy_folder(from, to, budget, owner, 0); }
+bool harvest(int from, int to, uint64_t *budget, uid_t owner) {
+  return copy_folder(from, to, budget, owner, (struct Place){0, 0});
+}
 
 bool is_empty(int directory) {
   DIR *open_directory = fdopendir(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));

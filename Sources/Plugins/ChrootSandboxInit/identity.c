@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <linux/sched.h>
 #include <unistd.h>
 
 int write_file(const char *path, const char *text) {
@@ -36,15 +34,18 @@ int write_maps(pid_t pid, uid_t inside, uid_t outside_uid, gid_t outside_gid, bo
   return write_file(path, map);
 }
 
+static int hold(void *nothing) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  while (!nothing) pause();
+  return 0;
+}
+
 // A user namespace without processes, for mounts that show root's files as the run's own.
 static int namespace_for_idmap(void) {
-  struct clone_args arguments = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
-  pid_t holder = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+  // The holder shares the launcher's memory, which saves copying it; it touches nothing there.
+  static char stack[16384] __attribute__((aligned(16)));
+  pid_t holder = clone(hold, stack + sizeof stack, CLONE_NEWUSER | CLONE_VM | SIGCHLD, NULL);
   if (holder < 0) return -1;
-  if (holder == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;) pause();
-  }
   int namespace = -1;
   if (write_maps(holder, 0, OUTSIDE_ID, OUTSIDE_ID, false) == 0) {
     char path[64];

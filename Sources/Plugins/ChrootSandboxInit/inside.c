@@ -39,27 +39,46 @@ void init_fault(int code, const char *format, ...) {
   _exit(1);
 }
 
-static void settle(struct Settings *s, const struct Groups *groups, int go) {
+// What needs neither ids nor cgroups, done while the launcher makes them.
+static void begin(const struct Settings *s) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_NAME, "sandbox-init");
-  if (groups_enter(groups) != 0) init_fault(FAULT_UNAVAILABLE, "Cannot enter the cgroups: %s", strerror(errno));
-  // The launcher answers once ids are mapped, and keeps its end open: a hang-up means that it was gone before its death
-  // could be a signal.
-  char byte;
-  struct pollfd other_end = {.fd = go};
-  if (read(go, &byte, 1) != 1 || poll(&other_end, 1, 0) != 0) _exit(1);
-  close(go);
-  // Not earlier: the launcher may write the maps of a dumpable process only.
-  prctl(PR_SET_DUMPABLE, 0);
-  setsid();
-  umask(0);
-  // Only now, so that the run's own cgroup is the root that it sees.
-  if (unshare(CLONE_NEWCGROUP) != 0) init_fault(FAULT_UNAVAILABLE, "No cgroup namespace: %s", strerror(errno));
+  // Every process may read another one's arguments, and the first of ours is a path of the host.
+  memset(program_path, 0, strlen(program_path));
+  if (geteuid() != 0 && unshare(CLONE_NEWNET) != 0)
+    init_fault(FAULT_UNAVAILABLE, "Cannot make a network namespace: %s; raise the sysctl user.max_net_namespaces",
+               strerror(errno));
   if (sethostname(s->host_name, strlen(s->host_name)) != 0 || setdomainname("(none)", 6) != 0)
     init_fault(FAULT_INVALID, "Cannot set the host name '%s': %s", s->host_name, strerror(errno));
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0 || dup2(null, STDIN_FILENO) < 0) init_fault(FAULT_UNAVAILABLE, "Cannot open /dev/null");
   close(null);
+  setsid();
+  umask(0);
+}
+
+static void settle(int channel, struct Orders *orders) {
+  // The launcher keeps its end open: a hang-up means that it was gone before its death could be a signal.
+  struct pollfd other_end = {.fd = channel};
+  if (!receive_orders(channel, orders) || poll(&other_end, 1, 0) != 0) _exit(1);
+  for (int i = 0; i < 3; i++) {
+    if (orders->doors[i] < 0) continue;
+    if (write(orders->doors[i], "0", 1) != 1)
+      init_fault(FAULT_UNAVAILABLE, "Cannot enter a cgroup: %s", strerror(errno));
+    close(orders->doors[i]);
+  }
+  // Not earlier: the launcher may write the maps of a dumpable process only.
+  prctl(PR_SET_DUMPABLE, 0);
+  // Only now, so that the run's own cgroup is the root that it sees.
+  if (unshare(CLONE_NEWCGROUP) != 0) init_fault(FAULT_UNAVAILABLE, "No cgroup namespace: %s", strerror(errno));
+}
+
+static void enter_network(int channel) {
+  struct Orders orders;
+  if (!receive_orders(channel, &orders)) _exit(1);
+  if (setns(orders.network, CLONE_NEWNET) != 0)
+    init_fault(FAULT_IO, "Cannot enter the network namespace: %s", strerror(errno));
+  close(orders.network);
 }
 
 static pid_t start_worker(struct Settings *s, struct Identity identity, struct Sampled sampled) {
@@ -142,19 +161,21 @@ static void bring_home(const struct Settings *s, const int *insides, struct Mess
   }
 }
 
-void init(struct Settings *s, struct Identity identity, const struct Groups *groups, int status, int go) {
+void init(struct Settings *s, int status, int channel) {
   status_pipe = status;
-  struct Sampled sampled = {
-      .cpu = !groups->cpu_version, .memory = !groups->memory_version, .processes = !groups->pids_version};
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, NULL);
-  settle(s, groups, go);
+  begin(s);
+  struct Orders orders;
+  settle(channel, &orders);
   static int insides[MOUNTS_MAX];
-  int disk = make_root(s, identity, insides);
-  pid_t pid = start_worker(s, identity, sampled);
+  int disk = make_root(s, orders.identity, insides);
+  if (orders.identity.is_root) enter_network(channel);
+  close(channel);
+  pid_t pid = start_worker(s, orders.identity, orders.sampled);
   struct Message end = {0};
-  int result = supervise(pid, s, sampled, disk, &end);
+  int result = supervise(pid, s, orders.sampled, disk, &end);
   end.kind = MESSAGE_WORKER_ENDED;
   end.value = result;
   send_message(&end);

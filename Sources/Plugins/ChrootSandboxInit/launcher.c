@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,8 +33,11 @@ static uint64_t now(void) {
   return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
+char *program_path;
+
 // What `fault` must undo.
 static struct Groups groups;
+static bool has_worker_namespace;
 static const char *locked_state, *locked_run;
 
 static void undo(void) {
@@ -66,6 +70,8 @@ struct Run {
   char buffer[CHUNK_BYTES];
 };
 
+static void receive(struct Run *run);
+
 static void kill_run(struct Run *run) { syscall(SYS_pidfd_send_signal, run->process, SIGKILL, NULL, 0); }
 
 static void strike(struct Run *run, enum Strike why) {
@@ -81,19 +87,13 @@ static const char *clone_advice(int error) {
          "kernel.apparmor_restrict_unprivileged_userns and user.max_user_namespaces, or run as root";
 }
 
-static void start(struct Run *run, struct Settings *s) {
-  struct Identity who = identity();
-  groups_make(&groups, s);
-  int transcript[2], status[2], go[2];
-  if (pipe2(transcript, O_CLOEXEC) != 0 || pipe2(status, O_CLOEXEC) != 0 || pipe2(go, O_CLOEXEC) != 0)
-    fault(FAULT_IO, "No pipe: %s", strerror(errno));
-  // Root has nothing to map, so its init need not wait.
-  if (who.is_root && write(go[1], "g", 1) != 1) fault(FAULT_IO, "Cannot write to a pipe: %s", strerror(errno));
-  int process = -1;
+// Init is born in the version 2 cgroup; its network namespace it makes itself, while the launcher does the rest.
+static pid_t clone_init(struct Settings *s, int *process, int transcript[2], int status[2], int channel[2]) {
+  bool is_root = geteuid() == 0;
   struct clone_args arguments = {
-      .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD |
-               (who.is_root ? 0 : CLONE_NEWUSER) | (groups.folder >= 0 ? CLONE_INTO_CGROUP : 0),
-      .pidfd = (uint64_t)(uintptr_t)&process,
+      .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | (is_root ? 0 : CLONE_NEWUSER) |
+               (groups.folder >= 0 ? CLONE_INTO_CGROUP : 0),
+      .pidfd = (uint64_t)(uintptr_t)process,
       .exit_signal = SIGCHLD,
       .cgroup = groups.folder >= 0 ? (uint64_t)groups.folder : 0};
   pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
@@ -101,24 +101,60 @@ static void start(struct Run *run, struct Settings *s) {
     int error = errno;
     fault(FAULT_UNAVAILABLE, "Cannot make namespaces: %s; %s", strerror(error), clone_advice(error));
   }
-  if (pid == 0) {
-    dup2(transcript[1], STDOUT_FILENO);
-    dup2(transcript[1], STDERR_FILENO);
-    close(transcript[0]), close(transcript[1]), close(status[0]), close(go[1]);
-    init(s, who, &groups, status[1], go[0]);
-  }
-  close(transcript[1]), close(status[1]), close(go[0]);
-  if (who.idmap >= 0) close(who.idmap);
+  if (pid != 0) return pid;
+  dup2(transcript[1], STDOUT_FILENO);
+  dup2(transcript[1], STDERR_FILENO);
+  close(transcript[0]), close(transcript[1]), close(status[0]), close(channel[0]);
+  init(s, status[1], channel[1]);
+}
+
+// The launcher itself has no use for a network.
+static void send_network(int channel) {
+  if (unshare(CLONE_NEWNET) != 0)
+    fault(FAULT_UNAVAILABLE, "Cannot make a network namespace: %s; raise the sysctl user.max_net_namespaces",
+          strerror(errno));
+  struct Orders orders = {
+      .identity.idmap = -1, .doors = {-1, -1, -1}, .network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};
+  if (orders.network < 0) fault(FAULT_IO, "Cannot open the network namespace: %s", strerror(errno));
+  if (!send_orders(channel, &orders)) {}  // an init that has failed says so in the loop
+  close(orders.network);
+}
+
+static void start(struct Run *run, struct Settings *s) {
+  groups_make_second(&groups, s);
+  int transcript[2], status[2], channel[2];
+  if (pipe2(transcript, O_CLOEXEC) != 0 || pipe2(status, O_CLOEXEC) != 0 ||
+      socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0)
+    fault(FAULT_IO, "No pipe: %s", strerror(errno));
+  int process = -1;
+  pid_t pid = clone_init(s, &process, transcript, status, channel);
+  close(transcript[1]), close(status[1]), close(channel[1]);
   run->pid = pid, run->process = process, run->status = status[0], run->transcript = transcript[0];
   run->is_running = true;
   run->deadline = now() + GRACE_NANOSECONDS;
-  if (!who.is_root && write_maps(pid, INSIDE_ID, geteuid(), getegid(), true) != 0) {
+  struct Orders orders = {.identity = identity(), .network = -1};
+  has_worker_namespace = orders.identity.worker_namespace;
+  if (!orders.identity.is_root && write_maps(pid, INSIDE_ID, geteuid(), getegid(), true) != 0) {
     int error = errno;
     kill_run(run);
     waitpid(pid, NULL, 0);
+    // An init that has failed is the reason.
+    receive(run);
+    if (run->end.kind == MESSAGE_FAULT) fault(run->end.value, "%s", run->end.text);
     fault(FAULT_UNAVAILABLE, "Cannot map the user's ids: %s", strerror(error));
   }
-  if (!who.is_root && write(go[1], "g", 1) != 1) {}  // an init that has failed says so in the loop
+  // A run may open its own output by name, as in `tee /dev/stderr`; the pipe must belong to it.
+  if (fchown(run->transcript, orders.identity.outside, orders.identity.outside) != 0 && orders.identity.is_root)
+    fault(FAULT_IO, "Cannot give the transcript's pipe to the run: %s", strerror(errno));
+  groups_make_first(&groups, s, orders.doors);
+  orders.sampled = (struct Sampled){
+      .cpu = !groups.cpu_version, .memory = !groups.memory_version, .processes = !groups.pids_version};
+  if (!send_orders(channel[0], &orders)) {}  // an init that has failed says so in the loop
+  if (orders.identity.idmap >= 0) close(orders.identity.idmap);
+  for (int i = 0; i < 3; i++)
+    if (orders.doors[i] >= 0) close(orders.doors[i]);
+  if (orders.identity.is_root) send_network(channel[0]);
+  // The channel stays open: by its hang-up init would learn that the launcher is gone.
 }
 
 static void receive(struct Run *run) {
@@ -138,7 +174,7 @@ static void receive(struct Run *run) {
       return;
     case MESSAGE_STARTED:
       run->has_started = true;
-      run->started = message.at_nanoseconds;
+      run->started = run->last_tick = message.at_nanoseconds;
       run->deadline = run->started + run->settings->wall_seconds * 1000000000;
       return;
     case MESSAGE_STRUCK:
@@ -280,6 +316,45 @@ static void launch(struct Settings *s) {
   undo();
 }
 
+static void print_finding(const char *name, bool is_weaker, const char *detail, const char *mend) {
+  printf("%s\t%s\t%s\t%s\n", name, is_weaker ? "weaker" : "met", detail, is_weaker ? mend : "");
+}
+
+static void print_limit(const char *name, int version) {
+  static const char *const bases[] = {
+      "sampled every 50 ms, so that a short peak is missed, since no cgroup is writable here", "cgroup version 1",
+      "cgroup version 2"};
+  print_finding(name, version == 0, bases[version],
+                "run the node as root, or in a cgroup of its own: Delegate=yes in its systemd unit");
+}
+
+// What was not possible at all has ended the trial with a fault.
+static void print_findings(void) {
+  print_finding("namespaces", false,
+                geteuid() == 0 ? "made by root" : "made by an ordinary user, in a user namespace", "");
+  if (geteuid() == 0)
+    print_finding("user namespace", !has_worker_namespace,
+                  has_worker_namespace ? "each run has one, and no user of the host in it"
+                                       : "none for root, so that a run has the rights of the host's user 1000",
+                  "sysctl -w user.max_user_namespaces=15000");
+  print_limit("memory limit", groups.memory_version);
+  print_limit("processes limit", groups.pids_version);
+  print_limit("cpu limit", groups.cpu_version);
+  print_finding("disk limit", false, "one tmpfs a run", "");
+  print_finding("system call filter", false, "is installed", "");
+  int version = landlock_version();
+  char detail[128];
+  if (landlock_is_used(version))
+    snprintf(detail, sizeof detail, "version %d%s", version,
+             landlock_has_scopes(version) ? "" : ", which knows no scopes for abstract sockets and signals");
+  else
+    snprintf(detail, sizeof detail, "the kernel has %s; read-only mounts alone keep a run from writing elsewhere",
+             version ? "version 1, which no build could use" : "none");
+  print_finding("Landlock", !landlock_has_scopes(version), detail,
+                landlock_is_used(version) ? "boot Linux 6.12 or later"
+                                          : "boot Linux 5.19 or later, with landlock among the words of lsm=");
+}
+
 // Sets up a run on a folder that takes the toolchain's place, executes nothing, and says what the limits rest on.
 static int probe(char *state) {
   static char name[64], folder[PATH_BYTES];
@@ -292,16 +367,13 @@ static int probe(char *state) {
       .wall_seconds = 10, .cpu_seconds = 10, .memory_bytes = 64 << 20, .processes = 10, .disk_bytes = 1 << 20,
       .transcript_bytes = 4096, .trial = true};
   launch(&s);
-  static const char *const bases[] = {
-      "sampled every 50 ms (weaker: a short peak is missed), since no cgroup is writable here", "cgroup version 1",
-      "cgroup version 2"};
-  printf("memory %s\n", bases[groups.memory_version]);
-  printf("processes %s\n", bases[groups.pids_version]);
-  printf("cpu %s\n", bases[groups.cpu_version]);
+  print_findings();
   return 0;
 }
 
 int main(int count, char **arguments) {
+  if (count < 1) return 2;
+  program_path = arguments[0];
   signal(SIGPIPE, SIG_IGN);
   // Whatever the node has open is none of a run's business.
   syscall(SYS_close_range, 3, ~0U, 0);
@@ -315,6 +387,8 @@ int main(int count, char **arguments) {
   }
   if (count == 3 && !strcmp(arguments[1], "probe")) return probe(arguments[2]);
   if (count == 3 && !strcmp(arguments[1], "clean")) return clean(arguments[2]);
-  fprintf(stderr, "synchronicity-sandbox-init is started by a node, with: run | probe STATE | clean STATE\n");
+  if (count == 3 && !strcmp(arguments[1], "filter")) return print_filter(arguments[2]);
+  fprintf(stderr, "synchronicity-sandbox-init is started by a node, with: run | probe STATE | clean STATE; or prints "
+                  "its system call filter, with: filter ARCHITECTURE\n");
   return 2;
 }

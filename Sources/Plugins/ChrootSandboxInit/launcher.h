@@ -2,8 +2,13 @@
 //
 // Three processes a run:
 //   launcher   in the host's namespaces; owns cgroups, clock and transcript          (launcher.c, cgroup.c)
-//   init       process 1 of the run's namespaces; mounts, reaps, brings /output home (inside.c, root.c, harvest.c)
-//   worker     the program of the request: no capability, no new privilege, filtered (worker.c, filter.c)
+//   init       process 1 of the run's namespaces; mounts, reaps, brings /output home
+//                                                                  (inside.c, root.c, covers.c, harvest.c)
+//   worker     the program of the request: no capability, no new privilege, restricted, filtered
+//                                                                  (worker.c, landlock.c, filter.c)
+//
+// The launcher makes ids and cgroups while init begins, and then, if it is root, the network namespace while init mounts;
+// both reach init as orders (orders.c). An ordinary user's init makes its network itself: it must own it.
 //
 // Each watches the one above: the launcher dies with its standard input, init with the launcher (parent-death
 // signal), and the kernel ends every process of the run with init.
@@ -16,10 +21,13 @@
 #ifndef SYNCHRONICITY_LAUNCHER_H
 #define SYNCHRONICITY_LAUNCHER_H
 
+#include "filter.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <linux/mount.h>
 
 enum {
   MOUNTS_MAX = 4096,
@@ -29,8 +37,10 @@ enum {
   // The ids that a run sees, and the niceness that leaves the consensus its processor.
   INSIDE_ID = 1000,
   NICENESS = 10,
-  // Deeper folders of a writable mount stay behind: an artifact's path has at most 255 bytes.
+  // Folders of a writable mount that are deeper, or whose path is longer, stay behind: an artifact's path has at most
+  // 255 bytes, and what comes to the host must be in reach of its system calls, which take 4096.
   DEPTH_MAX = 130,
+  HARVEST_PATH_BYTES_MAX = 1024,
 };
 
 // A host id that no account and no subordinate range of a usual host has: what ids 1000 inside are outside when the
@@ -61,6 +71,7 @@ struct Settings {
   char *environment[ARGUMENTS_MAX + 1];
   struct Mount *mounts;
   size_t argument_count, environment_count, mount_count;
+  bool has_own_directory;  // the working directory is a private folder, since the toolchain has none of that name
   uint64_t wall_seconds, cpu_seconds, memory_bytes, processes, disk_bytes, transcript_bytes;
   bool trial;  // a probe: everything is set up, nothing is executed
 };
@@ -81,6 +92,14 @@ struct Identity {
 enum MessageKind { MESSAGE_FAULT = 1, MESSAGE_STARTED, MESSAGE_WORKER_ENDED, MESSAGE_STRUCK, MESSAGE_FINISHED };
 enum Strike { STRIKE_NONE, STRIKE_WALL, STRIKE_CPU, STRIKE_MEMORY, STRIKE_TRANSCRIPT };
 
+// From the launcher to init, once ids and cgroups are ready, and again with the network. Descriptors travel beside it.
+struct Orders {
+  struct Identity identity;
+  struct Sampled sampled;
+  int doors[3];  // version 1 cgroups: files that move who writes "0" to them, or -1
+  int network;   // the namespace to enter, or -1
+};
+
 // From init to the launcher; shorter than PIPE_BUF, so each arrives whole.
 struct Message {
   int32_t kind;
@@ -92,7 +111,12 @@ struct Message {
 };
 
 // launcher.c
+extern char *program_path;  // the memory in which the kernel shows it
 _Noreturn void fault(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// orders.c
+bool send_orders(int channel, const struct Orders *orders);
+bool receive_orders(int channel, struct Orders *orders);
 
 // settings.c
 void read_settings(struct Settings *settings);
@@ -106,11 +130,12 @@ int write_maps(pid_t pid, uid_t inside, uid_t outside_uid, gid_t outside_gid, bo
 struct Groups {
   char memory[PATH_BYTES], pids[PATH_BYTES], cpu[PATH_BYTES];  // empty when not enforceable
   int memory_version, pids_version, cpu_version;
-  int folder;    // of the version 2 cgroup, for clone3, or -1
-  int doors[3];  // version 1: files that move who writes "0" to them, or -1
+  char second[PATH_BYTES];  // the version 2 cgroup, or empty
+  int folder;               // of it, for clone3, or -1
 };
-void groups_make(struct Groups *groups, const struct Settings *settings);
-int groups_enter(const struct Groups *groups);
+// Version 2 comes before init, which is born in it; version 1 beside it, and init moves itself.
+void groups_make_second(struct Groups *groups, const struct Settings *settings);
+void groups_make_first(struct Groups *groups, const struct Settings *settings, int *doors);
 bool groups_cpu(const struct Groups *groups, uint64_t *nanoseconds);
 bool groups_anonymous(const struct Groups *groups, uint64_t *bytes);
 bool groups_peak(const struct Groups *groups, uint64_t *bytes);
@@ -120,13 +145,21 @@ void groups_remove(struct Groups *groups);
 void groups_remove_leftovers(const char *run);
 
 // inside.c, process 1
-_Noreturn void init(struct Settings *settings, struct Identity identity, const struct Groups *groups, int status,
-                    int go);
+_Noreturn void init(struct Settings *settings, int status, int channel);
 _Noreturn void init_fault(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // root.c
 // Fills `writable[i]` for each writable mount with a descriptor of its folder inside; returns one of the disk.
 int make_root(struct Settings *settings, struct Identity identity, int *writable);
+
+enum { READ_ONLY = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+int clone_tree(const char *path);
+int set_attributes(int tree, uint64_t attributes, int idmap);
+int attach_open(int tree, const char *at);
+int attach(int tree, const char *at);  // closes the tree
+
+// covers.c
+void cover_processes(int file, int folder);
 
 // harvest.c
 bool harvest(int from, int to, uint64_t *budget, uid_t owner);
@@ -136,8 +169,11 @@ bool is_empty(int directory);
 // worker.c
 _Noreturn void worker(struct Settings *settings, struct Identity identity, struct Sampled sampled, int mapped);
 
-// filter.c
-int install_filter(void);
+// landlock.c
+int landlock_version(void);
+bool landlock_is_used(int version);
+bool landlock_has_scopes(int version);
+int landlock_restrict(const struct Settings *settings);
 
 // leftovers.c
 int lock_run(const char *state, const char *run);

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -16,18 +15,22 @@
 static const char *const devices[] = {"null", "zero", "full", "random", "urandom"};
 enum { DEVICES = sizeof devices / sizeof devices[0] };
 
-static int clone_tree(const char *path) {
+int clone_tree(const char *path) {
   return (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 }
 
-static int set_attributes(int tree, uint64_t attributes, int idmap) {
+int set_attributes(int tree, uint64_t attributes, int idmap) {
   struct mount_attr change = {.attr_set = attributes};
   if (idmap >= 0) change.attr_set |= MOUNT_ATTR_IDMAP, change.userns_fd = (uint64_t)idmap;
   return (int)syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &change, sizeof change);
 }
 
-static int attach(int tree, const char *at) {
-  int result = (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH);
+int attach_open(int tree, const char *at) {
+  return (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+int attach(int tree, const char *at) {
+  int result = attach_open(tree, at);
   int error = errno;
   close(tree);
   errno = error;
@@ -40,9 +43,8 @@ static int view(const char *host, struct Identity identity) {
   if (tree < 0)
     init_fault(errno == ENOENT ? FAULT_INVALID : FAULT_IO, "Cannot mount %s: %s%s", host, strerror(errno),
                errno == EINVAL ? "; an ordinary user cannot give a folder that has mounts in it" : "");
-  uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
-  if (identity.idmap >= 0 && set_attributes(tree, attributes, identity.idmap) == 0) return tree;
-  if (set_attributes(tree, attributes, -1) != 0)
+  if (identity.idmap >= 0 && set_attributes(tree, READ_ONLY, identity.idmap) == 0) return tree;
+  if (set_attributes(tree, READ_ONLY, -1) != 0)
     init_fault(FAULT_UNAVAILABLE, "Cannot make a read-only mount of %s: %s; Linux 5.12 or later is needed", host,
                strerror(errno));
   return tree;
@@ -110,6 +112,16 @@ static int private_folder(const char *name, mode_t mode) {
   return tree;
 }
 
+static int private_file(const char *name, mode_t mode) {
+  int file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (file < 0) init_fault(FAULT_IO, "Cannot make the private file %s: %s", name, strerror(errno));
+  close(file);
+  own(name);
+  int tree = clone_tree(name);
+  if (tree < 0) init_fault(FAULT_IO, "Cannot mount the private file %s: %s", name, strerror(errno));
+  return tree;
+}
+
 static void make_devices(int device_trees[DEVICES], int shared) {
   static const char *const options[][2] = {{"mode", "0755"}, {"size", "65536"}, {"nr_inodes", "64"}, {NULL, NULL}};
   int tree = file_system("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
@@ -120,7 +132,10 @@ static void make_devices(int device_trees[DEVICES], int shared) {
   for (int i = 0; i < DEVICES; i++) {
     char path[32];
     snprintf(path, sizeof path, "/dev/%s", devices[i]);
-    attach_at(device_trees[i], path, false);
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (file < 0 || attach(device_trees[i], path) != 0)
+      init_fault(FAULT_IO, "Cannot mount %s inside: %s", path, strerror(errno));
+    close(file);
   }
   attach_at(shared, "/dev/shm", true);
   if (symlink("/proc/self/fd", "/dev/fd") || symlink("/proc/self/fd/0", "/dev/stdin") ||
@@ -213,10 +228,15 @@ int make_root(struct Settings *s, struct Identity identity, int *writable) {
   int temporary = private_folder("tmp", 01777);
   int shared = private_folder("shm", 01777);
   int directory = private_folder("directory", 0755);
+  int empty_folder = private_folder("empty", 0555), empty_file = private_file("nothing", 0444);
+  if (set_attributes(empty_folder, READ_ONLY, -1) != 0 || set_attributes(empty_file, READ_ONLY, -1) != 0)
+    init_fault(FAULT_IO, "Cannot make a cover read-only: %s", strerror(errno));
   for (size_t i = 0; i < s->mount_count; i++)
     if (s->mounts[i].writable) writable[i] = writable_folder(&s->mounts[i], i, s, identity);
   enter();
   attach_at(processes, "/proc", true);
+  cover_processes(empty_file, empty_folder);
+  close(empty_file), close(empty_folder);
   attach_at(temporary, "/tmp", true);
   make_devices(device_trees, shared);
   for (size_t i = 0; i < s->mount_count; i++) {
@@ -229,7 +249,8 @@ int make_root(struct Settings *s, struct Identity identity, int *writable) {
       attach_at(m->tree, m->inside, is_folder(m->tree));
     }
   }
-  if (access(s->directory, F_OK) != 0) attach_at(directory, s->directory, true);
+  s->has_own_directory = access(s->directory, F_OK) != 0;
+  if (s->has_own_directory) attach_at(directory, s->directory, true);
   else close(directory);
   struct mount_attr sealed = {.attr_set = MOUNT_ATTR_RDONLY};
   if (syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, &sealed, sizeof sealed) != 0)

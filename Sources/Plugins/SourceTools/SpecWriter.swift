@@ -40,7 +40,8 @@ package struct SpecWriter {
       environment: environment.map { EnvironmentVariable(name: Text($0.key), value: Text($0.value)) }.sorted {
         $0.name < $1.name
       },
-      limits: limits, recipe: Normalisation.recipe(recipe, holding: request.normalise), artifacts: artifacts.map { Text($0) }.sorted())
+      limits: limits, recipe: Normalisation.recipe(recipe, holding: request.normalise),
+      artifacts: artifacts.map { Text($0) }.sorted())
     do { try spec.validate() } catch {
       throw PluginError(.invalid, "\(spec.package.string) cannot be put into a spec: \(error.message)")
     }

@@ -10,6 +10,7 @@ usage: toolchain <KIND | --packages LOCK> [--path | --digest | --lock] [--rebuil
   rust             C and Rust compilers, make, pkg-config: what crates are built with
   rust-1.63        the same with the older Rust of Debian 12
   c-python         C compiler, make, Debian's and Python's packaging tools: what source packages are built with
+  diff             diffoscope and binutils: what a builder compares differing artifacts with
   tiny             a shell, coreutils and busybox: what the sandbox's tests run
 
   --packages LOCK  the toolchain that the lock file names, from exactly its packages, or nothing
@@ -32,7 +33,7 @@ die() {
 kind='' show=both rebuild=no lock='' wanted=''
 while [ $# -gt 0 ]; do
   case $1 in
-    rust | rust-1.63 | c-python | tiny) kind=$1 ;;
+    rust | rust-1.63 | c-python | diff | tiny) kind=$1 ;;
     --packages) [ $# -gt 1 ] || { usage >&2; exit 2; }; lock=$2; shift ;;
     --path) show=path ;;
     --digest) show=digest ;;
@@ -65,6 +66,7 @@ case $kind in
     variant=essential packages=build-essential,debhelper,fakeroot
     packages+=,python3-dev,python3-pip,python3-setuptools,python3-wheel
     ;;
+  diff) variant=essential packages=binutils,diffoscope-minimal,unzip,xxd,xz-utils,zip ;;
   tiny) variant=extract packages=bash,busybox-static,coreutils,dash,libc6 ;;
 esac
 

@@ -48,6 +48,8 @@ public struct ConditionKit: Sendable {
 ///
 /// Thread: any; rebuilds may overlap.
 public struct LocalRebuild: Sendable {
+  private static let transcriptBytesMax: UInt64 = 256 << 20
+
   private let workshop: Workshop
   private let logger: Logger
 
@@ -61,7 +63,10 @@ public struct LocalRebuild: Sendable {
   ) throws(PluginError) {
     workshop = Workshop(
       sandbox: sandbox, source: source, artifacts: try ArtifactStore(root: directory + "/artifacts"),
-      directory: directory, toolchainDirectories: toolchainDirectories)
+      directory: directory,
+      transcripts: TranscriptStore(
+        retention: FolderRetention(root: directory + "/transcripts", days: 1, bytesMax: Self.transcriptBytesMax)),
+      toolchainDirectories: toolchainDirectories)
     self.logger = logger
   }
 
@@ -134,11 +139,13 @@ public struct LocalRebuild: Sendable {
     let started = ContinuousClock.now
     let outcome = try await workshop.build(name, spec, logger, change: change)
     let parts = (ContinuousClock.now - started).components
-    let transcript = workshop.transcriptPath(of: name)
-    defer { unlink(transcript) }
+    defer { Folder.remove("\(workshop.directory)/transcripts/\(name.hex)") }
+    let transcript = workshop.transcripts.path(of: name, attempt: nil).flatMap {
+      FileManager.default.contents(atPath: $0)
+    }
     return Rebuild(
       conditions: conditions, outcome: outcome,
-      transcript: FileManager.default.contents(atPath: transcript).map { [UInt8]($0) } ?? [],
+      transcript: transcript.map { [UInt8]($0) } ?? [],
       wallNanoseconds: UInt64(parts.seconds) * 1_000_000_000 + UInt64(parts.attoseconds / 1_000_000_000),
       files: outcome.artifacts.compactMap { workshop.artifacts.path(of: $0.sha256) })
   }

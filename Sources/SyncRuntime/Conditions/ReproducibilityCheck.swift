@@ -4,8 +4,9 @@ import SyncProof
 /// Rebuilds a spec again and again to find out which conditions its bytes depend on.
 ///
 /// First under the same conditions, then with everything varied at once; only if that differs are the conditions told
-/// apart, by halves, those first whose traces stand in the bytes. A build that differs by itself is examined with clock
-/// and random numbers held still, which are then varied like the rest.
+/// apart: by halves until one is found, those first whose traces stand in the bytes, then again among the others, until
+/// these change nothing. A build that differs by itself is examined with clock and random numbers held still, which are
+/// then varied like the rest.
 public struct ReproducibilityCheck: Sendable {
   /// Rebuilds the spec under these conditions.
   public typealias Build = @Sendable (BuildConditions) async throws(PluginError) -> Rebuild
@@ -84,6 +85,7 @@ struct Search {
   var itself: Dependence?
   private(set) var found: [Dependence] = []
   private(set) var builds: [Rebuild] = []
+  private var tried: [Set<Condition>: Rebuild] = [:]
 
   init(build: @escaping ReproducibilityCheck.Build) { self.build = build }
 
@@ -93,42 +95,79 @@ struct Search {
     return rebuild
   }
 
-  /// Tells apart which of the conditions the bytes depend on.
+  /// Finds every condition that the bytes depend on: one at a time, until varying all the others changes nothing.
   ///
   /// - Parameters:
   ///   - whole: The build with all of them varied, when there is one that differs from the base.
   ///   - differs: Whether it is known to differ without a build.
   mutating func examine(_ conditions: [Condition], whole: Rebuild?, differs: Bool = false) async throws(PluginError) {
-    guard let base, !conditions.isEmpty else { return }
-    var suspects: [Condition] = []
-    if let whole { suspects = Suspicion.suspects(conditions, usual: base, varied: whole) }
-    found += try await divide(
-      suspects + conditions.filter { !suspects.contains($0) }, first: suspects.count, whole: whole,
-      differs: differs || whole != nil)
+    var (left, whole, differs) = (conditions, whole, differs || whole != nil)
+    while !left.isEmpty {
+      if !differs { whole = try await different(left) }
+      guard differs || whole != nil else { break }
+      differs = false
+      guard let cause = try await cause(in: left, whole: whole) else { break }
+      found.append(cause)
+      left.removeAll(where: cause.conditions.contains)
+      whole = nil
+    }
+    found.sort { Self.rank($0) < Self.rank($1) }
   }
 
-  /// - Parameters:
-  ///   - first: How many of the conditions, from the front, to look at first; 0 is half of them.
-  ///   - differs: Whether the whole is known to differ, or must, since its other half does not.
-  private mutating func divide(_ conditions: [Condition], first: Int = 0, whole: Rebuild?, differs: Bool)
-    async throws(PluginError) -> [Dependence]
-  {
-    guard let base else { return [] }
-    var whole = whole
-    if whole == nil, !differs || conditions.count == 1 {
-      let rebuild = try await run(BuildConditions(varied: Set(conditions), still: base.conditions.still))
-      if rebuild.agrees(with: base) { return [] }
-      whole = rebuild
+  private static func rank(_ dependence: Dependence) -> Int {
+    Condition.allCases.firstIndex { dependence.conditions.contains($0) } ?? 0
+  }
+
+  /// The build with these varied, if it is another than the base; no set is built twice.
+  private mutating func different(_ conditions: [Condition]) async throws(PluginError) -> Rebuild? {
+    guard let base else { return nil }
+    let varied = Set(conditions)
+    let rebuild: Rebuild
+    if let known = tried[varied] {
+      rebuild = known
+    } else {
+      rebuild = try await run(BuildConditions(varied: varied, still: base.conditions.still))
+      tried[varied] = rebuild
     }
-    if conditions.count == 1, let whole { return [try Dependence(conditions: conditions, usual: base, varied: whole)] }
-    let half = (1..<conditions.count).contains(first) ? first : (conditions.count + 1) / 2
-    let left = try await divide(Array(conditions[..<half]), whole: nil, differs: false)
-    let right = try await divide(Array(conditions[half...]), whole: nil, differs: left.isEmpty)
-    guard left.isEmpty, right.isEmpty else { return left + right }
-    // Neither half alone changes anything, the whole does.
-    if whole == nil { whole = try await run(BuildConditions(varied: Set(conditions), still: base.conditions.still)) }
-    guard let whole, !whole.agrees(with: base) else { return [] }
-    return [try Dependence(conditions: conditions, usual: base, varied: whole)]
+    return rebuild.agrees(with: base) ? nil : rebuild
+  }
+
+  /// One condition that changes the bytes alone, or the fewest that do together.
+  ///
+  /// - Parameters:
+  ///   - conditions: They are known to change the bytes, all varied.
+  ///   - whole: The build with all of them varied, if there was one.
+  private mutating func cause(in conditions: [Condition], whole: Rebuild?) async throws(PluginError) -> Dependence? {
+    guard let base else { return nil }
+    var suspects: [Condition] = []
+    if let whole { suspects = Suspicion.suspects(conditions, usual: base, varied: whole) }
+    var candidates = suspects + conditions.filter { !suspects.contains($0) }
+    var half = suspects.count
+    // The least set that is known to change the bytes.
+    var least = conditions
+    var build = whole
+    while candidates.count > 1 {
+      if !(1..<candidates.count).contains(half) { half = (candidates.count + 1) / 2 }
+      let front = Array(candidates[..<half])
+      if let changed = try await different(front) {
+        (candidates, least, build) = (front, front, changed)
+      } else {
+        // So it must be one of the others, unless it takes several.
+        candidates = Array(candidates[half...])
+      }
+      half = 0
+    }
+    if let alone = try await different(candidates) {
+      return try Dependence(conditions: candidates, usual: base, varied: alone)
+    }
+    for condition in least where least.count > 2 {
+      let fewer = least.filter { $0 != condition }
+      if let changed = try await different(fewer) { (least, build) = (fewer, changed) }
+    }
+    if build == nil { build = try await different(least) }
+    guard let build else { return nil }
+    return try Dependence(
+      conditions: Condition.allCases.filter(least.contains), usual: base, varied: build)
   }
 }
 

@@ -6,10 +6,16 @@ public struct SandboxProbe: Sendable, Equatable {
   public struct Finding: Sendable, Equatable {
     public let name: String
     public let isMet: Bool
-    /// What was found; when not met, what to do.
+    /// What was found; when not met, what is wanted.
     public let detail: String
-    public init(name: String, isMet: Bool, detail: String) {
+    /// Met, but by less than the plugin can do on a better host: `detail` says what is weaker.
+    public let isWeaker: Bool
+    /// One line that would mend it: a command, a setting, a package. Nil when there is nothing to mend, or when no line
+    /// would.
+    public let mend: String?
+    public init(name: String, isMet: Bool, detail: String, isWeaker: Bool = false, mend: String? = nil) {
       (self.name, self.isMet, self.detail) = (name, isMet, detail)
+      (self.isWeaker, self.mend) = (isWeaker, mend)
     }
   }
   public let findings: [Finding]

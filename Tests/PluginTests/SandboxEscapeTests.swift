@@ -1,0 +1,111 @@
+import Foundation
+import SyncProof
+import SyncRuntime
+import SyncTesting
+import Testing
+
+@testable import ChrootSandbox
+@testable import DockerSandbox
+
+/// Attempts to leave each sandbox that there is here.
+@Suite(.serialized) struct SandboxEscapeTests {
+  @Test(.enabled("no tiny toolchain or launcher: scripts/toolchain tiny builds one") { ChrootWorld.isPossible })
+  func nothingLeavesTheChrootSandbox() async throws {
+    try await ChrootWorld.with { world in
+      try await world.prepare()
+      let findings = await suite(world.sandbox, world.folder("scratch")).escapes()
+      expect(findings)
+    }
+  }
+
+  /// The whole of both suites, by a user of the host without any right.
+  @Test(.enabled { ChrootWorld.isPossible && geteuid() == 0 })
+  func anOrdinaryUsersSandboxConformsAndHolds() async throws {
+    try await ChrootWorld.with { world in
+      let user = try await OrdinaryUserSandbox(world: world)
+      let suite = suite(user, world.folder("scratch"))
+      for finding in await suite.run() { #expect(finding.hasPassed, "\(finding)") }
+      // Without a cgroup a run's shared memory is told by nothing: the probe says that the limit is weaker.
+      let probe = await user.probe()
+      let isSampled = probe.findings.contains { $0.name == "memory limit" && $0.isWeaker }
+      let reason = "no cgroup: seen by nothing but the host's own memory limits"
+      expect(await suite.escapes(allowing: isSampled ? ["memfd:400": reason, "shared-memory:400": reason] : [:]))
+    }
+  }
+
+  @Test(
+    .enabled("no engine: scripts/docker-engine up DIR starts one, and says what to export") { DockerWorld.isPossible })
+  func nothingLeavesTheDockerSandbox() async throws {
+    try await DockerWorld.with { world in
+      let suite = SandboxCompatTest(
+        sandbox: world.sandbox, toolchain: world.toolchain, archive: world.archive,
+        scratchDirectory: try world.folder("scratch"))
+      expect(await suite.escapes(allowing: DockerAllowances.reasons))
+    }
+  }
+
+  private func suite(_ sandbox: any Sandbox, _ scratch: String) -> SandboxCompatTest {
+    let tiny = ChrootWorld.tinyToolchain
+    return SandboxCompatTest(
+      sandbox: sandbox, toolchain: tiny?.digest ?? .zero, archive: tiny?.archive ?? "", scratchDirectory: scratch)
+  }
+
+  private func expect(_ findings: [CompatFinding]) {
+    for finding in findings { #expect(finding.hasPassed, "\(finding)") }
+    #expect(findings.count >= 120)
+  }
+}
+
+/// What the engine lets pass in a container, and why it does no harm there.
+enum DockerAllowances {
+  static let reasons: [String: String] = [:]
+}
+
+/// The chroot sandbox with a launcher that has given up root.
+struct OrdinaryUserSandbox: Sandbox {
+  static let user: uid_t = 61_234
+  let inner: ChrootSandbox
+  let world: ChrootWorld
+  var name: String { inner.name }
+  var version: String { inner.version }
+  private let state: String
+
+  init(world: ChrootWorld) async throws {
+    self.world = world
+    state = world.root + "/user-state"
+    let launcher = world.root + "/launcher"
+    try FileManager.default.copyItem(atPath: ChrootWorld.initPath ?? "", toPath: launcher)
+    let wrapper = world.root + "/as-user"
+    let script = """
+      #!/bin/sh
+      exec setpriv --reuid=\(Self.user) --regid=\(Self.user) --clear-groups \(launcher) "$@"
+
+      """
+    try Data(script.utf8).write(to: URL(fileURLWithPath: wrapper))
+    for path in [world.root, launcher, wrapper] { chmod(path, 0o755) }
+    inner = try ChrootSandbox(stateDirectory: state, initPath: wrapper)
+    Self.give(state)
+  }
+
+  /// Folder and content, without following links.
+  private static func give(_ path: String) {
+    lchown(path, user, user)
+    guard let all = FileManager.default.enumerator(atPath: path) else { return }
+    for case let name as String in all { lchown("\(path)/\(name)", user, user) }
+  }
+
+  func probe() async -> SandboxProbe { await inner.probe() }
+
+  func prepare(toolchain: Digest, archive: String) async throws(PluginError) {
+    let isThere = await inner.hasToolchain(toolchain)
+    try await inner.prepare(toolchain: toolchain, archive: archive)
+    if !isThere { Self.give(state + "/toolchains") }
+  }
+
+  func hasToolchain(_ toolchain: Digest) async -> Bool { await inner.hasToolchain(toolchain) }
+
+  func run(_ request: SandboxRequest) async throws(PluginError) -> SandboxResult {
+    for mount in request.mounts where mount.isWritable { Self.give(mount.hostPath) }
+    return try await inner.run(request)
+  }
+}
