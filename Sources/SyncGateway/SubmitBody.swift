@@ -17,14 +17,16 @@ struct SubmitBody: Decodable {
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
-    let known = ["features", "package", "rebuild"]
+    let known = ["features", "package", "priority", "rebuild"]
     guard container.allKeys.allSatisfy({ known.contains($0.stringValue) }) else {
-      throw APIError.badRequest("A submission has the fields package, features and rebuild; remove all others.")
+      throw APIError.badRequest(
+        "A submission has the fields package, features, rebuild and priority; remove all others.")
     }
     request = SubmitRequest(
       package: try container.decode(String.self, forKey: Key(stringValue: "package")),
       features: try container.decodeIfPresent([String].self, forKey: Key(stringValue: "features")),
-      rebuild: try container.decodeIfPresent(UInt64.self, forKey: Key(stringValue: "rebuild")))
+      rebuild: try container.decodeIfPresent(UInt64.self, forKey: Key(stringValue: "rebuild")),
+      priority: try container.decodeIfPresent(Int.self, forKey: Key(stringValue: "priority")))
   }
 
   /// Checks the declared size and type before a byte of the body is kept.
@@ -61,7 +63,7 @@ struct SubmitBody: Decodable {
       let field = context.codingPath.first?.stringValue ?? "body"
       throw .badRequest(
         "The \(field) has the wrong type: the body is an object, package a string, features a list of strings, rebuild "
-          + "a whole number.")
+          + "and priority whole numbers.")
     } catch {
       throw .badRequest("The body is not JSON; send an object such as {\"package\":\"pkg:cargo/itoa@1.0.1\"}.")
     }
@@ -95,6 +97,10 @@ struct SubmitBody: Decodable {
       throw .badRequest(
         "The features are at most \(GatewayLimits.featuresMax) names of 1 to \(GatewayLimits.featureBytesMax) "
           + "printable ASCII characters without spaces.")
+    }
+    guard SubmitRequest.priorities.contains(request.priority ?? 0) else {
+      let (least, most) = (SubmitRequest.priorities.lowerBound, SubmitRequest.priorities.upperBound)
+      throw .badRequest("The priority is a whole number from \(least) to \(most).")
     }
   }
 

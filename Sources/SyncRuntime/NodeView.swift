@@ -141,7 +141,13 @@ public struct SubmitRequest: Sendable, Equatable, Codable {
   public var features: [String]?
   /// A number that was not used before asks for a fresh rebuild of the same spec.
   public var rebuild: UInt64?
-  public init(package: String, features: [String]? = nil, rebuild: UInt64? = nil) {
-    (self.package, self.features, self.rebuild) = (package, features, rebuild)
+  /// The higher, the sooner among the jobs that were submitted to this node, in its own queue alone; 0 unless given.
+  public var priority: Int?
+
+  /// What a priority can be.
+  public static let priorities = -100...100
+
+  public init(package: String, features: [String]? = nil, rebuild: UInt64? = nil, priority: Int? = nil) {
+    (self.package, self.features, self.rebuild, self.priority) = (package, features, rebuild, priority)
   }
 }

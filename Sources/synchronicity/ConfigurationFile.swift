@@ -1,6 +1,7 @@
 import DockerSandbox
 import Foundation
 import SyncProof
+import SyncRuntime
 import TOMLKit
 
 /// The node's configuration: TOML, every key known, every path relative to the file's folder.
@@ -21,7 +22,8 @@ struct ConfigurationFile {
   var cache: String
   var toolchain: Digest?
   var toolchainDirectories: [String]
-  var concurrentBuilds: Int
+  var capacity: BuildCapacity
+  var dataPolicy: DataPolicy
   var timeoutBaseMilliseconds: UInt64
   var logLevel: String
   var logFormat: String
@@ -34,11 +36,15 @@ struct ConfigurationFile {
 
   private static let bytesMax = 1 << 20
   private static let known: [String: Set<String>] = [
-    "": ["name", "group", "seed", "data", "cache", "listen", "plugins", "toolchain", "build", "consensus", "log"],
+    "": [
+      "name", "group", "seed", "data", "cache", "listen", "plugins", "toolchain", "build", "retention", "consensus",
+      "log",
+    ],
     "listen": ["transport", "gateway"],
     "plugins": ["sandbox", "docker-socket", "source", "source-directory", "registry", "registry-allow-http"],
     "toolchain": ["digest", "directories"],
-    "build": ["concurrent"],
+    "build": ["concurrent", "cores", "memory"],
+    "retention": ["artifacts", "sources", "transcripts", "proven"],
     "consensus": ["timeout-base-milliseconds"],
     "log": ["level", "format"],
   ]
@@ -78,7 +84,17 @@ struct ConfigurationFile {
     }
     toolchain = try reader.digest("toolchain.digest")
     toolchainDirectories = try reader.list("toolchain.directories").map(reader.resolved)
-    concurrentBuilds = try reader.number("build.concurrent", in: 1...64) ?? 1
+    let host = BuildCapacity.ofThisHost()
+    capacity = BuildCapacity(
+      cores: try reader.number("build.cores", in: 1...4_096) ?? host.cores,
+      memoryBytes: try reader.bytes("build.memory", min: 1 << 20) ?? host.memoryBytes,
+      concurrentMax: try reader.number("build.concurrent", in: 1...64) ?? host.concurrentMax)
+    let usual = DataPolicy()
+    dataPolicy = DataPolicy(
+      artifactBytesMax: try reader.bytes("retention.artifacts") ?? usual.artifactBytesMax,
+      sourceBytesMax: try reader.bytes("retention.sources") ?? usual.sourceBytesMax,
+      transcriptBytesMax: try reader.bytes("retention.transcripts") ?? usual.transcriptBytesMax,
+      keepsProven: try reader.choice("retention.proven", of: ["keep", "sweep"], default: "keep") == "keep")
     timeoutBaseMilliseconds = UInt64(try reader.number("consensus.timeout-base-milliseconds", in: 50...60_000) ?? 1_000)
     logLevel = try reader.choice(
       "log.level", of: ["trace", "debug", "info", "notice", "warning", "error", "critical"], default: "info")
@@ -149,6 +165,19 @@ private struct Reader {
       throw CommandFailure(.usage, "\(path): \(key) must be a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
+  }
+
+  func bytes(_ key: String, min: UInt64 = 0) throws(CommandFailure) -> UInt64? {
+    guard let value = value(key) else { return nil }
+    let count =
+      value.int.flatMap { $0 >= 0 ? ByteCount(UInt64($0)) : nil } ?? value.string.flatMap { ByteCount(parsing: $0) }
+    guard let count, count.bytes >= min else {
+      throw CommandFailure(
+        .usage,
+        "\(path): \(key) must be a size such as \"20 GiB\", \"512 MiB\" or a number of bytes"
+          + (min > 0 ? ", \(ByteCount(min)) at least" : ""))
+    }
+    return count.bytes
   }
 
   func flag(_ key: String) throws(CommandFailure) -> Bool? {

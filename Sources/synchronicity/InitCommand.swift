@@ -139,8 +139,19 @@ enum ConfigurationTemplate {
     # registry-allow-http = false
 
     [build]
-    # How many builds run side by side.
-    concurrent = 1
+    # Builds run side by side while their limits fit into these, which are the whole host's unless given:
+    # cores = 8
+    # memory = "16 GiB"
+    # and so many at most:
+    # concurrent = 64
+
+    [retention]
+    # What the data folder may hold, least recently used first to go; what open jobs need and the journal always stay.
+    artifacts = "50 GiB"
+    sources = "20 GiB"
+    transcripts = "5 GiB"
+    # Artifacts that a proof names: keep them although their room is full, or sweep them like others.
+    proven = "keep"
 
     [consensus]
     # Above one round trip plus one sync of the disk.

@@ -54,6 +54,7 @@ final class World {
 
   /// Builders whose sandbox fails whatever the recipe is.
   var faulty: Set<Int> = []
+  var dataPolicy = DataPolicy()
 
   init(recipes: [String: String], commitSeconds: UInt64 = 60, revealSeconds: UInt64 = 60) throws {
     scratch = try Scratch()
@@ -69,7 +70,7 @@ final class World {
       let node = try Node(
         configuration: NodeConfiguration(
           name: Text(name), group: keys.group, dataDirectory: "\(scratch.path)/\(name)", toolchain: World.toolchain,
-          faultPauses: [.milliseconds(50), .milliseconds(50)], timeoutBaseMilliseconds: 100),
+          dataPolicy: dataPolicy, faultPauses: [.milliseconds(50), .milliseconds(50)], timeoutBaseMilliseconds: 100),
         plugins: NodePlugins(
           storage: storages[number], transport: network.transport(of: name), signer: keys.signers[number],
           sandbox: EchoSandbox(who: name, isFaulty: faulty.contains(number)), source: EchoSource(recipes: recipes),
