@@ -17,16 +17,17 @@ struct SubmitBody: Decodable {
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
-    let known = ["features", "normalise", "package", "rebuild"]
+    let known = ["features", "normalise", "package", "priority", "rebuild"]
     guard container.allKeys.allSatisfy({ known.contains($0.stringValue) }) else {
       throw APIError.badRequest(
-        "A submission has the fields package, features, normalise and rebuild; remove all others.")
+        "A submission has the fields package, features, normalise, rebuild and priority; remove all others.")
     }
     request = SubmitRequest(
       package: try container.decode(String.self, forKey: Key(stringValue: "package")),
       features: try container.decodeIfPresent([String].self, forKey: Key(stringValue: "features")),
       rebuild: try container.decodeIfPresent(UInt64.self, forKey: Key(stringValue: "rebuild")),
-      normalise: try container.decodeIfPresent([String].self, forKey: Key(stringValue: "normalise")))
+      normalise: try container.decodeIfPresent([String].self, forKey: Key(stringValue: "normalise")),
+      priority: try container.decodeIfPresent(Int.self, forKey: Key(stringValue: "priority")))
   }
 
   /// Checks the declared size and type before a byte of the body is kept.
@@ -63,7 +64,7 @@ struct SubmitBody: Decodable {
       let field = context.codingPath.first?.stringValue ?? "body"
       throw .badRequest(
         "The \(field) has the wrong type: the body is an object, package a string, features and normalise lists of "
-          + "strings, rebuild a whole number.")
+          + "strings, rebuild and priority whole numbers.")
     } catch {
       throw .badRequest("The body is not JSON; send an object such as {\"package\":\"pkg:cargo/itoa@1.0.1\"}.")
     }
@@ -103,6 +104,10 @@ struct SubmitBody: Decodable {
       throw .badRequest("The list normalise has \(normalise.count) names; name each normalisation once.")
     }
     do throws(PluginError) { _ = try Normalisation.parse(normalise) } catch { throw .badRequest(error.message + ".") }
+    guard SubmitRequest.priorities.contains(request.priority ?? 0) else {
+      let (least, most) = (SubmitRequest.priorities.lowerBound, SubmitRequest.priorities.upperBound)
+      throw .badRequest("The priority is a whole number from \(least) to \(most).")
+    }
   }
 
   private static func isPrintable(_ text: String) -> Bool { text.utf8.allSatisfy { (0x21...0x7e).contains($0) } }

@@ -160,7 +160,17 @@ public struct SubmitRequest: Sendable, Equatable, Codable {
   public var rebuild: UInt64?
   /// Names of ``Normalisation``: what the build's own recipe shall hold still.
   public var normalise: [String]?
-  public init(package: String, features: [String]? = nil, rebuild: UInt64? = nil, normalise: [String]? = nil) {
-    (self.package, self.features, self.rebuild, self.normalise) = (package, features, rebuild, normalise)
+  /// The higher, the sooner among the jobs that were submitted to this node, in its own queue alone; 0 unless given.
+  public var priority: Int?
+
+  /// What a priority can be.
+  public static let priorities = -100...100
+
+  public init(
+    package: String, features: [String]? = nil, rebuild: UInt64? = nil, normalise: [String]? = nil,
+    priority: Int? = nil
+  ) {
+    (self.package, self.features, self.rebuild) = (package, features, rebuild)
+    (self.normalise, self.priority) = (normalise, priority)
   }
 }

@@ -26,7 +26,8 @@ struct ConfigurationFile {
   var cache: String
   var toolchain: Digest?
   var toolchainDirectories: [String]
-  var concurrentBuilds: Int
+  var capacity: BuildCapacity
+  var dataPolicy: DataPolicy
   var timeoutBaseMilliseconds: UInt64
   var divergence: DivergencePolicy
   var retention: RetentionPolicy
@@ -51,12 +52,12 @@ struct ConfigurationFile {
       "source", "source-directory", "registry", "registry-allow-http",
     ],
     "toolchain": ["digest", "directories"],
-    "build": ["concurrent"],
+    "build": ["concurrent", "cores", "memory"],
     "consensus": ["timeout-base-milliseconds"],
     "log": ["level", "format"],
     "divergence": ["compare", "toolchain", "seconds", "memory-megabytes"],
     "retention": [
-      "diverged-days", "diverged-megabytes", "report-days", "report-megabytes", "transcript-days",
+      "artifacts", "sources", "proven", "diverged-days", "diverged-megabytes", "report-days", "report-megabytes", "transcript-days",
       "transcript-megabytes",
     ],
   ]
@@ -104,7 +105,16 @@ struct ConfigurationFile {
     }
     toolchain = try reader.digest("toolchain.digest")
     toolchainDirectories = try reader.list("toolchain.directories").map(reader.resolved)
-    concurrentBuilds = try reader.number("build.concurrent", in: 1...64) ?? 1
+    let host = BuildCapacity.ofThisHost()
+    capacity = BuildCapacity(
+      cores: try reader.number("build.cores", in: 1...4_096) ?? host.cores,
+      memoryBytes: try reader.bytes("build.memory", min: 1 << 20) ?? host.memoryBytes,
+      concurrentMax: try reader.number("build.concurrent", in: 1...64) ?? host.concurrentMax)
+    let usual = DataPolicy()
+    dataPolicy = DataPolicy(
+      artifactBytesMax: try reader.bytes("retention.artifacts") ?? usual.artifactBytesMax,
+      sourceBytesMax: try reader.bytes("retention.sources") ?? usual.sourceBytesMax,
+      keepsProven: try reader.choice("retention.proven", of: ["keep", "sweep"], default: "keep") == "keep")
     timeoutBaseMilliseconds = UInt64(try reader.number("consensus.timeout-base-milliseconds", in: 50...60_000) ?? 1_000)
     divergence = try reader.divergence()
     retention = try reader.retention()
@@ -177,6 +187,19 @@ private struct Reader {
       throw CommandFailure(.usage, "\(path): \(key) must be a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
+  }
+
+  func bytes(_ key: String, min: UInt64 = 0) throws(CommandFailure) -> UInt64? {
+    guard let value = value(key) else { return nil }
+    let count =
+      value.int.flatMap { $0 >= 0 ? ByteCount(UInt64($0)) : nil } ?? value.string.flatMap { ByteCount(parsing: $0) }
+    guard let count, count.bytes >= min else {
+      throw CommandFailure(
+        .usage,
+        "\(path): \(key) must be a size such as \"20 GiB\", \"512 MiB\" or a number of bytes"
+          + (min > 0 ? ", \(ByteCount(min)) at least" : ""))
+    }
+    return count.bytes
   }
 
   func flag(_ key: String) throws(CommandFailure) -> Bool? {

@@ -48,7 +48,7 @@ struct NodeCommand: AsyncParsableCommand {
       let node = try Node(
         configuration: NodeConfiguration(
           name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
-          toolchainDirectories: file.toolchainDirectories, concurrentBuildsMax: file.concurrentBuilds,
+          toolchainDirectories: file.toolchainDirectories, capacity: file.capacity, dataPolicy: file.dataPolicy,
           timeoutBaseMilliseconds: file.timeoutBaseMilliseconds, divergence: file.divergence,
           retention: file.retention),
         plugins: NodePlugins(

@@ -175,27 +175,31 @@ struct AptClient: Sendable {
 
   private func prepare() async throws(PluginError) {
     for path in [folder, folder + "/archives/partial"] { try CrateFiles.makeFolder(path) }
-    if access(folder + "/apt.conf", F_OK) != 0 {
-      try CrateFiles.write([], to: folder + "/status")
-      // The hooks are cleared since the host's own clean up the host's own cache.
-      let text = """
-        Dir::State::status "\(folder)/status";
-        Dir::State::extended_states "\(folder)/extended_states";
-        Dir::Cache "\(folder)/";
-        Dir::Cache::archives "archives/";
-        Dir::Log "\(folder)/log";
-        APT::Install-Recommends "false";
-        APT::Install-Suggests "false";
-        APT::Sandbox::User "root";
-        Acquire::Languages "none";
-        Acquire::Retries "3";
-        #clear APT::Update::Pre-Invoke;
-        #clear APT::Update::Post-Invoke;
-        #clear APT::Update::Post-Invoke-Success;
-        #clear DPkg::Pre-Install-Pkgs;
+    // The hooks are cleared since the host's own clean up the host's own cache. Of the lists apt makes an index once,
+    // also where the host keeps none: without it, every call reads all lists again.
+    let text = """
+      Dir::State::status "\(folder)/status";
+      Dir::State::extended_states "\(folder)/extended_states";
+      Dir::Cache "\(folder)/";
+      Dir::Cache::archives "archives/";
+      Dir::Cache::pkgcache "pkgcache.bin";
+      Dir::Cache::srcpkgcache "srcpkgcache.bin";
+      Dir::Log "\(folder)/log";
+      APT::Install-Recommends "false";
+      APT::Install-Suggests "false";
+      APT::Sandbox::User "root";
+      Acquire::Languages "none";
+      Acquire::Retries "3";
+      #clear APT::Update::Pre-Invoke;
+      #clear APT::Update::Post-Invoke;
+      #clear APT::Update::Post-Invoke-Success;
+      #clear DPkg::Pre-Install-Pkgs;
 
-        """
-      try CrateFiles.write([UInt8](text.utf8), to: folder + "/apt.conf")
+      """
+    let wanted = [UInt8](text.utf8)
+    if (try? CrateFiles.read(folder + "/apt.conf", bytesMax: 1 << 16)) != wanted {
+      try CrateFiles.write([], to: folder + "/status")
+      try CrateFiles.write(wanted, to: folder + "/apt.conf")
     }
     if access(ownLists + "/.done", F_OK) != 0, !(try await hostHasLists()) {
       try await locked { () async throws(PluginError) in
