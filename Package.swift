@@ -118,17 +118,31 @@ let package = Package(
       name: "SodiumSigner", dependencies: ["SyncProof", "SyncRuntime", "CSodium"],
       path: "Sources/Plugins/SodiumSigner", resources: [.embedInCode("bip39-english.txt")],
       swiftSettings: settings),
+    // What sources of packages have in common.
     .target(
-      name: "CratesSource",
+      name: "SourceTools",
       dependencies: [
-        "SyncProof", "SyncRuntime", "CZlib",
+        "SyncProof", "SyncRuntime",
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "Subprocess", package: "swift-subprocess"),
       ],
+      path: "Sources/Plugins/SourceTools", swiftSettings: settings),
+    .target(
+      name: "CratesSource", dependencies: ["SyncProof", "SyncRuntime", "SourceTools", "CZlib"],
       path: "Sources/Plugins/CratesSource", resources: [.embedInCode("cargo-recipe.sh")],
       swiftSettings: settings),
+
+    .target(
+      name: "PackageSources", dependencies: ["SyncProof", "SyncRuntime", "SourceTools", "ToolchainShelf"],
+      path: "Sources/Plugins/PackageSources",
+      resources: [
+        .embedInCode("debian-recipe.sh"), .embedInCode("python-recipe.sh"), .embedInCode("toolchain-recipe.sh"),
+      ], swiftSettings: settings),
+    .target(
+      name: "ToolchainShelf", dependencies: ["SyncProof", "SyncRuntime"], path: "Sources/Plugins/ToolchainShelf",
+      resources: [.embedInCode("toolchain.sh")], swiftSettings: settings),
 
     // The C ABI of the verifier. Released forms of it are Embedded Swift, made by scripts/build-verifier from the same
     // files; here it is held to the same compiler settings as the rest.
@@ -155,7 +169,8 @@ let package = Package(
       name: "synchronicity",
       dependencies: [
         "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "DockerSandbox", "ExecSandbox", "TCPTransport",
-        "SQLiteStorage", "SodiumSigner", "CratesSource", "VerifyTool",
+        "SQLiteStorage", "SodiumSigner", "CratesSource", "PackageSources", "SourceTools", "ToolchainShelf",
+        "VerifyTool",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),
@@ -204,7 +219,7 @@ let package = Package(
       name: "PluginTests",
       dependencies: [
         "SyncProof", "SyncRuntime", "SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource",
-        "ChrootSandbox", "DockerSandbox", "ExecSandbox", "CZlib",
+        "ChrootSandbox", "DockerSandbox", "ExecSandbox", "PackageSources", "SourceTools", "ToolchainShelf", "CZlib",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

@@ -53,6 +53,7 @@ struct APIError: Error, Equatable {
   private static let prepareWords: [PluginError.Code: String] = [
     .manifestMissing: "manifest_missing", .dependencyMissing: "dependency_missing", .yanked: "yanked",
     .cyclicDependency: "cyclic_dependency", .featureMissing: "feature_missing", .compilerTooOld: "compiler_too_old",
+    .targetMissing: "target_missing", .profileMissing: "profile_missing", .programMissing: "program_missing",
   ]
 
   init(

@@ -17,18 +17,25 @@ struct SubmitBody: Decodable {
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
-    let known = ["features", "normalise", "package", "priority", "rebuild"]
-    guard container.allKeys.allSatisfy({ known.contains($0.stringValue) }) else {
-      throw APIError.badRequest(
-        "A submission has the fields package, features, normalise, rebuild and priority; remove all others.")
+    guard container.allKeys.allSatisfy({ Self.known.contains($0.stringValue) }) else {
+      let names = Self.known.joined(separator: ", ")
+      throw APIError.badRequest("A submission has the fields \(names); remove all others.")
+    }
+    func optional<Value: Decodable>(_ name: String) throws -> Value? {
+      try container.decodeIfPresent(Value.self, forKey: Key(stringValue: name))
     }
     request = SubmitRequest(
       package: try container.decode(String.self, forKey: Key(stringValue: "package")),
-      features: try container.decodeIfPresent([String].self, forKey: Key(stringValue: "features")),
-      rebuild: try container.decodeIfPresent(UInt64.self, forKey: Key(stringValue: "rebuild")),
-      normalise: try container.decodeIfPresent([String].self, forKey: Key(stringValue: "normalise")),
-      priority: try container.decodeIfPresent(Int.self, forKey: Key(stringValue: "priority")))
+      features: try optional("features"), defaultFeatures: try optional("defaultFeatures"),
+      profile: try optional("profile"), target: try optional("target"), programs: try optional("programs"),
+      library: try optional("library"), toolchain: try optional("toolchain"), rebuild: try optional("rebuild"),
+      normalise: try optional("normalise"), priority: try optional("priority"))
   }
+
+  private static let known = [
+    "package", "features", "defaultFeatures", "profile", "target", "programs", "library", "toolchain", "rebuild",
+    "normalise", "priority",
+  ]
 
   /// Checks the declared size and type before a byte of the body is kept.
   static func read(_ request: Request) async throws -> SubmitRequest {
@@ -63,8 +70,9 @@ struct SubmitBody: Decodable {
     } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
       let field = context.codingPath.first?.stringValue ?? "body"
       throw .badRequest(
-        "The \(field) has the wrong type: the body is an object, package a string, features and normalise lists of "
-          + "strings, rebuild and priority whole numbers.")
+        "The \(field) has the wrong type: the body is an object; package, profile, target and toolchain are strings; "
+          + "features, programs and normalise lists of strings; defaultFeatures and library true or false; rebuild "
+          + "and priority whole numbers.")
     } catch {
       throw .badRequest("The body is not JSON; send an object such as {\"package\":\"pkg:cargo/itoa@1.0.1\"}.")
     }
@@ -91,13 +99,18 @@ struct SubmitBody: Decodable {
     else {
       throw .badRequest("The package is not a package URL; write one such as pkg:cargo/itoa@1.0.1.")
     }
-    let features = request.features ?? []
-    guard features.count <= GatewayLimits.featuresMax,
-      features.allSatisfy({ (1...GatewayLimits.featureBytesMax).contains($0.utf8.count) && isPrintable($0) })
-    else {
-      throw .badRequest(
-        "The features are at most \(GatewayLimits.featuresMax) names of 1 to \(GatewayLimits.featureBytesMax) "
-          + "printable ASCII characters without spaces.")
+    for (field, names) in [("features", request.features ?? []), ("programs", request.programs ?? [])] {
+      guard names.count <= GatewayLimits.featuresMax, names.allSatisfy(isName) else {
+        throw .badRequest(
+          "The \(field) are at most \(GatewayLimits.featuresMax) names of 1 to \(GatewayLimits.featureBytesMax) "
+            + "printable ASCII characters without spaces.")
+      }
+    }
+    for (field, name) in [("profile", request.profile), ("target", request.target)] {
+      guard name.map(isName) ?? true else {
+        throw .badRequest(
+          "The \(field) is 1 to \(GatewayLimits.featureBytesMax) printable ASCII characters without spaces.")
+      }
     }
     let normalise = request.normalise ?? []
     guard normalise.count <= GatewayLimits.featuresMax else {
@@ -108,6 +121,11 @@ struct SubmitBody: Decodable {
       let (least, most) = (SubmitRequest.priorities.lowerBound, SubmitRequest.priorities.upperBound)
       throw .badRequest("The priority is a whole number from \(least) to \(most).")
     }
+    if let toolchain = request.toolchain { _ = try Route.digest(toolchain[...], of: "A toolchain") }
+  }
+
+  private static func isName(_ text: String) -> Bool {
+    (1...GatewayLimits.featureBytesMax).contains(text.utf8.count) && isPrintable(text)
   }
 
   private static func isPrintable(_ text: String) -> Bool { text.utf8.allSatisfy { (0x21...0x7e).contains($0) } }

@@ -46,6 +46,8 @@ public actor Node: NodeView, Service {
   /// What else must stay on disk, beside what open jobs and running builds need.
   var pinned: [@Sendable () async -> DataPins] = []
   var connected: Set<String> = []
+  /// Those that open jobs name, as the file ``NodeToolchains`` has them.
+  var openToolchains: Set<Digest> = []
   var submissions = 0
   var inputs: [Input] = []
   var isProcessing = false
@@ -135,6 +137,7 @@ public actor Node: NodeView, Service {
       if mustWake { Task { await self?.drain() } }
     }
     logger.info("Started", metadata: ["height": "\(replica.head.height)", "logSize": "\(log.size)"])
+    try noteOpenToolchains()
     for job in replica.state.openJobs { resume(job) }
     sweepData()
     if log.size > 0 { beginCheckpoint() }

@@ -11,6 +11,8 @@ public struct NodeConfiguration: Sendable {
   public var dataDirectory: String
   /// The toolchain for jobs that are submitted here; without one, submissions are refused with a sentence.
   public var toolchain: Digest?
+  /// Those for certain types of package instead, by the purl's type, such as `pypi`.
+  public var toolchains: [String: Digest]
   /// Folders in which `<digest>.tar` is looked for.
   public var toolchainDirectories: [String]
   /// What builds may use of this host, all together.
@@ -26,8 +28,8 @@ public struct NodeConfiguration: Sendable {
   public var retention: RetentionPolicy
 
   public init(
-    name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchainDirectories: [String] = [],
-    capacity: BuildCapacity = .ofThisHost(), dataPolicy: DataPolicy = DataPolicy(),
+    name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchains: [String: Digest] = [:],
+    toolchainDirectories: [String] = [], capacity: BuildCapacity = .ofThisHost(), dataPolicy: DataPolicy = DataPolicy(),
     faultPauses: [Duration] = .backOff(first: .seconds(2), factor: 4, longest: .seconds(600), count: 5),
     timeoutBaseMilliseconds: UInt64 = 1_000, divergence: DivergencePolicy = DivergencePolicy(),
     retention: RetentionPolicy = RetentionPolicy()
@@ -36,6 +38,7 @@ public struct NodeConfiguration: Sendable {
     self.group = group
     self.dataDirectory = dataDirectory
     self.toolchain = toolchain
+    self.toolchains = toolchains
     self.toolchainDirectories = toolchainDirectories
     self.capacity = capacity
     self.dataPolicy = dataPolicy

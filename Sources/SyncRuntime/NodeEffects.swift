@@ -122,6 +122,7 @@ extension Node {
     case .ordered(let job, let spec, let submitter):
       logger.info(
         "Ordered", metadata: ["job": "\(job)", "package": "\(spec.package.string)", "submitter": "\(submitter.string)"])
+      if openToolchains.insert(spec.toolchain).inserted { keepOpenToolchains() }
       resume(job)
     case .committed(let job, let builder): note("Committed", job, builder)
     case .abstained(let job, let builder): note("Abstained", job, builder)
@@ -135,6 +136,10 @@ extension Node {
       logger.info("Verdict", metadata: ["job": "\(job)", "verdict": "\(verdict.text.string)", "index": "\(index)"])
       forget(job)
       noteDivergence(job, evidence)
+      if replica.state.openJobs.isEmpty, !openToolchains.isEmpty {
+        openToolchains = []
+        keepOpenToolchains()
+      }
       var batch = StorageBatch()
       batch.delete(.attempt, job.bytes)
       do { try journal.write(batch, durable: false) } catch { fail(error) }

@@ -156,6 +156,17 @@ public struct SubmitRequest: Sendable, Equatable, Codable {
   /// Such as `pkg:cargo/itoa@1.0.1`.
   public var package: String
   public var features: [String]?
+  /// Whether the default features are on too; they are unless this is false.
+  public var defaultFeatures: Bool?
+  /// `release` unless given.
+  public var profile: String?
+  /// The toolchain's own host unless given.
+  public var target: String?
+  /// Names of programs; with neither these nor ``library``, all that the package has is built.
+  public var programs: [String]?
+  public var library: Bool?
+  /// A toolchain's digest, 64 hexadecimal digits; the one that the node has for this type of package unless given.
+  public var toolchain: String?
   /// A number that was not used before asks for a fresh rebuild of the same spec.
   public var rebuild: UInt64?
   /// Names of ``Normalisation``: what the build's own recipe shall hold still.
@@ -167,10 +178,19 @@ public struct SubmitRequest: Sendable, Equatable, Codable {
   public static let priorities = -100...100
 
   public init(
-    package: String, features: [String]? = nil, rebuild: UInt64? = nil, normalise: [String]? = nil,
-    priority: Int? = nil
+    package: String, features: [String]? = nil, defaultFeatures: Bool? = nil, profile: String? = nil,
+    target: String? = nil, programs: [String]? = nil, library: Bool? = nil, toolchain: String? = nil,
+    rebuild: UInt64? = nil, normalise: [String]? = nil, priority: Int? = nil
   ) {
-    (self.package, self.features, self.rebuild) = (package, features, rebuild)
-    (self.normalise, self.priority) = (normalise, priority)
+    (self.package, self.features, self.rebuild, self.normalise) = (package, features, rebuild, normalise)
+    (self.defaultFeatures, self.profile, self.target) = (defaultFeatures, profile, target)
+    (self.programs, self.library, self.toolchain) = (programs, library, toolchain)
+    self.priority = priority
+  }
+
+  public var selection: BuildSelection {
+    BuildSelection(
+      profile: profile, target: target, withDefaultFeatures: defaultFeatures ?? true, programs: programs ?? [],
+      library: library ?? false)
   }
 }

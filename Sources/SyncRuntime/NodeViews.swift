@@ -47,12 +47,7 @@ extension Node {
   }
 
   public func submit(_ request: SubmitRequest) async throws(PluginError) -> Digest {
-    guard let toolchain = configuration.toolchain else {
-      throw PluginError(
-        .unavailable,
-        "This node has no toolchain for new jobs; make one with scripts/toolchain and name its digest"
-          + " as `toolchain` in the configuration")
-    }
+    let toolchain = try toolchain(for: request)
     guard submissions < Node.submissionsMax else {
       throw PluginError(
         .unavailable, "\(submissions) submissions are being resolved here already; try again in a moment")
@@ -66,9 +61,27 @@ extension Node {
     defer { Folder.remove(scratch) }
     let spec = try await plugins.source.resolve(
       ResolveRequest(
-        package: request.package, features: request.features ?? [], toolchain: toolchain,
-        rebuild: request.rebuild ?? 0, normalise: normalisations), sandbox: plugins.sandbox, scratchDirectory: scratch)
+        package: request.package, features: request.features ?? [], selection: request.selection,
+        toolchain: toolchain, rebuild: request.rebuild ?? 0, normalise: normalisations), sandbox: plugins.sandbox,
+      scratchDirectory: scratch)
     return try submit(spec, priority: request.priority ?? 0)
+  }
+
+  private func toolchain(for request: SubmitRequest) throws(PluginError) -> Digest {
+    if let text = request.toolchain {
+      guard let digest = Digest(hex: text) else {
+        throw PluginError(.invalid, "A toolchain is named by 64 lower-case hexadecimal digits, not by '\(text)'")
+      }
+      return digest
+    }
+    let type = request.package.dropFirst("pkg:".count).prefix { $0 != "/" }
+    guard let toolchain = configuration.toolchains[String(type)] ?? configuration.toolchain else {
+      throw PluginError(
+        .unavailable,
+        "This node has no toolchain for new jobs; make one with 'synchronicity toolchain build' and name its digest"
+          + " as `toolchain` in the configuration")
+    }
+    return toolchain
   }
 
   /// Signs a spec as this builder and hands it to the group; one that is known already is left as it is.

@@ -89,8 +89,8 @@ struct Workshop: Sendable {
     let folders = toolchainDirectories.joined(separator: ", ")
     throw PluginError(
       .notFound,
-      "This builder does not have the toolchain \(toolchain); make it with scripts/toolchain or put \(toolchain).tar"
-        + " into one of: \(folders)")
+      "This builder does not have the toolchain \(toolchain); make it with 'synchronicity toolchain build', or put"
+        + " \(toolchain).tar into one of: \(folders)")
   }
 
   /// Fetches every source into a folder by its digest and lists what the sandbox sees.

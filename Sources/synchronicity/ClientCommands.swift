@@ -30,6 +30,19 @@ struct SubmitCommand: AsyncParsableCommand {
   @OptionGroup var list: SubmitListOptions
   @Option(help: "A Cargo feature beside the default ones; may be given again.")
   var feature: [String] = []
+  @Flag(help: "Leave the default features off.")
+  var noDefaultFeatures = false
+  @Option(help: "release, dev or a profile of the crate's own; release unless given.")
+  var profile: String?
+  @Option(help: ArgumentHelp("What to build for; the toolchain's own host unless given.", valueName: "triple"))
+  var target: String?
+  @Option(help: ArgumentHelp("Build this program alone; may be given again, and with --lib.", valueName: "name"))
+  var bin: [String] = []
+  @Flag(help: "Build the library alone, or with the programs of --bin.")
+  var lib = false
+  @Option(
+    help: ArgumentHelp("Build with this one; the node's own for such packages unless given.", valueName: "sha256"))
+  var toolchain: String?
   @Option(help: "A number not used before: rebuild afresh what was rebuilt already.")
   var rebuild: UInt64?
   @Option(help: NameList.normaliseHelp)
@@ -62,7 +75,9 @@ struct SubmitCommand: AsyncParsableCommand {
     guard let package else { return try await submitList() }
     let id = try await node.client.submit(
       SubmitRequest(
-        package: package, features: feature.isEmpty ? nil : feature, rebuild: rebuild,
+        package: package, features: feature.isEmpty ? nil : feature, defaultFeatures: noDefaultFeatures ? false : nil,
+        profile: profile, target: target, programs: bin.isEmpty ? nil : bin, library: lib ? true : nil,
+        toolchain: toolchain, rebuild: rebuild,
         normalise: normalise.isEmpty ? nil : try Normalisation.parse(NameList.split(normalise)).map(\.rawValue),
         priority: priority))
     guard wait else {

@@ -19,12 +19,16 @@ struct ConfigurationFile {
   var execCommand: [String]
   var execEnvironment: [String]
   var execPatienceSeconds: Int
-  var source: String
+  /// One for each type of package, or several in the order of preference.
+  var source: [String]
   var sourceDirectory: String?
   var registry: String?
   var registryAllowsHTTP: Bool
+  var pypiIndex: String?
   var cache: String
   var toolchain: Digest?
+  /// By a purl's type.
+  var toolchains: [String: Digest]
   var toolchainDirectories: [String]
   var capacity: BuildCapacity
   var dataPolicy: DataPolicy
@@ -41,6 +45,9 @@ struct ConfigurationFile {
   }
 
   private static let bytesMax = 1 << 20
+  /// Those that may have a toolchain of their own.
+  private static let packageTypes = ["cargo", "deb", "generic", "pypi"]
+  private static let sources = ["debian-crates", "directory", "sparse-registry", "pypi", "debian", "toolchains"]
   private static let known: [String: Set<String>] = [
     "": [
       "name", "group", "seed", "data", "cache", "listen", "plugins", "toolchain", "build", "consensus", "log",
@@ -49,16 +56,16 @@ struct ConfigurationFile {
     "listen": ["transport", "gateway"],
     "plugins": [
       "sandbox", "docker-socket", "exec-command", "exec-arguments", "exec-environment", "exec-patience-seconds",
-      "source", "source-directory", "registry", "registry-allow-http",
+      "source", "source-directory", "registry", "registry-allow-http", "pypi-index",
     ],
-    "toolchain": ["digest", "directories"],
+    "toolchain": Set(["digest", "directories"] + packageTypes),
     "build": ["concurrent", "cores", "memory"],
     "consensus": ["timeout-base-milliseconds"],
     "log": ["level", "format"],
     "divergence": ["compare", "toolchain", "seconds", "memory-megabytes"],
     "retention": [
-      "artifacts", "sources", "proven", "diverged-days", "diverged-megabytes", "report-days", "report-megabytes", "transcript-days",
-      "transcript-megabytes",
+      "artifacts", "sources", "proven", "diverged-days", "diverged-megabytes", "report-days", "report-megabytes",
+      "transcript-days", "transcript-megabytes",
     ],
   ]
 
@@ -90,21 +97,29 @@ struct ConfigurationFile {
       throw CommandFailure(
         .usage, "\(path): sandbox = \"exec\" needs plugins.exec-command, the program that takes builds to your farm")
     }
-    source = try reader.choice(
-      "plugins.source", of: ["debian-crates", "directory", "sparse-registry"], default: "debian-crates")
+    source = try reader.choices("plugins.source", of: ConfigurationFile.sources, default: "debian-crates")
     sourceDirectory = try reader.text("plugins.source-directory").map(reader.resolved)
     registry = try reader.text("plugins.registry")
     registryAllowsHTTP = try reader.flag("plugins.registry-allow-http") ?? false
-    if source == "sparse-registry", registry == nil {
+    pypiIndex = try reader.text("plugins.pypi-index")
+    if source.contains("pypi"), pypiIndex == nil {
+      throw CommandFailure(
+        .usage, "\(path): source = \"pypi\" needs plugins.pypi-index, such as \"https://HOST/simple/\"")
+    }
+    if source.contains("sparse-registry"), registry == nil {
       throw CommandFailure(
         .usage, "\(path): source = \"sparse-registry\" needs plugins.registry, such as \"sparse+https://HOST/\"")
     }
-    if source == "directory", sourceDirectory == nil {
+    if source.contains("directory"), sourceDirectory == nil {
       throw CommandFailure(
         .usage, "\(path): source = \"directory\" needs plugins.source-directory, the folder of crates")
     }
     toolchain = try reader.digest("toolchain.digest")
-    toolchainDirectories = try reader.list("toolchain.directories").map(reader.resolved)
+    var toolchains: [String: Digest] = [:]
+    for type in ConfigurationFile.packageTypes { toolchains[type] = try reader.digest("toolchain.\(type)") }
+    self.toolchains = toolchains
+    // Where `toolchain build` puts them comes last.
+    toolchainDirectories = try reader.list("toolchain.directories").map(reader.resolved) + [cache + "/toolchains"]
     let host = BuildCapacity.ofThisHost()
     capacity = BuildCapacity(
       cores: try reader.number("build.cores", in: 1...4_096) ?? host.cores,
@@ -122,6 +137,9 @@ struct ConfigurationFile {
       "log.level", of: ["trace", "debug", "info", "notice", "warning", "error", "critical"], default: "info")
     logFormat = try reader.choice("log.format", of: ["text", "json"], default: "text")
   }
+
+  /// All that it names, sorted.
+  var toolchainDigests: [Digest] { Set(toolchains.values + [toolchain].compactMap(\.self)).sorted() }
 
   /// Where downloads and unpacked toolchains are shared between nodes of one host.
   static var defaultCache: String {
@@ -179,6 +197,17 @@ private struct Reader {
       throw CommandFailure(.usage, "\(path): \(key) is \"\(text)\"; it can be \(choices.joined(separator: ", "))")
     }
     return text
+  }
+
+  /// One text, or a list of them; each once.
+  func choices(_ key: String, of choices: [String], default fallback: String) throws(CommandFailure) -> [String] {
+    guard value(key)?.array != nil else { return [try choice(key, of: choices, default: fallback)] }
+    let texts = try list(key)
+    guard !texts.isEmpty, Set(texts).count == texts.count, texts.allSatisfy(choices.contains) else {
+      throw CommandFailure(
+        .usage, "\(path): \(key) is a list of some of these, each once: \(choices.joined(separator: ", "))")
+    }
+    return texts
   }
 
   func number(_ key: String, in range: ClosedRange<Int>) throws(CommandFailure) -> Int? {

@@ -138,11 +138,14 @@ enum ConfigurationTemplate {
     # exec-patience-seconds = 300
     # debian-crates: Debian's librust-*-dev packages through apt. directory: folders NAME-VERSION.
     # sparse-registry: crates.io, or any registry that speaks cargo's sparse protocol.
+    # pypi: Python source distributions. debian: Debian's source packages. toolchains: toolchains as packages.
+    # Several at once: source = ["debian-crates", "pypi", "debian"]
     source = "debian-crates"
     # source-directory = "crates"
     # registry = "sparse+https://HOST/PATH/"
     # Plain http is for this host alone, unless it is allowed here:
     # registry-allow-http = false
+    # pypi-index = "https://HOST/simple/"
 
     [build]
     # Builds run side by side while their limits fit into these, which are the whole host's unless given:
@@ -179,6 +182,14 @@ enum ConfigurationTemplate {
     \(extra)
     """
       + (extra.isEmpty
-        ? "# [toolchain]\n# digest = \"<SHA-256 of the toolchain's tar>\"\n# directories = [\"toolchains\"]\n" : "")
+        ? """
+        # [toolchain]
+        # digest = "<SHA-256 of the toolchain's tar>"
+        # Other ones for packages of other types: deb, pypi, generic.
+        # pypi = "<SHA-256>"
+        # directories = ["toolchains"]
+
+        """
+        : "")
   }
 }

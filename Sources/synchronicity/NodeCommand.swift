@@ -7,13 +7,16 @@ import Foundation
 import Logging
 import NIOCore
 import NIOPosix
+import PackageSources
 import SQLiteStorage
 import ServiceLifecycle
 import SodiumSigner
+import SourceTools
 import SyncGateway
 import SyncProof
 import SyncRuntime
 import TCPTransport
+import ToolchainShelf
 
 /// `node run` and `node doctor`.
 struct NodeCommand: AsyncParsableCommand {
@@ -35,12 +38,16 @@ struct NodeCommand: AsyncParsableCommand {
     func run() async throws {
       if stopWithParent { Self.watchParent() }
       var file = try ConfigurationFile(path: config)
-      if let registry { (file.source, file.registry) = ("sparse-registry", registry) }
+      if let registry {
+        let others = file.source.filter { !["debian-crates", "directory", "sparse-registry"].contains($0) }
+        (file.source, file.registry) = (["sparse-registry"] + others, registry)
+      }
       let group = try GroupFile.read(file.group)
       let logger = try Self.logger(file)
       let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
       let signer = try SodiumSigner(seedFile: file.seed)
       try BoundedFile.makeFolder(file.data)
+      try KnownNodes(cache: file.cache).note(config)
       let sandbox = try Self.sandbox(file)
       for leftover in try await sandbox.removeLeftovers() {
         logger.notice("Removed what a killed run left: \(leftover)")
@@ -48,6 +55,7 @@ struct NodeCommand: AsyncParsableCommand {
       let node = try Node(
         configuration: NodeConfiguration(
           name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
+          toolchains: file.toolchains,
           toolchainDirectories: file.toolchainDirectories, capacity: file.capacity, dataPolicy: file.dataPolicy,
           timeoutBaseMilliseconds: file.timeoutBaseMilliseconds, divergence: file.divergence,
           retention: file.retention),
@@ -105,12 +113,40 @@ struct NodeCommand: AsyncParsableCommand {
     }
 
     static func source(_ file: ConfigurationFile) throws(PluginError) -> any Source {
-      if let registry = file.registry, file.source == "sparse-registry" {
-        return try SparseRegistrySource(
-          url: registry, allowsPlainHTTP: file.registryAllowsHTTP, cacheDirectory: file.cache + "/sparse-registry")
+      var entries: [SourceTable.Entry] = []
+      for kind in file.source {
+        switch kind {
+        case "sparse-registry":
+          let source = try SparseRegistrySource(
+            url: file.registry ?? "", allowsPlainHTTP: file.registryAllowsHTTP,
+            cacheDirectory: file.cache + "/sparse-registry")
+          entries.append(.init(source, type: "cargo", originType: "cargo"))
+        case "directory":
+          entries.append(
+            .init(DirectorySource(root: file.sourceDirectory ?? ""), type: "cargo", originType: "generic"))
+        case "pypi":
+          let source = try PyPISource(
+            url: file.pypiIndex ?? "", allowsPlainHTTP: file.registryAllowsHTTP, cacheDirectory: file.cache + "/pypi")
+          entries.append(.init(source, type: "pypi", originType: "pypi"))
+        case "debian":
+          let source = DebianSource(cacheDirectory: file.cache + "/debian")
+          entries.append(.init(source, type: "deb", originType: "deb"))
+        case "toolchains":
+          let source = ToolchainSource(
+            shelf: Shelf(directory: file.cache + "/toolchains"), cacheDirectory: file.cache + "/debian")
+          entries.append(.init(source, type: "generic", originType: "generic"))
+          // Its inputs are binary packages.
+          if !file.source.contains("debian") {
+            let packages = DebianSource(cacheDirectory: file.cache + "/debian")
+            entries.append(.init(packages, type: "deb", originType: "deb"))
+          }
+        default:
+          entries.append(
+            .init(
+              DebianCratesSource(cacheDirectory: file.cache + "/debian-crates"), type: "cargo", originType: "deb"))
+        }
       }
-      if let directory = file.sourceDirectory, file.source == "directory" { return DirectorySource(root: directory) }
-      return DebianCratesSource(cacheDirectory: file.cache + "/debian-crates")
+      return SourceTable(entries)
     }
 
     static func transport(_ file: ConfigurationFile, _ group: Group, _ signer: any Signer, _ logger: Logger)
@@ -167,21 +203,31 @@ struct NodeCommand: AsyncParsableCommand {
             room: sandbox.name, name: finding.name, isMet: finding.isMet, detail: finding.detail,
             isWeaker: finding.isWeaker, mend: finding.mend))
       }
-      if let toolchain = file.toolchain {
-        let archives: [String] = file.toolchainDirectories.map { "\($0)/\(toolchain.hex).tar" }
-        let archive = archives.first {
-          access($0, R_OK) == 0
-        }
-        let isReady = await sandbox.hasToolchain(toolchain)
-        findings.append(
-          Finding(
-            room: "toolchain", name: String(toolchain.hex.prefix(16)), isMet: isReady || archive != nil,
-            detail: isReady ? "is ready" : archive ?? "is missing: make it with scripts/toolchain"))
-      }
+      findings += try await Self.toolchains(file, sandbox)
       if json { try Console.json(findings) } else { for finding in findings { show(finding) } }
       if findings.contains(where: { !$0.isMet }) {
         throw CommandFailure(.environment, "This host is not ready to build; the lines marked with ✗ say why")
       }
+    }
+
+    /// What the configuration names must be here; what else is here is told.
+    private static func toolchains(_ file: ConfigurationFile, _ sandbox: any Sandbox) async throws -> [Finding] {
+      let items = try Shelf(directory: file.cache + "/toolchains").items()
+      var findings: [Finding] = []
+      for digest in Set(file.toolchainDigests + items.map(\.digest)).sorted() {
+        let isNamed = file.toolchainDigests.contains(digest)
+        let archives: [String] = file.toolchainDirectories.map { "\($0)/\(digest.hex).tar" }
+        let archive = archives.first { (path: String) in access(path, R_OK) == 0 }
+        let isReady = await sandbox.hasToolchain(digest)
+        let kinds = items.first { $0.digest == digest }?.kinds ?? []
+        let missing = "is missing: make it with 'synchronicity toolchain build'"
+        let words = [isReady ? "is ready" : archive ?? missing, isNamed ? "" : "not named by this configuration"]
+        findings.append(
+          Finding(
+            room: "toolchain", name: ([String(digest.hex.prefix(16))] + kinds).joined(separator: " "),
+            isMet: isReady || archive != nil, detail: words.filter { !$0.isEmpty }.joined(separator: "; ")))
+      }
+      return findings
     }
 
     /// A port inside the kernel's own range works until a connection of this machine happens to have it.

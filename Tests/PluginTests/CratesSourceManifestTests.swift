@@ -55,7 +55,13 @@ struct CratesSourceManifestTests {
     let selection = try FeatureSelection(manifest: bare, requested: [])
     #expect(!selection.hasDependencies)
     #expect(selection.dropped == ["c"])
-    #expect(bare.artifacts(features: []).isEmpty)
+  }
+
+  @Test("Without the default features, only what is asked for is on")
+  func selectsWithoutDefault() throws {
+    #expect(try FeatureSelection(manifest: manifest(), requested: [], withDefault: false).table.isEmpty)
+    let selection = try FeatureSelection(manifest: manifest(), requested: ["alloc"], withDefault: false)
+    #expect(selection.table == "alloc=")
   }
 
   @Test("An unknown feature is refused with the known ones")
@@ -64,14 +70,6 @@ struct CratesSourceManifestTests {
     let error = #expect(throws: PluginError.self) { try FeatureSelection(manifest: manifest, requested: ["nope"]) }
     #expect(error?.code == .featureMissing)
     #expect(error?.message.contains("alloc, default, extra") == true)
-  }
-
-  @Test("Artifacts follow from the targets that are built")
-  func listsArtifacts() throws {
-    let manifest = try manifest()
-    let always = ["libmade_up.rlib", "libmade_up.so", "libold_name.rlib", "tool"]
-    #expect(manifest.artifacts(features: []) == always)
-    #expect(manifest.artifacts(features: ["extra"]) == ["extra"] + always)
   }
 
   @Test("What is not cargo's description is refused", arguments: ["", "{}", "[]", "{\"packages\": []}"])

@@ -1,3 +1,4 @@
+import SourceTools
 import SyncRuntime
 import Testing
 

@@ -1,4 +1,5 @@
 import Glibc
+import SourceTools
 import SyncProof
 import SyncRuntime
 import Testing

@@ -1,11 +1,12 @@
 import ChrootSandbox
 import Foundation
+import SourceTools
 import SyncProof
 import SyncRuntime
 
 @testable import CratesSource
 
-/// The real sandbox with the toolchain that `scripts/toolchain rust` makes or finds, and a folder of its own.
+/// The real sandbox with a toolchain that `scripts/toolchain` makes or finds, and a folder of its own.
 struct CrateWorkbench {
   /// How a build ended, and the digests of the artifacts when it ended well.
   typealias Built = (result: SandboxResult, digests: [Digest])
@@ -24,10 +25,13 @@ struct CrateWorkbench {
       || ["cargo", "mmdebstrap"].allSatisfy { tool in folders.contains { access("\($0)/\(tool)", X_OK) == 0 } }
   }
 
-  private static let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
+  static let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
 
-  static func with<Result>(_ body: (CrateWorkbench) async throws -> Result) async throws -> Result {
-    let out = try await Tool(name: "bash", timeoutSeconds: 900).run([root + "/scripts/toolchain", "rust", "--path"])
+  /// - Parameter kind: A toolchain that `scripts/toolchain` makes or finds.
+  static func with<Result>(kind: String = "rust", _ body: (CrateWorkbench) async throws -> Result) async throws
+    -> Result
+  {
+    let out = try await Tool(name: "bash", timeoutSeconds: 900).run([root + "/scripts/toolchain", kind, "--path"])
     let archive = String(decoding: out, as: UTF8.self).split(separator: "\n").last.map(String.init) ?? ""
     let name = archive.split(separator: "/").last.map { String($0.dropLast(".tar".count)) } ?? ""
     guard let toolchain = Digest(hex: name) else {
@@ -42,15 +46,22 @@ struct CrateWorkbench {
     }
   }
 
-  func resolve(_ purl: String, features: [String] = [], from source: any Source) async throws -> BuildSpec {
-    let request = ResolveRequest(package: purl, features: features, toolchain: toolchain)
+  func resolve(
+    _ purl: String, features: [String] = [], selection: BuildSelection = BuildSelection(), from source: any Source
+  ) async throws -> BuildSpec {
+    let request = ResolveRequest(package: purl, features: features, selection: selection, toolchain: toolchain)
     return try await source.resolve(request, sandbox: sandbox, scratchDirectory: scratch)
   }
 
   /// What a builder does: fetches every source, runs the recipe.
   ///
-  /// - Parameter other: The sandbox to build in, if it is another one.
-  func build(_ spec: BuildSpec, from source: any Source, in other: (any Sandbox)? = nil) async throws -> Built {
+  /// - Parameters:
+  ///   - other: The sandbox to build in, if it is another one.
+  ///   - look: Gets the output folder of a build that ended well.
+  func build(
+    _ spec: BuildSpec, from source: any Source, in other: (any Sandbox)? = nil,
+    look: (String) throws -> Void = { _ in }
+  ) async throws -> Built {
     try await withScratch { folder in
       try CrateFiles.makeFolder(folder + "/input")
       try CrateFiles.makeFolder(folder + "/output")
@@ -68,6 +79,7 @@ struct CrateWorkbench {
       for artifact in spec.artifacts {
         digests.append(try FileDigest.sha256(path: "\(folder)/output/\(artifact.string)").digest)
       }
+      try look(folder + "/output")
       return (result, digests)
     }
   }

@@ -1,3 +1,4 @@
+import SourceTools
 import SyncProof
 import SyncRuntime
 import Testing

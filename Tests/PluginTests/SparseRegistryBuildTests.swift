@@ -1,4 +1,5 @@
 import Foundation
+import SourceTools
 import SyncProof
 import SyncRuntime
 import SyncTesting

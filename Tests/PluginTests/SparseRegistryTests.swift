@@ -1,3 +1,4 @@
+import SourceTools
 import SyncProof
 import SyncRuntime
 import SyncTesting
@@ -36,8 +37,10 @@ struct SparseRegistryTests {
 
   private func sparse(_ registry: TestRegistry, cache: String, limits: RegistryLimits = .quick) throws -> SparseRegistry
   {
-    SparseRegistry(
-      index: try index(registry, cache: cache, limits: limits), archiveDirectory: cache + "/archives")
+    let index = try index(registry, cache: cache, limits: limits)
+    return SparseRegistry(
+      index: index,
+      archives: ArchiveCache(directory: cache + "/archives", suffix: ".crate", client: index.client))
   }
 
   private func withRegistry(_ body: (TestRegistry, String) async throws -> Void) async throws {

@@ -2,6 +2,7 @@ import CZlib
 import Foundation
 import NIOCore
 import NIOPosix
+import SourceTools
 import SyncProof
 import SyncRuntime
 import Synchronization

@@ -34,7 +34,8 @@ enum ImportTable {
   ]
 
   static let plugins: Set<String> = [
-    "ChrootSandbox", "CratesSource", "DockerSandbox", "ExecSandbox", "SQLiteStorage", "SodiumSigner", "TCPTransport",
+    "ChrootSandbox", "CratesSource", "DockerSandbox", "ExecSandbox", "PackageSources", "SQLiteStorage", "SodiumSigner",
+    "SourceTools", "TCPTransport", "ToolchainShelf",
   ]
 
   static let rooms: [Room] = [
@@ -50,7 +51,11 @@ enum ImportTable {
       foreign: ["Hummingbird", "HummingbirdCore", "HTTPTypes", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle"],
       platform: true),
     .plugin("ChrootSandbox", foreign: ["Subprocess"]),
-    .plugin("CratesSource", own: ["CZlib"], foreign: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Subprocess"]),
+    // What sources have in common is no plugin by itself.
+    .plugin("SourceTools", foreign: ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Subprocess"]),
+    .plugin("CratesSource", own: ["CZlib", "SourceTools"]),
+    .plugin("PackageSources", own: ["SourceTools", "ToolchainShelf"]),
+    .plugin("ToolchainShelf"),
     .plugin("DockerSandbox", own: ["CDockerInit"], foreign: ["AsyncHTTPClient", "NIOCore"]),
     .plugin("ExecSandbox"),
     .plugin("SQLiteStorage", foreign: ["GRDB"]),

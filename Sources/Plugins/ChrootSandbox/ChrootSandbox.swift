@@ -29,7 +29,7 @@ public struct ChrootSandbox: Sandbox {
 
   private let stateDirectory: String
   private let initPath: String?
-  private let toolchains: ToolchainStore
+  let toolchains: ToolchainStore
 
   /// - Parameters:
   ///   - stateDirectory: Holds unpacked toolchains and the marks of runs under way; made if missing, readable by its
@@ -74,9 +74,8 @@ public struct ChrootSandbox: Sandbox {
   public func hasToolchain(_ toolchain: Digest) async -> Bool { toolchains.has(toolchain) }
 
   public func run(_ request: SandboxRequest) async throws(PluginError) -> SandboxResult {
-    guard toolchains.has(request.toolchain) else {
-      throw PluginError(.notFound, "The toolchain \(request.toolchain) is not prepared; prepare it from its tar first")
-    }
+    let use = try await toolchains.use(request.toolchain)
+    defer { close(use) }
     let settings = try LauncherSettings.encode(
       request, stateDirectory: stateDirectory, toolchainDirectory: toolchains.path(of: request.toolchain))
     let launcher = try Launcher(explicit: initPath)

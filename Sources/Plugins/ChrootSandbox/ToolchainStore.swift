@@ -2,19 +2,99 @@ import Foundation
 import Glibc
 import SyncProof
 import SyncRuntime
+import Synchronization
 
 /// Unpacked toolchains, each in a folder named by its digest. Processes may share the folder.
 ///
-/// A folder has its final name only once its archive was verified, unpacked and written to the disk.
+/// A folder has its final name only once its archive was verified, unpacked and written to the disk, and is used only
+/// while it is what its ``ToolchainRecord`` says: looked at on the first use in each process, and again after
+/// ``recheckSeconds``. Whoever runs something in it holds its lock, shared; whoever unpacks or removes it, alone.
 struct ToolchainStore: Sendable {
   let directory: String
+
+  /// How long a folder that was found intact is taken to be.
+  private static let recheckSeconds: Int64 = 600
+  private let intact = IntactFolders()
+
+  init(directory: String) { self.directory = directory }
 
   /// Few enough files that tar's complaints about them fit its stream's buffer before they are read.
   private static let chunkBytes = 1 << 18
 
   func path(of toolchain: Digest) -> String { "\(directory)/\(toolchain.hex)" }
 
-  func has(_ toolchain: Digest) -> Bool { access(path(of: toolchain), F_OK) == 0 }
+  /// Whether it is there, and is what was unpacked.
+  func has(_ toolchain: Digest) -> Bool {
+    let folder = path(of: toolchain)
+    guard access(folder, F_OK) == 0 else {
+      intact.forget(toolchain)
+      return false
+    }
+    if intact.holds(toolchain, seconds: Self.recheckSeconds) { return true }
+    guard let real = realpath(folder, nil) else { return false }
+    defer { free(real) }
+    let place = String(cString: real)
+    guard let record = ToolchainRecord(readingFrom: place + ".record"),
+      (try? ToolchainRecord.quick(of: place)) == record.quick
+    else {
+      intact.forget(toolchain)
+      return false
+    }
+    intact.note(toolchain)
+    return true
+  }
+
+  /// Keeps the toolchain from being removed until the descriptor is closed.
+  ///
+  /// - Throws: ``PluginError/Code/notFound`` when it is not there, ``PluginError/Code/checksumMismatch`` when it is not
+  ///   what was unpacked.
+  func use(_ toolchain: Digest) async throws(PluginError) -> Int32 {
+    let lock = try await WorkLock.take(lockPath(of: toolchain), to: "unpack \(toolchain)", isShared: true)
+    guard !has(toolchain) else { return lock }
+    close(lock)
+    guard access(path(of: toolchain), F_OK) == 0 else {
+      throw PluginError(.notFound, "The toolchain \(toolchain) is not prepared; prepare it from its tar first")
+    }
+    throw PluginError(
+      .checksumMismatch,
+      "The unpacked toolchain \(toolchain) was changed since it was unpacked; prepare it from its tar again")
+  }
+
+  /// Reads every file of an unpacked toolchain.
+  ///
+  /// - Throws: ``PluginError/Code/notFound``, ``PluginError/Code/checksumMismatch``.
+  func verify(_ toolchain: Digest) throws(PluginError) {
+    let folder = path(of: toolchain)
+    guard access(folder, F_OK) == 0 else { throw PluginError(.notFound, "\(toolchain) is not unpacked here") }
+    guard let record = ToolchainRecord(readingFrom: folder + ".record") else {
+      throw PluginError(.checksumMismatch, "Nothing tells what was unpacked to \(folder); remove it")
+    }
+    guard try ToolchainRecord(of: folder) == record else {
+      throw PluginError(
+        .checksumMismatch, "\(folder) is not what was unpacked there; remove it, and the next build unpacks it again")
+    }
+  }
+
+  /// Sorted.
+  func all() -> [Digest] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).compactMap { Digest(hex: $0) }.sorted()
+  }
+
+  /// - Returns: False when something runs in it, or another process unpacks it.
+  func remove(_ toolchain: Digest, isTrial: Bool) throws(PluginError) -> Bool {
+    guard let lock = try WorkLock.tryToTake(lockPath(of: toolchain)) else { return false }
+    defer { close(lock) }
+    guard !isTrial else { return true }
+    intact.forget(toolchain)
+    try removeUnpacked(toolchain)
+    // The lock file stays: whoever waits for it must not get the lock of a file that is gone.
+    return true
+  }
+
+  private func removeUnpacked(_ toolchain: Digest) throws(PluginError) {
+    unlink(path(of: toolchain) + ".record")
+    try remove(path(of: toolchain))
+  }
 
   func probe() -> SandboxProbe.Finding {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
@@ -26,12 +106,16 @@ struct ToolchainStore: Sendable {
 
   func prepare(_ toolchain: Digest, archive: String) async throws(PluginError) {
     if has(toolchain) { return }
-    let lock = try await WorkLock.take(path(of: toolchain) + ".lock", to: "unpack \(toolchain)")
+    let lock = try await WorkLock.take(lockPath(of: toolchain), to: "unpack \(toolchain)")
     defer { close(lock) }
     if has(toolchain) { return }
+    // What is there without being intact was changed, or cut off before its record was written.
+    try removeUnpacked(toolchain)
     let result = await BlockingThread.run { () throws(PluginError) in try unpack(archive, as: toolchain) }
     try result.get()
   }
+
+  private func lockPath(of toolchain: Digest) -> String { path(of: toolchain) + ".lock" }
 
   private func unpack(_ archive: String, as toolchain: Digest) throws(PluginError) {
     let partial = path(of: toolchain) + ".partial"
@@ -44,6 +128,8 @@ struct ToolchainStore: Sendable {
     do throws(PluginError) {
       try check(try stream(archive, into: partial), is: toolchain, archive)
       try commit(partial, as: path(of: toolchain))
+      // Written last: a folder without it is unpacked again.
+      try ToolchainRecord(of: path(of: toolchain)).write(to: path(of: toolchain) + ".record")
     } catch {
       try? remove(partial)
       throw error
@@ -119,4 +205,16 @@ struct ToolchainStore: Sendable {
       throw PluginError(.io, "Cannot remove \(path), left by an unpacking that was cut off: \(error)")
     }
   }
+}
+
+/// Which folders this process has found intact, and when.
+private final class IntactFolders: Sendable {
+  private let seen = Mutex<[Digest: ContinuousClock.Instant]>([:])
+
+  func holds(_ toolchain: Digest, seconds: Int64) -> Bool {
+    seen.withLock { $0[toolchain].map { ContinuousClock.now - $0 < .seconds(seconds) } ?? false }
+  }
+
+  func note(_ toolchain: Digest) { seen.withLock { $0[toolchain] = ContinuousClock.now } }
+  func forget(_ toolchain: Digest) { seen.withLock { $0[toolchain] = nil } }
 }

@@ -21,11 +21,12 @@ enum CargoRecipe {
   ]
 
   /// Variables that would be empty are left out.
-  static func environment(selection: FeatureSelection, enabled: [String]) -> [String: String] {
+  static func environment(selection: FeatureSelection, enabled: [String], plan: CargoPlan) -> [String: String] {
     var environment = baseEnvironment
     let own = [
       "SYNC_FEATURES": selection.table, "SYNC_DROP": selection.dropped.joined(separator: " "),
-      "SYNC_ENABLE": enabled.joined(separator: ","),
+      "SYNC_ENABLE": enabled.joined(separator: ","), "SYNC_OPTIONS": plan.options.joined(separator: " "),
+      "SYNC_DIRECTORY": plan.directory == CargoPlan.usualDirectory ? "" : plan.directory,
     ]
     for (name, value) in own where !value.isEmpty { environment[name] = value }
     return environment
@@ -40,29 +41,4 @@ enum CargoRecipe {
   static let buildLimits = Limits(
     wallSeconds: 1_800, cpuSeconds: 3_600, memoryBytes: 4 << 30, processes: 512, diskBytes: 4 << 30,
     transcriptBytes: 4 << 20)
-}
-
-/// Puts the pinned inputs into the canonical spec.
-enum SpecWriter {
-  static func write(
-    request: ResolveRequest, features: [String], sources: [SourceItem], lock: Digest, environment: [String: String],
-    artifacts: [String], target: String
-  ) throws(PluginError) -> BuildSpec {
-    var environment = environment
-    if !request.normalise.isEmpty {
-      environment[Normalisation.variable] = request.normalise.map(\.rawValue).joined(separator: " ")
-    }
-    let spec = BuildSpec(
-      package: sources[0].purl, rebuild: request.rebuild, toolchain: request.toolchain, target: Text(target),
-      profile: "release", features: features.map { Text($0) }, sources: sources.sorted(), lock: lock,
-      environment: environment.map { EnvironmentVariable(name: Text($0.key), value: Text($0.value)) }.sorted {
-        $0.name < $1.name
-      },
-      limits: CargoRecipe.buildLimits, recipe: Normalisation.recipe(CargoRecipe.script, holding: request.normalise),
-      artifacts: artifacts.map { Text($0) })
-    do { try spec.validate() } catch {
-      throw PluginError(.invalid, "\(spec.package.string) cannot be put into a spec: \(error.message)")
-    }
-    return spec
-  }
 }

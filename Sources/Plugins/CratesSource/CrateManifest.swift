@@ -1,4 +1,5 @@
 import FoundationEssentials
+import SourceTools
 import SyncProof
 import SyncRuntime
 
@@ -54,23 +55,6 @@ struct CrateManifest: Decodable {
     }
   }
 
-  /// The files below `target/release` that a release build with these features leaves, sorted.
-  func artifacts(features: Set<String>) -> [String] {
-    var paths: Set<String> = []
-    for target in targets where Set(target.requiredFeatures ?? []).isSubset(of: features) {
-      let library = target.name.split(separator: "-", omittingEmptySubsequences: false).joined(separator: "_")
-      for kind in target.kind {
-        switch kind {
-        case "lib", "rlib": paths.insert("lib\(library).rlib")
-        case "proc-macro", "cdylib", "dylib": paths.insert("lib\(library).so")
-        case "staticlib": paths.insert("lib\(library).a")
-        case "bin": paths.insert(target.name)
-        default: break
-        }
-      }
-    }
-    return paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-  }
 }
 
 /// The features of a crate that are on, and what follows from them.
@@ -87,7 +71,7 @@ struct FeatureSelection: Equatable {
   var names: Set<String> { Set(features.map(\.name)) }
 
   /// - Throws: ``PluginError/Code/featureMissing`` for a requested feature that the crate does not have.
-  init(manifest: CrateManifest, requested: [String]) throws(PluginError) {
+  init(manifest: CrateManifest, requested: [String], withDefault: Bool = true) throws(PluginError) {
     for name in requested where manifest.features[name] == nil {
       let known = manifest.features.keys.sorted().prefix(50).joined(separator: ", ")
       throw PluginError(
@@ -98,7 +82,7 @@ struct FeatureSelection: Equatable {
     let optional = Set(real.map(\.key)).subtracting(required)
     var on: Set<String> = []
     var active = required
-    var queue = requested + (manifest.features["default"] == nil ? [] : ["default"])
+    var queue = requested + (withDefault && manifest.features["default"] != nil ? ["default"] : [])
     while let name = queue.popLast() {
       guard on.insert(name).inserted else { continue }
       for value in manifest.features[name] ?? [] {

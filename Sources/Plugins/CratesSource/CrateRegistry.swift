@@ -1,3 +1,4 @@
+import SourceTools
 import SyncProof
 import SyncRuntime
 
@@ -27,6 +28,10 @@ protocol CrateRegistry: Sendable {
   /// What the registry is called in messages.
   var title: String { get }
 
+  /// Whether a `Cargo.lock` that a crate ships decides here. Not where whoever packs the crates chooses versions that
+  /// fit together, whatever their authors locked.
+  var keepsShippedLocks: Bool { get }
+
   /// - Parameter version: Exactly this one; the newest when `nil`.
   /// - Throws: ``PluginError/Code/notFound`` with a sentence that says what there is instead.
   func locate(name: String, version: String?) async throws(PluginError) -> CrateEntry
@@ -46,7 +51,7 @@ protocol CrateRegistry: Sendable {
   /// Everything that may become a dependency of `root`, in `scratch` or where it already lies.
   ///
   /// - Parameters:
-  ///   - features: Names of the features that were asked for.
+  ///   - features: Names of the features that were asked for, `default` among them unless it is off.
   ///   - tree: The root's own, unpacked.
   func candidates(for root: CrateEntry, features: [String], tree: String, scratch: String)
     async throws(PluginError) -> CrateCandidates
@@ -61,9 +66,6 @@ enum CrateFetch {
     guard let version = purl.version else {
       throw PluginError(.invalid, "'\(item.purl.string)' has no version; a pinned source needs one")
     }
-    guard !CrateFiles.exists(directory) else {
-      throw PluginError(.invalid, "\(directory) exists already; give a folder that does not")
-    }
     do {
       try await attempt(item, named: purl.name, version, from: registry, into: directory)
     } catch  where error.code != .cancelled && error.code != .unavailable {
@@ -77,20 +79,12 @@ enum CrateFetch {
     _ item: SourceItem, named name: String, _ version: String, from registry: some CrateRegistry,
     into directory: String
   ) async throws(PluginError) {
-    let parent = directory.lastIndex(of: "/").map { String(directory[..<$0]) } ?? "."
-    let temporary = try CrateFiles.makeTemporary(in: parent.isEmpty ? "/" : parent)
-    defer { CrateFiles.remove(temporary) }
-    let folder = try await registry.unpack(item.origin.string, checksum: item.claim, into: temporary)
-    guard let folder, CrateName.isFolder(folder, of: name, version: version) else {
-      throw PluginError(.notFound, "\(item.origin.string) holds \(folder ?? "no crate"), not \(name)-\(version)")
+    try await PinnedTree.place(item, at: directory) { (temporary) async throws(PluginError) in
+      let folder = try await registry.unpack(item.origin.string, checksum: item.claim, into: temporary)
+      guard let folder, CrateName.isFolder(folder, of: name, version: version) else {
+        throw PluginError(.notFound, "\(item.origin.string) holds \(folder ?? "no crate"), not \(name)-\(version)")
+      }
     }
-    let digest = try TreeDigest.sha256(directory: temporary)
-    guard digest == item.tree else {
-      throw PluginError(
-        .checksumMismatch,
-        "\(item.origin.string) gives a tree with the digest \(digest.hex), the spec pins \(item.tree.hex)")
-    }
-    try CrateFiles.place(temporary, at: directory)
   }
 }
 

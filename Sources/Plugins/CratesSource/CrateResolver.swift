@@ -1,3 +1,4 @@
+import SourceTools
 import SyncProof
 import SyncRuntime
 
@@ -46,13 +47,15 @@ struct CrateResolver<Registry: CrateRegistry> {
     (crate.name, crate.version) = (manifest.name, manifest.version)
     let own = (name: "\(crate.name) \(crate.version)", compiler: manifest.rustVersion)
     try CompilerVersion.check(rustc: description.rustc, crates: [own])
-    let selection = try FeatureSelection(manifest: manifest, requested: features)
-    var environment = CargoRecipe.environment(selection: selection, enabled: features)
+    let selection = try FeatureSelection(
+      manifest: manifest, requested: features, withDefault: request.selection.withDefaultFeatures)
+    let plan = try CargoPlan(request.selection, manifest: manifest, features: selection.names, facts: description)
+    var environment = CargoRecipe.environment(selection: selection, enabled: features, plan: plan)
     let (lock, dependencies, compilers) = try await pin(
-      crate, selection: selection, features: features, environment: environment, run: run, scratch: scratch)
+      crate, request: request, selection: selection, environment: environment, run: run, scratch: scratch)
     try CompilerVersion.check(rustc: description.rustc, crates: compilers)
 
-    let artifacts = manifest.artifacts(features: selection.names)
+    let artifacts = plan.artifacts
     guard !artifacts.isEmpty else {
       throw PluginError(.invalid, "\(folder) has neither a library nor a program; there is nothing to compare")
     }
@@ -60,9 +63,10 @@ struct CrateResolver<Registry: CrateRegistry> {
     environment["SYNC_LOCK_SHA256"] = lockDigest.hex
     environment["SYNC_ARTIFACTS"] = artifacts.joined(separator: " ")
     let item = try Self.item(crate, folder: package)
-    return try SpecWriter.write(
-      request: request, features: features, sources: [item] + dependencies, lock: lockDigest, environment: environment,
-      artifacts: artifacts, target: description.target)
+    return try SpecWriter(
+      request: request, recipe: CargoRecipe.script, limits: CargoRecipe.buildLimits, target: plan.target,
+      profile: plan.profile, features: features, lock: lockDigest, environment: environment, artifacts: artifacts
+    ).write([item] + dependencies)
   }
 
   private typealias Pinned = (
@@ -71,14 +75,18 @@ struct CrateResolver<Registry: CrateRegistry> {
 
   /// The lock, the crates that it names without the root itself, and the compilers that these want.
   private func pin(
-    _ root: CrateEntry, selection: FeatureSelection, features: [String], environment: [String: String],
+    _ root: CrateEntry, request: ResolveRequest, selection: FeatureSelection, environment: [String: String],
     run: RecipeRun, scratch: String
   ) async throws(PluginError) -> Pinned {
     guard selection.hasDependencies else {
       return (try await run.lock(registry: nil, environment: environment), [], [])
     }
-    let candidates = try await registry.candidates(
-      for: root, features: features, tree: scratch + "/input/package", scratch: scratch)
+    let features = request.features + (request.selection.withDefaultFeatures ? ["default"] : [])
+    let package = scratch + "/input/package"
+    var candidates = try await registry.candidates(for: root, features: features, tree: package, scratch: scratch)
+    if let locked = try ShippedLock.read(tree: package), candidates.hasTrees, registry.keepsShippedLocks {
+      candidates = try ShippedLock.restrict(candidates, to: locked, in: scratch + "/locked")
+    }
     let lock = try await run.lock(registry: candidates.directory, environment: environment)
 
     let pinned = scratch + "/pinned"
@@ -134,61 +142,34 @@ struct CrateResolver<Registry: CrateRegistry> {
   }
 }
 
-/// The recipe's runs before there is a spec.
-struct RecipeRun {
-  let sandbox: any Sandbox
-  let toolchain: Digest
-  let scratch: String
-  /// For messages: the crate's folder and where it is from.
-  let crate: String
-  let title: String
+extension RecipeRun {
+  private static var outputBytesMax: Int { 16 << 20 }
 
-  private static let outputBytesMax = 16 << 20
+  /// - Parameters:
+  ///   - crate: The crate's folder, for messages.
+  ///   - title: Where it is from.
+  init(sandbox: any Sandbox, toolchain: Digest, scratch: String, crate: String, title: String) {
+    self.init(sandbox: sandbox, toolchain: toolchain, scratch: scratch, limits: CargoRecipe.resolveLimits) { result in
+      let reason = CargoRefusal.reason(result)
+      return PluginError(CargoRefusal.code(reason), "\(crate) cannot be built from the crates of \(title): \(reason)")
+    }
+  }
 
-  func describe() async throws(PluginError) -> (manifest: CrateManifest, rustc: String, target: String) {
-    let output = try await run(step: "describe", registry: nil, environment: CargoRecipe.baseEnvironment)
+  func describe() async throws(PluginError) -> CargoFacts {
+    let output = try await run(step: "describe", environment: CargoRecipe.baseEnvironment)
     let rustc = String(
       decoding: try CrateFiles.read(output + "/rustc.txt", bytesMax: 1 << 16), as: UTF8.self)
     guard let host = rustc.split(separator: "\n").first(where: { $0.hasPrefix("host: ") })?.dropFirst(6) else {
       throw PluginError(.invalid, "The toolchain's rustc does not tell its host; is it a Rust toolchain?")
     }
     let json = try CrateFiles.read(output + "/manifest.json", bytesMax: Self.outputBytesMax)
-    return (try CrateManifest.parse(json), rustc, String(host))
+    return CargoFacts(
+      manifest: try CrateManifest.parse(json), rustc: rustc, host: String(host),
+      targets: Set(try lines("targets.txt")).sorted(), profiles: Set(try lines("profiles.txt")).sorted())
   }
 
   func lock(registry: String?, environment: [String: String]) async throws(PluginError) -> [UInt8] {
     let output = try await run(step: "lock", registry: registry, environment: environment)
     return try CrateFiles.read(output + "/Cargo.lock", bytesMax: Self.outputBytesMax)
-  }
-
-  private func run(step: String, registry: String?, environment: [String: String]) async throws(PluginError) -> String {
-    let output = "\(scratch)/output"
-    CrateFiles.remove(output)
-    try CrateFiles.makeFolder(output)
-    // Inside, another user may write here.
-    try CrateFiles.openToAll(output)
-    let own = "\(scratch)/sandbox"
-    try CrateFiles.makeFolder(own)
-    var environment = environment
-    environment["SYNC_STEP"] = step
-    var mounts = [
-      SandboxMount(hostPath: scratch + "/input", insidePath: "/input", isWritable: false),
-      SandboxMount(hostPath: output, insidePath: "/output", isWritable: true),
-    ]
-    if let registry { mounts.append(SandboxMount(hostPath: registry, insidePath: "/registry", isWritable: false)) }
-    let result = try await sandbox.run(
-      SandboxRequest(
-        runID: "resolve-\(UInt64.random(in: .min ... .max))", toolchain: toolchain,
-        command: ["/bin/sh", "/input/recipe.sh"],
-        environment: environment.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map {
-          ($0.key, $0.value)
-        },
-        workingDirectory: "/build", mounts: mounts, limits: CargoRecipe.resolveLimits, scratchDirectory: own))
-    guard result.termination == .exited(status: 0) else {
-      let reason = CargoRefusal.reason(result)
-      throw PluginError(
-        CargoRefusal.code(reason), "\(crate) cannot be built from the crates of \(title): \(reason)")
-    }
-    return output
   }
 }

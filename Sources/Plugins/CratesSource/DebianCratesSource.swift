@@ -1,3 +1,4 @@
+import SourceTools
 import SyncProof
 import SyncRuntime
 
@@ -28,6 +29,8 @@ public struct DebianCratesSource: Source {
 struct DebianRegistry: CrateRegistry {
   let apt: AptClient
   var title: String { "Debian" }
+  /// Debian has one version of most crates, and patches what does not take it.
+  let keepsShippedLocks = false
 
   func locate(name: String, version: String?) async throws(PluginError) -> CrateEntry {
     let wanted = version.flatMap { CrateVersion($0) }
@@ -69,7 +72,7 @@ struct DebianRegistry: CrateRegistry {
   {
     let package = try AptPackage(origin: root.origin)
     let stem = String(package.name.dropLast("-dev".count))
-    let wanted = Set((features + ["default"]).map { "\(stem)+\(Self.dashed($0))-dev" })
+    let wanted = Set(features.map { "\(stem)+\(Self.dashed($0))-dev" })
     let withFeatures = try await apt.names(prefix: stem + "+").filter(wanted.contains)
     let closure = try await apt.closure(of: ["\(package.name)=\(package.version)"] + withFeatures)
     _ = try await apt.download(closure)

@@ -1,3 +1,4 @@
+import SourceTools
 import SyncProof
 import SyncRuntime
 
@@ -26,6 +27,7 @@ public struct DirectorySource: Source {
 struct DirectoryRegistry: CrateRegistry {
   let root: String
   var title: String { root }
+  let keepsShippedLocks = true
 
   func locate(name: String, version: String?) throws(PluginError) -> CrateEntry {
     let found = CrateFiles.names(in: root).compactMap(CrateName.split).filter { $0.name == name }

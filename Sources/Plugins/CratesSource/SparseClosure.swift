@@ -1,3 +1,4 @@
+import SourceTools
 import SyncProof
 import SyncRuntime
 
@@ -28,7 +29,7 @@ struct SparseClosure {
   /// - Throws: ``PluginError/Code/invalid`` beyond ``RegistryLimits/namesMax``, ``PluginError/Code/checksumMismatch``
   ///   when lock and index disagree, and what the index throws.
   mutating func gather(root: IndexEntry, features: [String]) async throws(PluginError) {
-    var changed = follow(root, features: Set(features), withDefault: true)
+    var changed = follow(root, features: Set(features), withDefault: false)
     while !changed.isEmpty {
       guard wanted.count <= index.client.limits.namesMax else {
         throw PluginError(.invalid, "\(root.name) could depend on more than \(index.client.limits.namesMax) crates")

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import SourceTools
 import SyncProof
 import SyncRuntime
 import Synchronization

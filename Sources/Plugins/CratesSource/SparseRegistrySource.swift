@@ -1,3 +1,4 @@
+import SourceTools
 import SyncProof
 import SyncRuntime
 
@@ -25,9 +26,11 @@ public struct SparseRegistrySource: Source {
     if !text.hasSuffix("/") { text += "/" }
     guard !text.contains("?") else { throw PluginError(.invalid, "A registry's address has no query; leave it out") }
     let base = try RegistryURL(text, allowsPlainHTTP: client.allowsPlainHTTP)
+    var client = client
+    client.headers["cargo-protocol"] = "version=1"
     registry = SparseRegistry(
       index: SparseIndex(base: base, client: client, cacheDirectory: cacheDirectory),
-      archiveDirectory: cacheDirectory + "/archives")
+      archives: ArchiveCache(directory: cacheDirectory + "/archives", suffix: ".crate", client: client))
   }
 
   public func resolve(_ request: ResolveRequest, sandbox: any Sandbox, scratchDirectory: String)
@@ -43,10 +46,10 @@ public struct SparseRegistrySource: Source {
 
 struct SparseRegistry: CrateRegistry {
   let index: SparseIndex
-  /// Archives by checksum, whatever registry they came from.
-  let archiveDirectory: String
+  let archives: ArchiveCache
 
   var title: String { index.base.place }
+  let keepsShippedLocks = true
 
   func locate(name: String, version: String?) async throws(PluginError) -> CrateEntry {
     _ = try await index.downloadTemplate()
@@ -111,7 +114,7 @@ struct SparseRegistry: CrateRegistry {
     guard let entry = entries.first(where: { $0.vers == root.version }) else {
       throw PluginError(.notFound, "\(title) no longer has \(root.name) \(root.version)")
     }
-    var closure = SparseClosure(index: index, lock: try Self.shippedLock(tree))
+    var closure = SparseClosure(index: index, lock: try ShippedLock.read(tree: tree))
     try await closure.gather(root: entry, features: features)
     let directory = scratch + "/candidates"
     try closure.write(to: directory)
@@ -120,32 +123,12 @@ struct SparseRegistry: CrateRegistry {
     return CrateCandidates(directory: directory, hasTrees: false, crates: crates)
   }
 
-  /// The lock that the crate brings, if any.
-  private static func shippedLock(_ tree: String) throws(PluginError) -> [LockedCrate]? {
-    guard CrateFiles.exists(tree + "/Cargo.lock") else { return nil }
-    return try CargoLock.packages(CrateFiles.read(tree + "/Cargo.lock", bytesMax: 16 << 20))
-  }
-
   private func archive(name: String, version: String, checksum: Digest) async throws(PluginError) -> [UInt8] {
-    let bytesMax = index.client.limits.archiveBytesMax
-    let path = "\(archiveDirectory)/\(checksum.hex).crate"
-    if let kept = try? CrateFiles.read(path, bytesMax: bytesMax), SHA256.hash(kept) == checksum { return kept }
-    let address = RegistryLayout.download(
-      try await index.downloadTemplate(), name: name, version: version, checksum: checksum.hex)
-    let url = try RegistryURL(address, allowsPlainHTTP: index.client.allowsPlainHTTP)
-    let answer = try await index.client.get(url, bytesMax: bytesMax)
-    guard answer.status == 200 else {
-      throw PluginError(.notFound, "\(url.place) answers \(answer.status) for the archive of \(name) \(version)")
+    try await archives.bytes(checksum, of: "\(name) \(version)") { () async throws(PluginError) in
+      let address = RegistryLayout.download(
+        try await index.downloadTemplate(), name: name, version: version, checksum: checksum.hex)
+      return try RegistryURL(address, allowsPlainHTTP: index.client.allowsPlainHTTP)
     }
-    let got = SHA256.hash(answer.body)
-    guard got == checksum else {
-      throw PluginError(
-        .checksumMismatch,
-        "\(url.place) gives an archive of \(name) \(version) with the SHA-256 \(got.hex), not \(checksum.hex)")
-    }
-    try CrateFiles.makeFolder(archiveDirectory)
-    try CrateFiles.write(answer.body, to: path)
-    return answer.body
   }
 
   private static func crate(_ entry: IndexEntry) -> CrateEntry {

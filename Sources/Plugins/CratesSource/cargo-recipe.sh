@@ -9,7 +9,10 @@
 #      SYNC_DROP                 optional dependencies that are off: neither locked nor fetched
 #      SYNC_ENABLE               what to pass to --features, comma-separated
 #      SYNC_LOCK_SHA256          SHA-256 of the Cargo.lock at which the pinned crates must arrive
-#      SYNC_ARTIFACTS            file names below target/release
+#      SYNC_OPTIONS              what else to pass to cargo build: --profile, --target, --no-default-features, --lib,
+#                                --bin; release and everything unless given
+#      SYNC_DIRECTORY            where cargo leaves what it built, below target; release unless given
+#      SYNC_ARTIFACTS            file names below that folder
 # Out: /output
 # Exit: 65 the crate or its dependencies do not fit together, 66 another lock than the pinned one,
 #       67 an artifact is missing, 68 the build wants the network, 101 from cargo: the build failed.
@@ -66,11 +69,14 @@ prepare_manifest() {
       return part[1] ~ /^(bench|test|example|workspace)$/ || part[1] == "features" && step != "describe" \
         || part[1] == "package" && part[2] == "workspace"
     }
+    # Which profiles the manifest knows.
+    function note_profile() { if (step == "describe" && part[1] == "profile") print part[2] >"/output/profiles.txt" }
     depth == 0 && quote == "" && /^[ \t]*\[/ {
       header = $0
       sub(/^[ \t]*\[\[?/, "", header)
       split_key(header)
       gone = unwanted()
+      note_profile()
       count = n
       for (i = 1; i <= n; i++) table[i] = part[i]
       if (!gone) print
@@ -82,6 +88,7 @@ prepare_manifest() {
       for (i = 1; i <= count; i++) part[i] = table[i]
       n += count
       key_gone = unwanted()
+      note_profile()
     }
     { if (!gone && !key_gone) print; scan($0) }
     END {
@@ -102,6 +109,7 @@ prepare_manifest() {
 [ -f /input/package/Cargo.toml ] || fail 65 "the package has no Cargo.toml"
 mkdir -p /build/src "$HOME" "$CARGO_HOME"
 cp -R /input/package/. /build/src
+[ "${SYNC_STEP:-build}" != describe ] || : >/output/profiles.txt
 chmod -R u+w /build/src
 cd /build/src
 rm -rf Cargo.lock .cargo rust-toolchain rust-toolchain.toml
@@ -123,6 +131,10 @@ EOF
 
 if [ "${SYNC_STEP:-build}" = describe ]; then
   rustc -vV >/output/rustc.txt
+  for core in "$(rustc --print sysroot)"/lib/rustlib/*/lib/libcore-*.rlib; do
+    core=${core%/lib/*}
+    echo "${core##*/}"
+  done >/output/targets.txt
   cargo metadata --no-deps --offline --format-version 1 >/output/manifest.json || fail 65 "cargo refuses the manifest"
   exit 0
 fi
@@ -138,14 +150,17 @@ got=$(sha256sum Cargo.lock)
   || fail 66 "the crates lead to the lock ${got%% *}, the spec pins $SYNC_LOCK_SHA256"
 
 # A shell without pipefail tells the status through a file.
-{ cargo build --release --locked --offline --features "${SYNC_ENABLE:-}" 2>&1 || echo failed >/build/failed; } |
+# The options are words without spaces.
+# shellcheck disable=SC2086
+{ cargo build ${SYNC_OPTIONS:---release} --locked --offline --features "${SYNC_ENABLE:-}" 2>&1 || echo failed >/build/failed; } |
   tee /build/cargo.log
 if [ -f /build/failed ]; then
   ! grep -qiE 'could not resolve host|failure in name resolution|network is unreachable' /build/cargo.log \
     || fail 68 "the build wants the network, which no sandbox has"
   exit 101
 fi
+built=target/${SYNC_DIRECTORY:-release}
 for artifact in $SYNC_ARTIFACTS; do
-  [ -f "target/release/$artifact" ] || fail 67 "cargo built no $artifact"
-  cp "target/release/$artifact" "/output/$artifact"
+  [ -f "$built/$artifact" ] || fail 67 "cargo built no $artifact"
+  cp "$built/$artifact" "/output/$artifact"
 done

@@ -17,4 +17,10 @@ extension PluginError.Code {
   public static let unreachable = Self(rawValue: 71)
   /// The registry wants a token, which no builder has.
   public static let authenticationRequired = Self(rawValue: 72)
+  /// The toolchain cannot build for the wanted target.
+  public static let targetMissing = Self(rawValue: 73)
+  /// The package has no profile of that name.
+  public static let profileMissing = Self(rawValue: 74)
+  /// The package has no such program, or no library.
+  public static let programMissing = Self(rawValue: 75)
 }

@@ -4,40 +4,46 @@ import NIOHTTP1
 import SyncRuntime
 
 /// How much of a registry's time, bytes and patience is taken.
-struct RegistryLimits: Sendable {
-  var configBytesMax = 1 << 16
+package struct RegistryLimits: Sendable {
+  package var configBytesMax = 1 << 16
   /// The largest files of crates.io's index have a few MiB.
-  var indexBytesMax = 32 << 20
+  package var indexBytesMax = 32 << 20
   /// crates.io takes archives of at most 10 MiB, with exceptions.
-  var archiveBytesMax = 128 << 20
-  var redirectsMax = 5
-  var attemptsMax = 5
+  package var archiveBytesMax = 128 << 20
+  package var redirectsMax = 5
+  package var attemptsMax = 5
   /// Before the second attempt; doubled before each further one, and up to half of it is left to chance.
-  var backoffMilliseconds: UInt64 = 500
+  package var backoffMilliseconds: UInt64 = 500
   /// A registry that asks for a longer pause is not waited for.
-  var retryAfterSecondsMax: UInt64 = 60
+  package var retryAfterSecondsMax: UInt64 = 60
   /// From a request to its last byte.
-  var requestMilliseconds: UInt64 = 120_000
-  var concurrentMax = 16
+  package var requestMilliseconds: UInt64 = 120_000
+  package var concurrentMax = 16
   /// Crates whose index files are read for one resolution.
-  var namesMax = 10_000
+  package var namesMax = 10_000
+
+  package init() {}
 }
 
 /// What a server said last of a file, to ask whether that still holds.
-struct RegistryValidator: Sendable, Equatable {
-  var etag: String?
-  var lastModified: String?
+package struct RegistryValidator: Sendable, Equatable {
+  package var etag: String?
+  package var lastModified: String?
+
+  package init(etag: String? = nil, lastModified: String? = nil) {
+    (self.etag, self.lastModified) = (etag, lastModified)
+  }
 }
 
 /// Gets files over HTTP: bounded, patient with servers in trouble, and never over plain http unasked.
 ///
 /// Thread: any; calls may overlap. All of the process's clients share one pool of connections.
-struct RegistryClient: Sendable {
-  struct Answer: Sendable {
-    var status: Int
-    var validator = RegistryValidator()
+package struct RegistryClient: Sendable {
+  package struct Answer: Sendable {
+    package var status: Int
+    package var validator = RegistryValidator()
     /// Of status 200 alone.
-    var body: [UInt8] = []
+    package var body: [UInt8] = []
   }
 
   private enum Attempt: Sendable {
@@ -45,8 +51,16 @@ struct RegistryClient: Sendable {
     case failed(String, pauseMilliseconds: UInt64?)
   }
 
-  var allowsPlainHTTP = false
-  var limits = RegistryLimits()
+  package var allowsPlainHTTP: Bool
+  package var limits: RegistryLimits
+  /// What the registry's protocol wants in each request, `accept` among it.
+  package var headers: [String: String]
+
+  package init(
+    allowsPlainHTTP: Bool = false, limits: RegistryLimits = RegistryLimits(), headers: [String: String] = [:]
+  ) {
+    (self.allowsPlainHTTP, self.limits, self.headers) = (allowsPlainHTTP, limits, headers)
+  }
 
   private static let client: HTTPClient = {
     var configuration = HTTPClient.Configuration(
@@ -62,7 +76,7 @@ struct RegistryClient: Sendable {
   /// - Returns: An answer below 500 that is neither a redirect nor 429.
   /// - Throws: ``PluginError/Code/unreachable`` after the last attempt, ``PluginError/Code/invalid`` for too many bytes
   ///   or redirects, ``PluginError/Code/authenticationRequired``, ``PluginError/Code/cancelled``.
-  func get(_ url: RegistryURL, bytesMax: Int, known: RegistryValidator = RegistryValidator())
+  package func get(_ url: RegistryURL, bytesMax: Int, known: RegistryValidator = RegistryValidator())
     async throws(PluginError) -> Answer
   {
     var failure = ""
@@ -131,7 +145,7 @@ struct RegistryClient: Sendable {
         }
         url = try url.redirected(to: location, allowsPlainHTTP: allowsPlainHTTP)
       case 429, 500...599:
-        let seconds = response.headers.first(name: "retry-after").flatMap { PaxRecords.decimal($0.utf8) }
+        let seconds = response.headers.first(name: "retry-after").flatMap { UInt32($0) }
         return .failed("answers \(status)", pauseMilliseconds: seconds.map { UInt64($0) * 1_000 })
       case 200:
         let body = try await response.body.collect(upTo: bytesMax)
@@ -148,9 +162,10 @@ struct RegistryClient: Sendable {
   private func request(_ url: RegistryURL, known: RegistryValidator) -> HTTPClientRequest {
     var request = HTTPClientRequest(url: url.text)
     request.headers.add(name: "user-agent", value: "synchronicity")
-    // What the protocol asks for; compressed bodies are not: their bound would be another.
-    request.headers.add(name: "cargo-protocol", value: "version=1")
-    request.headers.add(name: "accept", value: "*/*")
+    // Compressed bodies are not asked for: their bound would be another.
+    for (name, value) in headers.merging(["accept": "*/*"], uniquingKeysWith: { own, _ in own }).sorted(by: <) {
+      request.headers.add(name: name, value: value)
+    }
     if let etag = known.etag {
       request.headers.add(name: "if-none-match", value: etag)
     } else if let date = known.lastModified {

@@ -2,10 +2,14 @@ import Subprocess
 import SyncRuntime
 
 /// Runs a program of the host's package manager, bounded in time and output, in English.
-struct Tool: Sendable {
-  let name: String
-  var timeoutSeconds: Int64 = 300
-  var outputBytesMax = 64 << 20
+package struct Tool: Sendable {
+  package let name: String
+  let timeoutSeconds: Int64
+  let outputBytesMax: Int
+
+  package init(name: String, timeoutSeconds: Int64 = 300, outputBytesMax: Int = 64 << 20) {
+    (self.name, self.timeoutSeconds, self.outputBytesMax) = (name, timeoutSeconds, outputBytesMax)
+  }
 
   private static let errorBytesMax = 1 << 20
 
@@ -13,7 +17,7 @@ struct Tool: Sendable {
   /// - Throws: ``PluginError/Code/unavailable`` without such a program, ``PluginError/Code/io`` with the program's last
   ///   line when it fails, ``PluginError/Code/cancelled``.
   @discardableResult
-  func run(_ arguments: [String], in directory: String? = nil) async throws(PluginError) -> [UInt8] {
+  package func run(_ arguments: [String], in directory: String? = nil) async throws(PluginError) -> [UInt8] {
     let result = try await bounded { [self] in
       try await Subprocess.run(
         .name(name), arguments: Arguments(arguments), environment: Tool.environment,
@@ -25,7 +29,7 @@ struct Tool: Sendable {
   }
 
   /// Gives standard output to `consume` piece by piece; what it throws ends the program.
-  func stream<State: Sendable>(
+  package func stream<State: Sendable>(
     _ arguments: [String], into state: State, _ consume: @escaping @Sendable (inout State, [UInt8]) throws -> Void
   ) async throws(PluginError) -> State {
     let result = try await bounded { [self] in

@@ -2,16 +2,16 @@ import FoundationEssentials
 import SyncRuntime
 
 /// An address that requests of a registry may go to: https, or http where that is allowed.
-struct RegistryURL: Sendable, Hashable {
-  static let bytesMax = 2_048
+package struct RegistryURL: Sendable, Hashable {
+  package static let bytesMax = 2_048
 
-  let text: String
+  package let text: String
   /// For messages, which other people may read: host and port alone.
-  let place: String
-  let isSecure: Bool
+  package let place: String
+  package let isSecure: Bool
 
   /// - Throws: ``PluginError/Code/invalid`` with what is wrong with the address.
-  init(_ text: String, allowsPlainHTTP: Bool) throws(PluginError) {
+  package init(_ text: String, allowsPlainHTTP: Bool) throws(PluginError) {
     guard text.utf8.count <= Self.bytesMax, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }),
       let parts = URLComponents(string: text), let scheme = parts.scheme?.lowercased(), let host = parts.host,
       !host.isEmpty, ["http", "https"].contains(scheme)
@@ -32,7 +32,7 @@ struct RegistryURL: Sendable, Hashable {
   /// Where a redirect leads.
   ///
   /// - Throws: ``PluginError/Code/invalid`` for a step from https to http.
-  func redirected(to location: String, allowsPlainHTTP: Bool) throws(PluginError) -> RegistryURL {
+  package func redirected(to location: String, allowsPlainHTTP: Bool) throws(PluginError) -> RegistryURL {
     guard location.utf8.count <= Self.bytesMax, let base = URL(string: text),
       let target = URL(string: location, relativeTo: base)
     else { throw PluginError(.invalid, "\(place) redirects to something that is no address") }
@@ -47,35 +47,5 @@ struct RegistryURL: Sendable, Hashable {
     if ["localhost", "::1", "[::1]"].contains(host.lowercased()) { return true }
     let parts = host.split(separator: ".", omittingEmptySubsequences: false)
     return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
-  }
-}
-
-/// Where things are in a registry.
-///
-/// Source: the Cargo book, "Registry index", "Index files" and "Index protocols".
-enum RegistryLayout {
-  /// The folder of a crate's file in the index, in the case of `name`: `1`, `2`, `3/a` or `ab/cd`.
-  static func prefix(_ name: String) -> String {
-    let letters = Array(name)
-    return switch letters.count {
-    case ...2: "\(letters.count)"
-    case 3: "3/\(letters[0])"
-    default: "\(letters[0])\(letters[1])/\(letters[2])\(letters[3])"
-    }
-  }
-
-  /// - Parameter name: Valid by ``CrateName``.
-  static func indexPath(_ name: String) -> String { "\(prefix(name.lowercased()))/\(name.lowercased())" }
-
-  /// The archive's address by the `dl` of the registry's configuration.
-  static func download(_ template: String, name: String, version: String, checksum: String) -> String {
-    let markers = [
-      ("{crate}", name), ("{version}", version), ("{prefix}", prefix(name)),
-      ("{lowerprefix}", prefix(name.lowercased())), ("{sha256-checksum}", checksum),
-    ]
-    guard markers.contains(where: { template.contains($0.0) }) else {
-      return "\(template)/\(name)/\(version)/download"
-    }
-    return markers.reduce(template) { $0.replacing($1.0, with: $1.1) }
   }
 }

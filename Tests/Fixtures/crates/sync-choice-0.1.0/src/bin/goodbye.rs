@@ -1,0 +1,1 @@
+fn main() { println!("goodbye{}", sync_choice::mark()); }
