@@ -29,12 +29,12 @@ struct SubmitBody: Decodable {
       features: try optional("features"), defaultFeatures: try optional("defaultFeatures"),
       profile: try optional("profile"), target: try optional("target"), programs: try optional("programs"),
       library: try optional("library"), toolchain: try optional("toolchain"), rebuild: try optional("rebuild"),
-      normalise: try optional("normalise"))
+      normalise: try optional("normalise"), priority: try optional("priority"))
   }
 
   private static let known = [
     "package", "features", "defaultFeatures", "profile", "target", "programs", "library", "toolchain", "rebuild",
-    "normalise",
+    "normalise", "priority",
   ]
 
   /// Checks the declared size and type before a byte of the body is kept.
@@ -71,8 +71,8 @@ struct SubmitBody: Decodable {
       let field = context.codingPath.first?.stringValue ?? "body"
       throw .badRequest(
         "The \(field) has the wrong type: the body is an object; package, profile, target and toolchain are strings; "
-          + "features, programs and normalise lists of strings; defaultFeatures and library true or false; rebuild a "
-          + "whole number.")
+          + "features, programs and normalise lists of strings; defaultFeatures and library true or false; rebuild "
+          + "and priority whole numbers.")
     } catch {
       throw .badRequest("The body is not JSON; send an object such as {\"package\":\"pkg:cargo/itoa@1.0.1\"}.")
     }
@@ -117,6 +117,10 @@ struct SubmitBody: Decodable {
       throw .badRequest("The list normalise has \(normalise.count) names; name each normalisation once.")
     }
     do throws(PluginError) { _ = try Normalisation.parse(normalise) } catch { throw .badRequest(error.message + ".") }
+    guard SubmitRequest.priorities.contains(request.priority ?? 0) else {
+      let (least, most) = (SubmitRequest.priorities.lowerBound, SubmitRequest.priorities.upperBound)
+      throw .badRequest("The priority is a whole number from \(least) to \(most).")
+    }
     if let toolchain = request.toolchain { _ = try Route.digest(toolchain[...], of: "A toolchain") }
   }
 

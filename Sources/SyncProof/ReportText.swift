@@ -95,7 +95,7 @@ extension Report {
   }
 
   /// The way in which a build failed, as its outcome names it: `exit-status 101`.
-  static func failure(_ reason: FailureReason) -> [UInt8] {
+  public static func failure(_ reason: FailureReason) -> [UInt8] {
     // The second line of the outcome, without its first word.
     let lines = Outcome.failed(reason).encode().split(separator: UInt8(ascii: "\n"))
     return lines.count > 1 ? [UInt8](lines[1].dropFirst("failed ".utf8.count)) : []

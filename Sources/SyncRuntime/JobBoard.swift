@@ -30,6 +30,8 @@ struct JobBoard {
   var misbehaved: Set<Text> = []
   /// Which job's evidence stands at which index: for proofs by job, all jobs ever closed.
   private(set) var indexes: [Digest: UInt64] = [:]
+  /// Artifacts of all jobs that were ever reproduced: what proofs name.
+  private(set) var proven: Set<Digest> = []
 
   init(builders: [Text]) { self.builders = builders }
 
@@ -54,6 +56,7 @@ struct JobBoard {
       entries[job]?.agreeing = evidence.agreeing
       entries[job]?.outcomes = evidence.outcomes.count
       entries[job]?.artifacts = evidence.artifacts
+      for artifact in evidence.artifacts { proven.insert(artifact.sha256) }
     case .misbehaviour(let proof): misbehaved.insert(proof.builder)
     case .doubleCommitment, .refused: break
     }

@@ -17,6 +17,7 @@ extension Ledger: StateMachine {}
 public actor Node: NodeView, Service {
   static let mailboxBytesMaxPerPeer = 32 << 20
   static let submissionsMax = 16
+  static let prioritiesMax = 10_000
   static let shareInterval = TimeAmount.seconds(2)
   public static let version = "0.1.0"
 
@@ -36,6 +37,14 @@ public actor Node: NodeView, Service {
   var assembler: CheckpointAssembler
   var runner: BuildRunner?
   var desk: DivergenceDesk?
+  let sweeper: DataSweeper
+  var isSweeping = false
+  /// Rooms that the last sweep could not bring below their bound; each is told once.
+  var fullRooms: [String] = []
+  /// Told at submission, for open jobs only; a restart forgets them.
+  var priorities: [Digest: Int] = [:]
+  /// What else must stay on disk, beside what open jobs and running builds need.
+  var pinned: [@Sendable () async -> DataPins] = []
   var connected: Set<String> = []
   /// Those that open jobs name, as the file ``NodeToolchains`` has them.
   var openToolchains: Set<Digest> = []
@@ -85,6 +94,8 @@ public actor Node: NodeView, Service {
       directory: configuration.dataDirectory, transcripts: TranscriptStore(configuration),
       toolchainDirectories: configuration.toolchainDirectories)
     divergences = DivergenceStore(directory: configuration.dataDirectory, retention: configuration.retention)
+    sweeper = DataSweeper(
+      directory: configuration.dataDirectory, policy: configuration.dataPolicy, holds: workshop.holds)
     statement = BuilderStatement.ofThisHost(sandbox: plugins.sandbox)
   }
 
@@ -110,8 +121,7 @@ public actor Node: NodeView, Service {
 
   private func start() async throws(PluginError) {
     runner = BuildRunner(
-      workshop: workshop, concurrentMax: configuration.concurrentBuildsMax,
-      pauses: configuration.faultPauses, logger: logger,
+      workshop: workshop, capacity: configuration.capacity, pauses: configuration.faultPauses, logger: logger,
       finished: { [weak self] job, outcome in await self?.finished(job, outcome) })
     let exchange = openDesk()
     try sweepAttempts()
@@ -129,6 +139,7 @@ public actor Node: NodeView, Service {
     logger.info("Started", metadata: ["height": "\(replica.head.height)", "logSize": "\(log.size)"])
     try noteOpenToolchains()
     for job in replica.state.openJobs { resume(job) }
+    sweepData()
     if log.size > 0 { beginCheckpoint() }
   }
 

@@ -15,8 +15,10 @@ public struct NodeConfiguration: Sendable {
   public var toolchains: [String: Digest]
   /// Folders in which `<digest>.tar` is looked for.
   public var toolchainDirectories: [String]
-  /// How many builds run side by side.
-  public var concurrentBuildsMax: Int
+  /// What builds may use of this host, all together.
+  public var capacity: BuildCapacity
+  /// What the data folder may hold.
+  public var dataPolicy: DataPolicy
   /// How long a build waits for its next try after each fault of this host (no disk space, no network); then the
   /// builder abstains.
   public var faultPauses: [Duration]
@@ -27,8 +29,8 @@ public struct NodeConfiguration: Sendable {
 
   public init(
     name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchains: [String: Digest] = [:],
-    toolchainDirectories: [String] = [],
-    concurrentBuildsMax: Int = 1, faultPauses: [Duration] = [.seconds(2), .seconds(10), .seconds(60), .seconds(300)],
+    toolchainDirectories: [String] = [], capacity: BuildCapacity = .ofThisHost(), dataPolicy: DataPolicy = DataPolicy(),
+    faultPauses: [Duration] = .backOff(first: .seconds(2), factor: 4, longest: .seconds(600), count: 5),
     timeoutBaseMilliseconds: UInt64 = 1_000, divergence: DivergencePolicy = DivergencePolicy(),
     retention: RetentionPolicy = RetentionPolicy()
   ) {
@@ -38,7 +40,8 @@ public struct NodeConfiguration: Sendable {
     self.toolchain = toolchain
     self.toolchains = toolchains
     self.toolchainDirectories = toolchainDirectories
-    self.concurrentBuildsMax = concurrentBuildsMax
+    self.capacity = capacity
+    self.dataPolicy = dataPolicy
     self.faultPauses = faultPauses
     self.timeoutBaseMilliseconds = timeoutBaseMilliseconds
     self.divergence = divergence

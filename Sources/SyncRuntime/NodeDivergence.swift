@@ -49,6 +49,7 @@ extension Node {
       try keepOwnText(job, evidence)
       guard isWanted else { return }
       try divergences.begin(job)
+      try keepOwnArtifacts(job)
     } catch {
       return logger.error("No report on a divergence: \(error.message)", metadata: ["job": "\(job)"])
     }
@@ -64,6 +65,17 @@ extension Node {
     let digest = record.reveal.outcome.digest
     guard evidence.outcomes.contains(where: { $0.digest == digest && $0.outcome == nil }) else { return }
     try divergences.put(record.reveal.outcome.encode(), as: digest, of: job)
+  }
+
+  /// Gives this builder's artifacts a second name before a sweep may take the first.
+  private func keepOwnArtifacts(_ job: Digest) throws(PluginError) {
+    guard let stored = try journal.get(.attempt, job.bytes),
+      let record = try? AttemptRecord.decode(stored)
+    else { return }
+    for artifact in record.reveal.outcome.artifacts {
+      guard let path = workshop.artifacts.path(of: artifact.sha256) else { continue }
+      try divergences.adopt(path, as: artifact.sha256, of: job)
+    }
   }
 
   // MARK: What is shown

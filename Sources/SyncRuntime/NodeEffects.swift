@@ -128,17 +128,18 @@ extension Node {
     case .abstained(let job, let builder): note("Abstained", job, builder)
     case .revealPhase(let job):
       logger.info("Revealing", metadata: ["job": "\(job)"])
+      if case .open(let open) = replica.state.job(job), open.steps[own.index] == .waiting { forget(job) }
       resume(job)
     case .revealed(let job, let builder, _): note("Revealed", job, builder)
     case .wrongOpening(let job, let builder): note("Wrong opening", job, builder)
     case .verdict(let job, let verdict, let evidence, _, let index):
       logger.info("Verdict", metadata: ["job": "\(job)", "verdict": "\(verdict.text.string)", "index": "\(index)"])
-      Task { [runner] in await runner?.drop(job) }
+      forget(job)
+      noteDivergence(job, evidence)
       if replica.state.openJobs.isEmpty, !openToolchains.isEmpty {
         openToolchains = []
         keepOpenToolchains()
       }
-      noteDivergence(job, evidence)
       var batch = StorageBatch()
       batch.delete(.attempt, job.bytes)
       do { try journal.write(batch, durable: false) } catch { fail(error) }
@@ -165,9 +166,7 @@ extension Node {
       let stored = try journal.get(.attempt, job.bytes)
       if open.phase == .commit, open.steps[own.index] == .waiting {
         guard let stored else {
-          let spec = open.spec
-          Task { [runner] in await runner?.enqueue(job, spec) }
-          return
+          return build(job, open)
         }
         let record = try PluginError.refusing { () throws(ProofError) in try AttemptRecord.decode(stored) }
         if let record { submit(try commitment(of: record)) } else { submit(try abstention(from: job)) }
@@ -184,10 +183,25 @@ extension Node {
     }
   }
 
+  private func build(_ id: Digest, _ open: OpenJob) {
+    let job = BuildQueue.Job(
+      id: id, spec: open.spec, submitter: replica.state.submitter(of: open),
+      deadlineMilliseconds: open.deadlineMilliseconds, priority: priorities[id] ?? 0)
+    let spec = open.spec
+    Task { [runner] in await runner?.enqueue(job, spec) }
+  }
+
+  /// Nobody counts an outcome of the job any more.
+  private func forget(_ job: Digest) {
+    priorities[job] = nil
+    Task { [runner] in await runner?.drop(job) }
+  }
+
   /// Keeps what the build gave, durably, before the commitment leaves: after a crash the same outcome is revealed.
   ///
   /// A stored attempt is never replaced: its commitment may have left already.
   func finished(_ job: Digest, _ outcome: Outcome?) {
+    defer { sweepData() }
     guard !hasEnded, case .open = replica.state.job(job) else { return }
     do throws(PluginError) {
       guard try journal.get(.attempt, job.bytes) == nil else { return resume(job) }

@@ -171,15 +171,21 @@ public struct SubmitRequest: Sendable, Equatable, Codable {
   public var rebuild: UInt64?
   /// Names of ``Normalisation``: what the build's own recipe shall hold still.
   public var normalise: [String]?
+  /// The higher, the sooner among the jobs that were submitted to this node, in its own queue alone; 0 unless given.
+  public var priority: Int?
+
+  /// What a priority can be.
+  public static let priorities = -100...100
 
   public init(
     package: String, features: [String]? = nil, defaultFeatures: Bool? = nil, profile: String? = nil,
     target: String? = nil, programs: [String]? = nil, library: Bool? = nil, toolchain: String? = nil,
-    rebuild: UInt64? = nil, normalise: [String]? = nil
+    rebuild: UInt64? = nil, normalise: [String]? = nil, priority: Int? = nil
   ) {
     (self.package, self.features, self.rebuild, self.normalise) = (package, features, rebuild, normalise)
     (self.defaultFeatures, self.profile, self.target) = (defaultFeatures, profile, target)
     (self.programs, self.library, self.toolchain) = (programs, library, toolchain)
+    self.priority = priority
   }
 
   public var selection: BuildSelection {

@@ -40,7 +40,11 @@ extension Node {
     }
   }
 
-  public func artifactPath(_ sha256: Digest) -> String? { workshop.artifacts.path(of: sha256) }
+  public func artifactPath(_ sha256: Digest) -> String? {
+    let path = workshop.artifacts.path(of: sha256)
+    if let path { LastUse.touch(path) }
+    return path
+  }
 
   public func submit(_ request: SubmitRequest) async throws(PluginError) -> Digest {
     let toolchain = try toolchain(for: request)
@@ -60,7 +64,7 @@ extension Node {
         package: request.package, features: request.features ?? [], selection: request.selection,
         toolchain: toolchain, rebuild: request.rebuild ?? 0, normalise: normalisations), sandbox: plugins.sandbox,
       scratchDirectory: scratch)
-    return try submit(spec)
+    return try submit(spec, priority: request.priority ?? 0)
   }
 
   private func toolchain(for request: SubmitRequest) throws(PluginError) -> Digest {
@@ -81,11 +85,18 @@ extension Node {
   }
 
   /// Signs a spec as this builder and hands it to the group; one that is known already is left as it is.
-  public func submit(_ spec: BuildSpec) throws(PluginError) -> Digest {
+  ///
+  /// - Parameter priority: Where this builder's own queue puts the job among those that were submitted here; the
+  ///   higher, the sooner.
+  public func submit(_ spec: BuildSpec, priority: Int = 0) throws(PluginError) -> Digest {
     guard !hasEnded else { throw PluginError(.unavailable, "This node is stopping; ask another one") }
     try PluginError.refusing { () throws(ProofError) in try spec.validate() }
     let job = spec.jobID
-    if board.status(of: job, publishedSize: 0) != nil || board.indexes[job] != nil { return job }
+    guard board.indexes[job] == nil else { return job }
+    if board.status(of: job, publishedSize: 0) != nil {
+      prefer(job, priority)
+      return job
+    }
     let message = Entry.submissionSignedBytes(
       job: job, submitter: configuration.name, chainID: configuration.group.chainID)
     let submission = Submission(
@@ -97,7 +108,17 @@ extension Node {
         "The group does not take this job now: it may be too large, or this builder has its share of open jobs already"
           + " (\(replica.state.openJobs.count) are open in all); try again later")
     }
+    prefer(job, priority)
     submit(entry)
     return job
+  }
+
+  private func prefer(_ job: Digest, _ priority: Int) {
+    guard priority != 0 || priorities[job] != nil else { return }
+    // A job that is admitted and never ordered leaves its priority behind.
+    if priorities.count >= Node.prioritiesMax { priorities = priorities.filter { replica.state.job($0.key) != nil } }
+    guard priorities.count < Node.prioritiesMax else { return }
+    priorities[job] = priority
+    Task { [runner] in await runner?.setPriority(priority, of: job) }
   }
 }

@@ -13,6 +13,7 @@ struct Workshop: Sendable {
   /// Holds `attempts/` and `sources/`.
   let directory: String
   let transcripts: TranscriptStore
+  let holds = SourceHolds()
   /// Folders in which `<digest>.tar` is looked for when the sandbox does not have a toolchain.
   let toolchainDirectories: [String]
 
@@ -47,7 +48,9 @@ struct Workshop: Sendable {
     defer { Folder.remove(attempt) }
     let output = attempt + "/output"
     try Folder.make(output)
-    let mounts = try await inputs(of: spec, attempt: attempt, output: output)
+    var trees: [Digest] = []
+    defer { holds.give(trees) }
+    let mounts = try await inputs(of: spec, attempt: attempt, output: output, &trees)
     var request = SandboxRequest(
       runID: String(job.hex.prefix(16)) + "-\(getpid())", toolchain: spec.toolchain,
       command: ["/bin/sh", "/input/recipe.sh"],
@@ -91,8 +94,10 @@ struct Workshop: Sendable {
   }
 
   /// Fetches every source into a folder by its digest and lists what the sandbox sees.
-  private func inputs(of spec: BuildSpec, attempt: String, output: String) async throws(PluginError)
-    -> [SandboxMount]
+  ///
+  /// - Parameter trees: The digests of those that are held from now on, also after an error.
+  private func inputs(of spec: BuildSpec, attempt: String, output: String, _ trees: inout [Digest])
+    async throws(PluginError) -> [SandboxMount]
   {
     let recipe = attempt + "/recipe.sh"
     guard FileManager.default.createFile(atPath: recipe, contents: Data(spec.recipe)) else {
@@ -103,6 +108,7 @@ struct Workshop: Sendable {
     try Folder.make(registry)
     for item in spec.sources {
       let tree = try await tree(of: item)
+      trees.append(item.tree)
       let inside = spec.isRoot(item) ? "/input/package" : "/registry/\(item.directoryName.string)"
       mounts.append(SandboxMount(hostPath: tree, insidePath: inside, isWritable: false))
     }
@@ -113,19 +119,23 @@ struct Workshop: Sendable {
     return mounts
   }
 
-  /// The folder of a source, fetched unless it is there; what is there is checked each time, since a power cut or a
-  /// failing disk may have changed it under its name.
+  /// The folder of a source, fetched unless it is there, and held; what is there is checked each time, since a power
+  /// cut or a failing disk may have changed it under its name.
   private func tree(of item: SourceItem) async throws(PluginError) -> String {
     let tree = "\(directory)/sources/\(item.tree.hex)"
-    if isIntact(tree, item) { return tree }
-    Folder.remove(tree)
-    try Folder.make("\(directory)/sources")
-    do throws(PluginError) {
+    await holds.enter(item.tree)
+    var isReady = false
+    defer { holds.leave(item.tree, reads: isReady) }
+    if !isIntact(tree, item) {
+      guard !holds.isRead(item.tree) else {
+        throw PluginError(.io, "\(tree) has changed on disk while a build reads it; it is fetched again behind that")
+      }
+      Folder.remove(tree)
+      try Folder.make("\(directory)/sources")
       try await source.fetch(item, into: tree)
-    } catch {
-      // Another build of this node may have fetched the same source at the same time.
-      guard isIntact(tree, item) else { throw error }
     }
+    LastUse.touch(tree)
+    isReady = true
     return tree
   }
 

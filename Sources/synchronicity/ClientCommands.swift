@@ -13,13 +13,21 @@ struct NodeOption: ParsableArguments {
   }
 }
 
-/// `submit`: asks the group for a rebuild.
+/// `submit`: asks the group for a rebuild, or for many.
 struct SubmitCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "submit", abstract: "Asks the group to rebuild a package.",
-    discussion: "The node resolves and pins every input, signs the job as its builder and hands it to the group.")
+    commandName: "submit", abstract: "Asks the group to rebuild a package, or all packages of a list.",
+    discussion: """
+      The node resolves and pins every input, signs the job as its builder and hands it to the group.
+
+      A list has a package a line, with features=a,b, rebuild=N and priority=N behind it where wanted, and comments \
+      behind #. The node is pressed no more than it allows; packages that cannot be prepared are told by name and do \
+      not stop the others. The same spec is the same job, so a list may be submitted again; with --state, what is \
+      accepted already is not asked for again. With --wait, the exit code is 0 only when everything was reproduced.
+      """)
 
   @OptionGroup var node: NodeOption
+  @OptionGroup var list: SubmitListOptions
   @Option(help: "A Cargo feature beside the default ones; may be given again.")
   var feature: [String] = []
   @Flag(help: "Leave the default features off.")
@@ -39,32 +47,56 @@ struct SubmitCommand: AsyncParsableCommand {
   var rebuild: UInt64?
   @Option(help: NameList.normaliseHelp)
   var normalise = ""
+  @Option(help: "The higher, the sooner in this node's own queue, -100 to 100.")
+  var priority: Int?
   @Flag(help: "Wait until the proof can be had.")
   var wait = false
-  @Option(help: "With --wait: how long the node may stay away, or leave the job unordered.")
-  var patienceSeconds = 120
-  @Flag(help: "Print JSON.")
+  @Option(help: "How long the node may stay away, or leave a job unordered: 120, with --from 600.")
+  var patienceSeconds: Int?
+  @Flag(help: "Print JSON; with --from one object on a line.")
   var json = false
   @Argument(help: "The package, such as pkg:cargo/itoa@1.0.1.")
-  var package: String
+  var package: String?
+
+  func validate() throws {
+    try list.validate(package: package)
+    if list.from != nil, !feature.isEmpty || priority != nil {
+      throw ValidationError("In a list, features= and priority= stand behind the package.")
+    }
+    guard (0...1_000_000).contains(patienceSeconds ?? 0) else {
+      throw ValidationError("--patience-seconds is 0 to 1000000.")
+    }
+    if let priority, !SubmitRequest.priorities.contains(priority) {
+      throw ValidationError("--priority is -100 to 100, not \(priority).")
+    }
+  }
 
   func run() async throws {
+    guard let package else { return try await submitList() }
     let id = try await node.client.submit(
       SubmitRequest(
         package: package, features: feature.isEmpty ? nil : feature, defaultFeatures: noDefaultFeatures ? false : nil,
         profile: profile, target: target, programs: bin.isEmpty ? nil : bin, library: lib ? true : nil,
         toolchain: toolchain, rebuild: rebuild,
-        normalise: normalise.isEmpty ? nil : try Normalisation.parse(NameList.split(normalise)).map(\.rawValue)))
+        normalise: normalise.isEmpty ? nil : try Normalisation.parse(NameList.split(normalise)).map(\.rawValue),
+        priority: priority))
     guard wait else {
       return json ? try Console.json(["id": id]) : Console.line(id)
     }
-    try await follow(id)
+    try await follow(id, package)
+  }
+
+  private func submitList() async throws {
+    var run = try list.run(
+      client: try node.client, rebuild: rebuild, waits: wait, patience: .seconds(patienceSeconds ?? 600), isJSON: json)
+    try await run.run()
   }
 
   /// Shows the job until its proof can be had; gives up when the node stays away, or the job is never ordered.
-  private func follow(_ id: String) async throws {
+  private func follow(_ id: String, _ package: String) async throws {
     let client = try node.client
     var live = LiveLines()
+    let patienceSeconds = patienceSeconds ?? 120
     var deadline = ContinuousClock.now + .seconds(patienceSeconds)
     while true {
       let answer = await look(client, id)

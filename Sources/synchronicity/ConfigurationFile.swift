@@ -30,7 +30,8 @@ struct ConfigurationFile {
   /// By a purl's type.
   var toolchains: [String: Digest]
   var toolchainDirectories: [String]
-  var concurrentBuilds: Int
+  var capacity: BuildCapacity
+  var dataPolicy: DataPolicy
   var timeoutBaseMilliseconds: UInt64
   var divergence: DivergencePolicy
   var retention: RetentionPolicy
@@ -58,13 +59,13 @@ struct ConfigurationFile {
       "source", "source-directory", "registry", "registry-allow-http", "pypi-index",
     ],
     "toolchain": Set(["digest", "directories"] + packageTypes),
-    "build": ["concurrent"],
+    "build": ["concurrent", "cores", "memory"],
     "consensus": ["timeout-base-milliseconds"],
     "log": ["level", "format"],
     "divergence": ["compare", "toolchain", "seconds", "memory-megabytes"],
     "retention": [
-      "diverged-days", "diverged-megabytes", "report-days", "report-megabytes", "transcript-days",
-      "transcript-megabytes",
+      "artifacts", "sources", "proven", "diverged-days", "diverged-megabytes", "report-days", "report-megabytes",
+      "transcript-days", "transcript-megabytes",
     ],
   ]
 
@@ -119,7 +120,16 @@ struct ConfigurationFile {
     self.toolchains = toolchains
     // Where `toolchain build` puts them comes last.
     toolchainDirectories = try reader.list("toolchain.directories").map(reader.resolved) + [cache + "/toolchains"]
-    concurrentBuilds = try reader.number("build.concurrent", in: 1...64) ?? 1
+    let host = BuildCapacity.ofThisHost()
+    capacity = BuildCapacity(
+      cores: try reader.number("build.cores", in: 1...4_096) ?? host.cores,
+      memoryBytes: try reader.bytes("build.memory", min: 1 << 20) ?? host.memoryBytes,
+      concurrentMax: try reader.number("build.concurrent", in: 1...64) ?? host.concurrentMax)
+    let usual = DataPolicy()
+    dataPolicy = DataPolicy(
+      artifactBytesMax: try reader.bytes("retention.artifacts") ?? usual.artifactBytesMax,
+      sourceBytesMax: try reader.bytes("retention.sources") ?? usual.sourceBytesMax,
+      keepsProven: try reader.choice("retention.proven", of: ["keep", "sweep"], default: "keep") == "keep")
     timeoutBaseMilliseconds = UInt64(try reader.number("consensus.timeout-base-milliseconds", in: 50...60_000) ?? 1_000)
     divergence = try reader.divergence()
     retention = try reader.retention()
@@ -129,7 +139,9 @@ struct ConfigurationFile {
   }
 
   /// All that it names, sorted.
-  var toolchainDigests: [Digest] { Set(toolchains.values + [toolchain, divergence.toolchain].compactMap(\.self)).sorted() }
+  var toolchainDigests: [Digest] {
+    Set(toolchains.values + [toolchain, divergence.toolchain].compactMap(\.self)).sorted()
+  }
 
   /// Where downloads and unpacked toolchains are shared between nodes of one host.
   static var defaultCache: String {
@@ -206,6 +218,19 @@ private struct Reader {
       throw CommandFailure(.usage, "\(path): \(key) must be a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
+  }
+
+  func bytes(_ key: String, min: UInt64 = 0) throws(CommandFailure) -> UInt64? {
+    guard let value = value(key) else { return nil }
+    let count =
+      value.int.flatMap { $0 >= 0 ? ByteCount(UInt64($0)) : nil } ?? value.string.flatMap { ByteCount(parsing: $0) }
+    guard let count, count.bytes >= min else {
+      throw CommandFailure(
+        .usage,
+        "\(path): \(key) must be a size such as \"20 GiB\", \"512 MiB\" or a number of bytes"
+          + (min > 0 ? ", \(ByteCount(min)) at least" : ""))
+    }
+    return count.bytes
   }
 
   func flag(_ key: String) throws(CommandFailure) -> Bool? {

@@ -65,6 +65,13 @@ enum Console {
     write(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n", to: STDOUT_FILENO)
   }
 
+  /// The same on one line, for values that come one after another.
+  static func jsonLine(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    write(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n", to: STDOUT_FILENO)
+  }
+
   /// Writes all of it. When standard output takes no more, the command ends: quietly if its reader has gone, else with
   /// a sentence; what goes to standard error (logs, sentences) is dropped where it cannot be written.
   static func write(_ text: String, to descriptor: Int32) {

@@ -37,8 +37,9 @@ struct GatewayClient {
   func status() async throws(CommandFailure) -> NodeStatus { try await json("/v1/status") }
   func job(_ id: String) async throws(CommandFailure) -> JobStatus { try await json("/v1/jobs/\(id)") }
 
-  func jobs(limit: Int) async throws(CommandFailure) -> [JobStatus] {
-    let list: JobList = try await json("/v1/jobs?limit=\(limit)")
+  /// The newest jobs, those ordered before `before` where given.
+  func jobs(limit: Int, before: String? = nil) async throws(CommandFailure) -> [JobStatus] {
+    let list: JobList = try await json("/v1/jobs?limit=\(limit)" + (before.map { "&before=\($0)" } ?? ""))
     return list.jobs
   }
 
@@ -60,6 +61,36 @@ struct GatewayClient {
   func checkpoint() async throws(CommandFailure) -> [UInt8] { try await bytes("/checkpoint", max: 1 << 20) }
 
   func submit(_ request: SubmitRequest) async throws(CommandFailure) -> String {
+    let (_, data) = try await send(
+      try submission(request), max: GatewayClient.jsonBytesMax, seconds: GatewayClient.submitSeconds)
+    let accepted: Accepted = try decode(data)
+    return accepted.id
+  }
+
+  /// Submits, and tells apart what the node says to it.
+  func offer(_ request: SubmitRequest) async -> SubmitAnswer {
+    do {
+      let response = try await GatewayClient.http.execute(
+        try submission(request), timeout: .seconds(GatewayClient.submitSeconds))
+      var body = try await response.body.collect(upTo: 1 << 16)
+      let bytes = body.readBytes(length: body.readableBytes) ?? []
+      if response.status == .accepted { return .accepted(try (decode(bytes) as Accepted).id) }
+      let refusal = (try? decode(bytes) as Refusal)?.error
+      let message = refusal?.message ?? "\(base) answered \(response.status)"
+      let seconds = response.headers.first(name: "retry-after").flatMap { Int($0) } ?? 1
+      switch response.status.code {
+      case 429, 503: return .busy(seconds: max(0, seconds), message: message)
+      case 400..<500: return .refused(code: refusal?.code ?? "\(response.status.code)", message: message)
+      default: return .unreachable(message)
+      }
+    } catch let failure as CommandFailure {
+      return .unreachable(failure.message)
+    } catch {
+      return .unreachable(unreachable(error).message)
+    }
+  }
+
+  private func submission(_ request: SubmitRequest) throws(CommandFailure) -> HTTPClientRequest {
     var http = HTTPClientRequest(url: base + "/v1/jobs")
     http.method = .POST
     http.headers.add(name: "content-type", value: "application/json")
@@ -69,9 +100,7 @@ struct GatewayClient {
       throw CommandFailure(.usage, "The package name cannot be written as JSON")
     }
     http.body = .bytes(ByteBuffer(bytes: body))
-    let (_, data) = try await send(http, max: GatewayClient.jsonBytesMax, seconds: GatewayClient.submitSeconds)
-    let accepted: Accepted = try decode(data)
-    return accepted.id
+    return http
   }
 
   /// Fetches an artifact into a file, hashing what arrives; on a wrong digest nothing is left behind.

@@ -148,8 +148,23 @@ enum ConfigurationTemplate {
     # pypi-index = "https://HOST/simple/"
 
     [build]
-    # How many builds run side by side.
-    concurrent = 1
+    # Builds run side by side while their limits fit into these, which are the whole host's unless given:
+    # cores = 8
+    # memory = "16 GiB"
+    # and so many at most:
+    # concurrent = 64
+
+    [retention]
+    # What the data folder may hold, least recently used first to go; what open jobs need and the journal always stay.
+    artifacts = "50 GiB"
+    sources = "20 GiB"
+    # Artifacts that a proof names: keep them although their room is full, or sweep them like others.
+    proven = "keep"
+    # What differed, reports on it and what builds printed go by age and by size:
+    # diverged-days = 30
+    # report-days = 365
+    # transcript-days = 365
+    # transcript-megabytes = 1024
 
     [consensus]
     # Above one round trip plus one sync of the disk.
@@ -158,10 +173,6 @@ enum ConfigurationTemplate {
     # [divergence]
     # Of the tar that scripts/toolchain diff makes: lets diffoscope say what differs when builders do.
     # toolchain = "<SHA-256>"
-
-    # [retention]
-    # diverged-days = 30
-    # transcript-days = 365
 
     [log]
     # trace, debug, info, notice, warning, error or critical; text or json.

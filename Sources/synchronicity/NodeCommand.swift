@@ -55,9 +55,10 @@ struct NodeCommand: AsyncParsableCommand {
       let node = try Node(
         configuration: NodeConfiguration(
           name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
-          toolchains: file.toolchains, toolchainDirectories: file.toolchainDirectories,
-          concurrentBuildsMax: file.concurrentBuilds, timeoutBaseMilliseconds: file.timeoutBaseMilliseconds,
-          divergence: file.divergence, retention: file.retention),
+          toolchains: file.toolchains,
+          toolchainDirectories: file.toolchainDirectories, capacity: file.capacity, dataPolicy: file.dataPolicy,
+          timeoutBaseMilliseconds: file.timeoutBaseMilliseconds, divergence: file.divergence,
+          retention: file.retention),
         plugins: NodePlugins(
           storage: try SQLiteStorage(path: file.data + "/journal.sqlite"),
           transport: try Self.transport(file, group, signer, logger), signer: signer, sandbox: sandbox,

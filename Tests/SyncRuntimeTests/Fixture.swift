@@ -65,6 +65,7 @@ final class World {
     policy.roundPauses = [.milliseconds(100), .milliseconds(500)]
     return policy
   }()
+  var dataPolicy = DataPolicy()
 
   init(recipes: [String: String], commitSeconds: UInt64 = 60, revealSeconds: UInt64 = 60) throws {
     scratch = try Scratch()
@@ -80,7 +81,8 @@ final class World {
       let node = try Node(
         configuration: NodeConfiguration(
           name: Text(name), group: keys.group, dataDirectory: "\(scratch.path)/\(name)", toolchain: World.toolchain,
-          faultPauses: [.milliseconds(50), .milliseconds(50)], timeoutBaseMilliseconds: 100, divergence: divergence),
+          dataPolicy: dataPolicy, faultPauses: [.milliseconds(50), .milliseconds(50)], timeoutBaseMilliseconds: 100,
+          divergence: divergence),
         plugins: NodePlugins(
           storage: storages[number],
           transport: QuietTransport(inner: network.transport(of: name), name: name, silence: silent),

@@ -120,27 +120,31 @@ package struct AptClient: Sendable {
 
   private func prepare() async throws(PluginError) {
     for path in [folder, folder + "/archives/partial"] { try SourceFiles.makeFolder(path) }
-    if access(folder + "/apt.conf", F_OK) != 0 {
-      try SourceFiles.write([], to: folder + "/status")
-      // The hooks are cleared since the host's own clean up the host's own cache.
-      let text = """
-        Dir::State::status "\(folder)/status";
-        Dir::State::extended_states "\(folder)/extended_states";
-        Dir::Cache "\(folder)/";
-        Dir::Cache::archives "archives/";
-        Dir::Log "\(folder)/log";
-        APT::Install-Recommends "false";
-        APT::Install-Suggests "false";
-        APT::Sandbox::User "root";
-        Acquire::Languages "none";
-        Acquire::Retries "3";
-        #clear APT::Update::Pre-Invoke;
-        #clear APT::Update::Post-Invoke;
-        #clear APT::Update::Post-Invoke-Success;
-        #clear DPkg::Pre-Install-Pkgs;
+    // The hooks are cleared since the host's own clean up the host's own cache. Of the lists apt makes an index once,
+    // also where the host keeps none: without it, every call reads all lists again.
+    let text = """
+      Dir::State::status "\(folder)/status";
+      Dir::State::extended_states "\(folder)/extended_states";
+      Dir::Cache "\(folder)/";
+      Dir::Cache::archives "archives/";
+      Dir::Cache::pkgcache "pkgcache.bin";
+      Dir::Cache::srcpkgcache "srcpkgcache.bin";
+      Dir::Log "\(folder)/log";
+      APT::Install-Recommends "false";
+      APT::Install-Suggests "false";
+      APT::Sandbox::User "root";
+      Acquire::Languages "none";
+      Acquire::Retries "3";
+      #clear APT::Update::Pre-Invoke;
+      #clear APT::Update::Post-Invoke;
+      #clear APT::Update::Post-Invoke-Success;
+      #clear DPkg::Pre-Install-Pkgs;
 
-        """
-      try SourceFiles.write([UInt8](text.utf8), to: folder + "/apt.conf")
+      """
+    let wanted = [UInt8](text.utf8)
+    if (try? SourceFiles.read(folder + "/apt.conf", bytesMax: 1 << 16)) != wanted {
+      try SourceFiles.write([], to: folder + "/status")
+      try SourceFiles.write(wanted, to: folder + "/apt.conf")
     }
     if hasSources { try await writeSources() }
     guard access(ownLists + "/.done", F_OK) != 0 else { return }
