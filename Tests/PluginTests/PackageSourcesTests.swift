@@ -1,6 +1,7 @@
 import SourceTools
 import SyncProof
 import SyncRuntime
+import SyncTesting
 import Testing
 import ToolchainShelf
 
@@ -133,6 +134,32 @@ struct PackageSourcesTests {
         ] as [(String, PluginError.Code, String)] {
           let error = await #expect(throws: PluginError.self) { _ = try await bench.resolve(purl, from: source) }
           #expect(error?.code == code && error?.message.contains(words) == true, "\(error?.message ?? purl)")
+        }
+      }
+    }
+  }
+
+  @Test("Both keep what every source promises")
+  func conforms() async throws {
+    let six = try await RealDistribution.six()
+    try await CrateWorkbench.with(kind: "c-python") { bench in
+      try await TestIndex.with { index in
+        index.publish("six", [six])
+        try await withScratch { cache in
+          let debian = DebianSource(cacheDirectory: cache + "/debian")
+          let hostname = try await bench.resolve("pkg:deb/debian/hostname", from: debian).package.string
+          for (source, purl, unknown, version) in [
+            (try index.source(cache: cache), "pkg:pypi/six@1.16.0", "pkg:pypi/none@1.0", "pkg:pypi/six@0.0"),
+            (debian, hostname, "pkg:deb/debian/no-such@1", "pkg:deb/debian/hostname@0.1"),
+          ] as [(any Source, String, String, String)] {
+            try await withScratch { scratch in
+              let package = SourceCompatTest.Package(
+                purl: purl, unknownPurl: unknown, unknownVersionPurl: version, toolchain: bench.toolchain)
+              let suite = SourceCompatTest(
+                source: source, sandbox: bench.sandbox, package: package, scratchDirectory: scratch)
+              for finding in await suite.run() { #expect(finding.hasPassed, "\(finding)") }
+            }
+          }
         }
       }
     }
