@@ -150,8 +150,8 @@ static void add_sockets(struct Program *program) {
   end(program, start);
 }
 
-// In the order of the numbers, so that a lower number than those to come is let through early: the kernel runs the program
-// for every number when it is installed, and a build makes many calls.
+// In the order of the numbers, so that a lower number than those to come is let through early: the kernel runs the
+// program for every number when it is installed, and a build makes many calls.
 static void add_denied(struct Program *program) {
   int numbers[DENIED], count = 0;
   for (size_t i = 0; i < DENIED; i++) {
