@@ -129,7 +129,7 @@ enum ConfigurationTemplate {
     [plugins]
     # chroot: Linux namespaces, cgroups, overlay; needs no daemon. docker: a Docker Engine on this host, as root.
     sandbox = "chroot"
-    # docker-socket = "/var/run/docker.sock"
+    # docker-socket = "/var/run/docker.sock" # Podman's: "/run/podman/podman.sock"
     # debian-crates: Debian's librust-*-dev packages through apt. directory: folders NAME-VERSION.
     # sparse-registry: crates.io, or any registry that speaks cargo's sparse protocol.
     source = "debian-crates"
