@@ -137,7 +137,8 @@ struct EndpointTests {
       return NodeDouble.id(9)
     }
     try await withGateway(view) { port in
-      let reply = try await post(port, #"{"package":"pkg:cargo/itoa@1.0.1","features":["std"],"rebuild":2}"#)
+      let reply = try await post(
+        port, #"{"package":"pkg:cargo/itoa@1.0.1","features":["std"],"rebuild":2,"priority":-100}"#)
       #expect(reply.status == 202)
       #expect(reply.text == "{\"id\":\"\(NodeDouble.id(9).hex)\"}\n")
       #expect(reply["location"] == "/v1/jobs/\(NodeDouble.id(9).hex)")
@@ -150,7 +151,7 @@ struct EndpointTests {
     }
     #expect(
       seen.requests == [
-        SubmitRequest(package: "pkg:cargo/itoa@1.0.1", features: ["std"], rebuild: 2),
+        SubmitRequest(package: "pkg:cargo/itoa@1.0.1", features: ["std"], rebuild: 2, priority: -100),
         SubmitRequest(package: "pkg:cargo/itoa@1.0.1"),
       ])
   }

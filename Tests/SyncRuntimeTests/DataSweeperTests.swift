@@ -215,7 +215,7 @@ struct DataSweeperTests {
 struct NodeDataTests {
   @Test(arguments: [(true, true), (false, false)])
   func `proven artifacts stay unless the policy sweeps them`(keepsProven: Bool, isLeft: Bool) async throws {
-    let world = try World(recipes: ["x": "echo out same"])
+    let world = try World(recipes: ["x": "say hello\necho out same"])
     world.dataPolicy = DataPolicy(
       artifactBytesMax: 0, sourceBytesMax: 0, transcriptBytesMax: 0, keepsProven: keepsProven)
     try world.start()
@@ -239,7 +239,7 @@ struct NodeDataTests {
   }
 
   @Test func `what is pinned from outside stays`() async throws {
-    let world = try World(recipes: ["x": "who out"])
+    let world = try World(recipes: ["x": "say hello\nwho out"])
     world.dataPolicy = DataPolicy(artifactBytesMax: 0, sourceBytesMax: 0, transcriptBytesMax: 0)
     try world.start()
     let node = try world.node(0)
