@@ -10,9 +10,11 @@ struct CrateWorkbench {
   /// How a build ended, and the digests of the artifacts when it ended well.
   typealias Built = (result: SandboxResult, digests: [Digest])
 
-  let sandbox: ChrootSandbox
+  let sandbox: any Sandbox
   let toolchain: Digest
   let scratch: String
+  /// Where the toolchain's tar lies, and what sandboxes made of it.
+  let cache: String
 
   /// False only where a missing engine may be passed over: with CI=true, tests run and fail.
   static var isPossible: Bool {
@@ -36,7 +38,7 @@ struct CrateWorkbench {
     let sandbox = try ChrootSandbox(stateDirectory: folder + "/chroot")
     try await sandbox.prepare(toolchain: toolchain, archive: archive)
     return try await withScratch { scratch in
-      try await body(CrateWorkbench(sandbox: sandbox, toolchain: toolchain, scratch: scratch))
+      try await body(CrateWorkbench(sandbox: sandbox, toolchain: toolchain, scratch: scratch, cache: folder))
     }
   }
 
