@@ -76,8 +76,8 @@ enum DockerAllowances {
     "proc-of-init:exe": own, "read:/proc/key-users": tells, "read:/proc/interrupts": tells,
     "socket:16/3/9": netlink, "socket:16/3/12": netlink, "socket:16/3/15": netlink, "socket:16/3/16": netlink,
   ]
-  /// Of harm: they reach parts of the kernel, or hosts of virtual machines, that no build needs; end process 1; or leave
-  /// on the host what ordinary calls cannot remove.
+  /// Of harm: they reach parts of the kernel, or hosts of virtual machines, that no build needs; end process 1; or
+  /// leave on the host what ordinary calls cannot remove.
   static let holes = [
     "there is no vsock socket", "no io_uring is made", "signals to process 1 and to everybody hurt nobody else",
     "a tree that is deeper than any path can be removed",
