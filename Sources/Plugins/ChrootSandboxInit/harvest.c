@@ -82,7 +82,7 @@ static bool copy_subfolder(int from, const char *name, int to, const struct stat
   struct Place below = {place.depth + 1, place.path_bytes + strlen(name) + 1};
   if (below.depth > DEPTH_MAX || below.path_bytes > HARVEST_PATH_BYTES_MAX) return true;
   // The run may have taken its own right to read; outside the owner is the same, so it is given back.
-  if ((info->st_mode & S_IRWXU) != S_IRWXU) fchmodat(from, name, S_IRWXU, 0);
+  if ((info->st_mode & S_IRWXU) != S_IRWXU && fchmodat(from, name, S_IRWXU, 0) != 0) return false;
   int source = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (source < 0 || mkdirat(to, name, 0700) != 0) return false;
   int target = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -99,7 +99,7 @@ static bool copy_entry(int from, const char *name, int to, uint64_t *budget, uid
   if (fstatat(from, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
   switch (info.st_mode & S_IFMT) {
     case S_IFREG:
-      if (!(info.st_mode & S_IRUSR)) fchmodat(from, name, (info.st_mode & 0777) | S_IRUSR, 0);
+      if (!(info.st_mode & S_IRUSR) && fchmodat(from, name, (info.st_mode & 0777) | S_IRUSR, 0) != 0) return false;
       return copy_file(from, name, to, &info, budget, owner);
     case S_IFDIR: return copy_subfolder(from, name, to, &info, budget, owner, place);
     case S_IFLNK: return copy_link(from, name, to, owner);
