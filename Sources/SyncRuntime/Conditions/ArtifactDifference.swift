@@ -44,9 +44,13 @@ public struct ArtifactDifference: Sendable, Equatable, Codable {
     let (left, right) = (texts(a), texts(b))
     let (leftSet, rightSet) = (Set(left), Set(right))
     func side(_ artifact: Artifact, _ bytes: [UInt8], _ texts: [String], _ others: Set<String>) -> Side {
-      Side(
-        sha256: artifact.sha256.hex, bytes: artifact.size, near: near(offset, in: bytes),
-        alone: texts.filter { !others.contains($0) }.prefix(aloneMax).map { String($0.prefix(nearBytesMax)) })
+      var alone: [String] = []
+      for text in texts where alone.count < aloneMax && !others.contains(text) {
+        let text = String(text.prefix(nearBytesMax))
+        if !alone.contains(text) { alone.append(text) }
+      }
+      return Side(
+        sha256: artifact.sha256.hex, bytes: artifact.size, near: near(offset, in: bytes), alone: alone)
     }
     return ArtifactDifference(
       path: one.path.string, firstOffset: offset, usual: side(one, a, left, rightSet),
