@@ -10,6 +10,7 @@ import SyncRuntime
 /// |---|---|
 /// | `echo PATH TEXT` | writes TEXT and a newline to `/output/PATH` |
 /// | `who PATH` | writes the name that this sandbox was made with, so that builders differ |
+/// | `crowd COUNT` | writes it to so many files: `/output/1000` and on |
 /// | `say TEXT` | adds to the transcript |
 /// | `sleep MILLISECONDS` | waits |
 /// | `exit STATUS` | ends the run with that status |
@@ -47,6 +48,7 @@ public struct EchoSandbox: Sandbox {
       switch words.first {
       case "echo": try write(words.count > 2 ? words[2] : "", to: "\(output)/\(words[1])")
       case "who": try write(who, to: "\(output)/\(words[1])")
+      case "crowd": for number in 0..<(Int(words[1]) ?? 0) { try write(who, to: "\(output)/\(1_000 + number)") }
       case "say": transcript += line.dropFirst(4) + "\n"
       case "sleep":
         do {

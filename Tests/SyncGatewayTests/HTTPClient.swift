@@ -87,6 +87,10 @@ final class HTTPClient: Sendable {
       }
     }
     var body = Array(bytes[headEnd...])
+    if fields["transfer-encoding"] == "chunked", !toHead {
+      while let more = receive(), !more.isEmpty { body += more }
+      return Reply(status: status, fields: fields, body: try HTTPClient.joined(chunks: body))
+    }
     let promised = toHead || status == 304 ? 0 : Int(fields["content-length"] ?? "") ?? 0
     while body.count < promised {
       guard let more = receive(), !more.isEmpty else {
@@ -96,6 +100,22 @@ final class HTTPClient: Sendable {
     }
     guard body.count == promised else { throw Failure(description: "\(body.count) bytes for \(promised)") }
     return Reply(status: status, fields: fields, body: body)
+  }
+}
+
+extension HTTPClient {
+  /// The bytes of a chunked body; the last chunk must be there, and no byte behind it.
+  fileprivate static func joined(chunks: [UInt8]) throws -> [UInt8] {
+    var rest = chunks[...]
+    var body: [UInt8] = []
+    while let end = rest.firstRange(of: [0x0D, 0x0A]) {
+      let text = String(decoding: rest[..<end.lowerBound], as: UTF8.self)
+      guard let size = Int(text, radix: 16), rest[end.upperBound...].count >= size + 2 else { break }
+      body += rest[end.upperBound...].prefix(size)
+      rest = rest[end.upperBound...].dropFirst(size + 2)
+      if size == 0, rest.isEmpty { return body }
+    }
+    throw Failure(description: "a chunked body without its end")
   }
 }
 

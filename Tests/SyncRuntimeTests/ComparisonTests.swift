@@ -76,7 +76,7 @@ struct ComparisonTests {
       second: [UInt8](repeating: 255, count: 64), format: "bytes", causes: [.unknown]),
     Row(
       name: "hashes in symbols", first: binary("_ZN4core3fmt17h0123456789abcdefE"),
-      second: binary("_ZN4core3fmt17hfedcba9876543210E"), format: "bytes", causes: [.random], confidence: .likely),
+      second: binary("_ZN4core3fmt17h00112233445566ffE"), format: "bytes", causes: [.random], confidence: .likely),
     Row(
       name: "another compiler",
       first: Samples.elf([(".text", [1, 2, 3]), (".comment", text("GCC: (Debian 12.2.0-14) 12.2.0\0"))]),
