@@ -124,6 +124,6 @@ enum LastUse {
     Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec)
   }
 
-  /// What it takes on the disk.
-  static func bytes(_ info: stat) -> UInt64 { UInt64(max(0, info.st_blocks)) * 512 }
+  /// What it takes on the disk, or would if it had no holes: some file systems keep small files without a block.
+  static func bytes(_ info: stat) -> UInt64 { UInt64(max(0, info.st_blocks * 512, info.st_size)) }
 }

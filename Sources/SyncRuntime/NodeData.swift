@@ -30,8 +30,9 @@ extension Node {
     guard report.full != fullRooms else { return }
     fullRooms = report.full
     for room in report.full {
+      let cause = room == "artifacts" ? "open jobs need them or a proof names them" : "open jobs need them"
       logger.warning(
-        "The \(room) take more than [retention] gives them, and none may go: raise \(room) there, or finish jobs")
+        "The \(room) take more than [retention] gives them, and none may go: \(cause); raise \(room) there")
     }
   }
 
