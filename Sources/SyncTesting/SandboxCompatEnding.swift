@@ -13,11 +13,19 @@ extension SandboxCompatTest {
         }
       }
     },
-    Check("a signal is told") { suite in
-      try await suite.withRun { run in
-        // An engine that shows statuses alone says what a shell says.
-        let end = try await run.result("kill -9 $$").termination
-        try require(end == .signalled(9) || end == .exited(status: 137), "it ended with \(end)")
+    Check("every signal is told alike, and no status is taken for one") { suite in
+      // An engine that shows statuses alone says of every signal what a shell says.
+      let hasStatusesAlone = try await suite.ending("kill -9 $$") == .exited(status: 137)
+      // Those that a shell passes over in silence are among them.
+      for signal: Int32 in [SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGKILL, SIGSEGV, SIGPIPE, SIGTERM, SIGUSR1, 34, 64] {
+        let end = try await suite.ending("kill -\(signal) $$; exit 99")
+        try require(
+          end == (hasStatusesAlone ? .exited(status: 128 + signal) : .signalled(signal)),
+          "signal \(signal) gives \(end)")
+      }
+      for status: Int32 in [129, 130, 137, 139, 141, 143] {
+        let end = try await suite.ending("exit \(status)")
+        try require(end == .exited(status: status), "exit \(status) gives \(end)")
       }
     },
     Check("a missing command has status 127") { suite in
@@ -116,4 +124,7 @@ extension SandboxCompatTest {
       }
     },
   ]
+  private func ending(_ script: String) async throws -> SandboxTermination {
+    try await withRun { run in try await run.result(script).termination }
+  }
 }

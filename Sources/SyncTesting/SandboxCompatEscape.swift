@@ -5,12 +5,13 @@ import SyncRuntime
 /// Attempts to leave the sandbox, each of which must fail inside.
 ///
 /// A small C program makes them; `cc` of the host compiles it when the checks begin, from the sources that this module
-/// carries. What is harmless is first done without a sandbox, where it must work: a check that cannot fail says nothing.
+/// carries. What is harmless is first done without a sandbox, where it must work: a check that cannot fail says
+/// nothing.
 extension SandboxCompatTest {
   /// Runs every attempt, and every bomb and hostile output after them; it takes about ten seconds.
   ///
-  /// - Parameter allowing: Attempts that this plugin lets through, by their words (`io-uring`), with the reason why they
-  ///   do no harm there.
+  /// - Parameter allowing: Attempts that this plugin lets through, by their words (`io-uring`), with the reason why
+  ///   they do no harm there.
   public func escapes(allowing: [String: String] = [:]) async -> [CompatFinding] {
     let program: EscapeProgram
     do {
@@ -26,8 +27,10 @@ extension SandboxCompatTest {
     } catch {
       findings.append(CompatFinding(name: "the attempts are made", hasPassed: false, detail: "\(error)"))
     }
+    let outside = (try? program.runOutside(EscapeBomb.outsideWords)) ?? [:]
     for bomb in EscapeBomb.all where allowing[bomb.words] == nil {
-      findings.append(await CompatFinding.check(bomb.sentence) { try await explode(bomb, with: program) })
+      findings.append(
+        await CompatFinding.check(bomb.sentence) { try await explode(bomb, with: program, outside: outside) })
     }
     for check in Self.escapeChecks {
       findings.append(await CompatFinding.check(check.name) { try await check.body(self, program) })
@@ -69,7 +72,8 @@ extension SandboxCompatTest {
       return all.map { attempt in
         CompatFinding.check(attempt.sentence) {
           try attempt.judge(
-            inside: inside[attempt.words], outside: outside[attempt.outsideWords], isAllowed: allowing[attempt.words] != nil,
+            inside: inside[attempt.words], outside: outside[attempt.outsideWords],
+            isAllowed: allowing[attempt.words] != nil,
             said: String(decoding: result.transcript.suffix(200), as: UTF8.self))
         }
       }
@@ -145,6 +149,8 @@ final class EscapeHost {
   private let input = Pipe()
   private let socket: String
   private let name = "synchronicity-escape-\(UInt32.random(in: .min ... .max))"
+  /// In no other argument than the bystander's.
+  private let marker = "bystander-\(UInt32.random(in: .min ... .max))"
   private var ports: [String: String] = [:]
 
   init(program: EscapeProgram) throws {
@@ -164,17 +170,17 @@ final class EscapeHost {
     }
     ports = EscapeProgram.results(in: [UInt8](text.utf8))
     bystander.executableURL = URL(fileURLWithPath: program.path)
-    bystander.arguments = ["linger", name]
+    bystander.arguments = ["linger", marker]
     bystander.standardInput = FileHandle.nullDevice
     bystander.standardOutput = FileHandle.nullDevice
     try bystander.run()
   }
 
   func close() {
-    kill(bystander.processIdentifier, SIGKILL)
-    bystander.waitUntilExit()
+    // Not waited for: whoever else was started meanwhile may hold what tells of their ends.
+    for process in [bystander, server] { kill(process.processIdentifier, SIGKILL) }
     try? input.fileHandleForWriting.close()
-    server.waitUntilExit()
+    unlink(socket)
   }
 
   var attempts: [EscapeAttempt] {
@@ -185,7 +191,7 @@ final class EscapeHost {
       EscapeAttempt("path-socket:\(socket)", "a socket in the host's file system is not reached"),
       EscapeAttempt("abstract-stream:\(name)", "an abstract socket of the host is not reached"),
       EscapeAttempt("abstract-datagram:\(name)-datagram", "an abstract datagram socket of the host is not reached"),
-      EscapeAttempt("find-process:\(String(name.reversed()))", "a process of the host is not seen"),
+      EscapeAttempt("find-process:\(String(marker.reversed()))", "a process of the host is not seen"),
       EscapeAttempt("signal:\(bystander.processIdentifier)", "a process of the host is not signalled"),
     ]
   }

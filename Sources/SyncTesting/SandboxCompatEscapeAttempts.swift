@@ -101,15 +101,16 @@ struct EscapeAttempt: Sendable {
       EscapeAttempt("socket:\(socket.0)", "there is no \(socket.1) socket", by: .root)
     }
 
-  static let processes: [EscapeAttempt] = [
-    EscapeAttempt("ptrace", "process 1 is not traced"),
-    EscapeAttempt("process-vm-readv", "process 1's memory is not read by process_vm_readv"),
-    EscapeAttempt("pidfd-getfd", "no open file of process 1 is taken"),
-    EscapeAttempt("kcmp", "process 1 is not compared with"),
-    EscapeAttempt("setns:net", "process 1's network namespace is not entered", by: .root),
-    EscapeAttempt("setns:mnt", "process 1's mount namespace is not entered", by: .root),
-    EscapeAttempt("setns-pidfd", "process 1's namespaces are not entered by its pidfd", by: .root),
-  ]
+  static let processes: [EscapeAttempt] =
+    [
+      EscapeAttempt("ptrace", "process 1 is not traced"),
+      EscapeAttempt("process-vm-readv", "process 1's memory is not read by process_vm_readv"),
+      EscapeAttempt("pidfd-getfd", "no open file of process 1 is taken"),
+      EscapeAttempt("kcmp", "process 1 is not compared with"),
+      EscapeAttempt("setns:net", "process 1's network namespace is not entered", by: .root),
+      EscapeAttempt("setns:mnt", "process 1's mount namespace is not entered", by: .root),
+      EscapeAttempt("setns-pidfd", "process 1's namespaces are not entered by its pidfd", by: .root),
+    ]
     + [
       ("+mem", "memory is not opened"), ("root", "root is not opened"), ("cwd", "folder is not opened"),
       ("environ", "environment is not read"), ("fd", "open files are not listed"), ("exe", "program is not opened"),

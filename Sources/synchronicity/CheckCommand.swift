@@ -157,12 +157,15 @@ struct CheckPlace {
     let cache = file?.cache ?? ConfigurationFile.defaultCache
     sandbox = try Self.sandbox(options, file, cache)
     source = try Self.source(options, file, cache)
-    directory = try Self.makeFolder(in: cache + "/check")
+    let own = try Self.makeFolder(in: cache + "/check")
+    var isReady = false
+    defer { if !isReady { try? FileManager.default.removeItem(atPath: own) } }
+    directory = own
     var folders = (file?.toolchainDirectories ?? []) + [cache + "/toolchains"]
     var given = file?.toolchain
     if let text = options.toolchain {
-      given = try Digest(hex: text) ?? Self.link(text, in: directory + "/toolchains")
-      folders.insert(directory + "/toolchains", at: 0)
+      given = try Digest(hex: text) ?? Self.link(text, in: own + "/toolchains")
+      folders.insert(own + "/toolchains", at: 0)
     }
     if let wanted, options.toolchain != nil, given != wanted {
       throw CommandFailure(.usage, "The spec wants the toolchain \(wanted), and --toolchain gives another")
@@ -172,6 +175,7 @@ struct CheckPlace {
         .environment, "There is no toolchain in \(cache)/toolchains; make one with scripts/toolchain rust")
     }
     (toolchain, toolchainDirectories) = (chosen, folders)
+    isReady = true
   }
 
   func remove() { try? FileManager.default.removeItem(atPath: directory) }

@@ -37,7 +37,7 @@ final class CheckProgress: Sendable {
 struct CheckPrinter {
   let report: CheckReport
 
-  private static let titleColumns = 30
+  private static let titleColumns = 32
 
   func show() {
     let normalise = report.normalise.isEmpty ? "" : ", normalised: \(report.normalise.joined(separator: " "))"
@@ -73,7 +73,7 @@ struct CheckPrinter {
       let place = artifact.firstOffset.map { "from byte \($0) on" } ?? "in its mode"
       Console.line("\n\(cause): \(artifact.path) differs \(place)")
       for (name, side) in [("usual ", artifact.usual), ("varied", artifact.varied)] {
-        let texts = ([side.near] + side.alone).filter { !$0.isEmpty }.map { "\"\($0)\"" }
+        let texts = (side.alone.isEmpty ? [side.near] : side.alone).filter { !$0.isEmpty }.map { "\"\($0)\"" }
         Console.line("  \(name)  \(texts.isEmpty ? side.sha256 : texts.joined(separator: "  "))")
       }
     }

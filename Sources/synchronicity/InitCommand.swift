@@ -130,7 +130,7 @@ enum ConfigurationTemplate {
     # chroot: Linux namespaces, cgroups, overlay; needs no daemon. docker: a Docker Engine on this host, as root.
     sandbox = "chroot"
     # exec: a command of yours that takes builds to a farm (docs/EXEC_SANDBOX.md).
-    # docker-socket = "/var/run/docker.sock"
+    # docker-socket = "/var/run/docker.sock" # Podman's: "/run/podman/podman.sock"
     # exec-command = "/usr/local/libexec/sync-exec-slurm"
     # exec-arguments = ["--partition=build"]
     # Variables that the command gets besides PATH, HOME and LANG, and what a run may take beyond its wall time limit:

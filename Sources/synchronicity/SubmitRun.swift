@@ -174,7 +174,7 @@ struct SubmitLine: Encodable, Equatable {
     let painted = Console.paint(
       outcome + count, ["reproduced", "accepted"].contains(outcome) ? .green : .red)
     let name = ([package] + (features.map { ["features=" + $0.joined(separator: ",")] } ?? [])).joined(separator: " ")
-    let detail = [reason, message].compactMap { $0 }.joined(separator: ": ")
+    let detail = outcome == "accepted" ? id ?? "" : [reason, message].compactMap { $0 }.joined(separator: ": ")
     return "\(painted)  \(name)" + (detail.isEmpty ? "" : "  \(detail)")
   }
 }

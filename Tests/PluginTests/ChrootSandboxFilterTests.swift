@@ -125,9 +125,9 @@ import Testing
   /// The compilers of both processors know the numbers by their own headers.
   @Test(.enabled { ChrootWorld.isPossible }, arguments: [("x86_64", "gcc"), ("aarch64", "aarch64-linux-gnu-gcc")])
   func theNumbersAreTheHeaders(_ architecture: String, _ compiler: String) throws {
-    let isNative = ["x86_64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu"][architecture] ?? ""
-    let paths: [String] = ["/usr/bin/\(isNative)-gcc", "/usr/bin/\(compiler)"]
-    let found = paths.first { (path: String) in access(path, X_OK) == 0 }
+    let triple = ["x86_64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu"][architecture] ?? ""
+    let candidates: [String] = ["/usr/bin/\(triple)-gcc", "/usr/bin/\(compiler)"]
+    let found = candidates.first { (path: String) in access(path, X_OK) == 0 }
     let path = try #require(found, "no compiler for \(architecture): scripts/setup installs one")
     let calls = try Self.printed(architecture).calls
     #expect(calls.count > 60)

@@ -55,6 +55,54 @@ import Testing
     #expect(findings.allSatisfy { !$0.isMet && $0.detail.count > 20 })
   }
 
+  static let rootless: [(options: [String], rootless: Bool?, isRootless: Bool)] = [
+    (["name=seccomp,profile=default", "name=rootless"], nil, true), (["name=seccomp,profile=default"], true, true),
+    (["name=seccomp,profile=default"], false, false), (["name=seccomp,profile=default", "name=cgroupns"], nil, false),
+  ]
+
+  @Test(arguments: rootless) func rootlessEnginesAreKnown(
+    _ row: (options: [String], rootless: Bool?, isRootless: Bool)
+  ) {
+    let version = DockerProbe.Version(version: "1", apiVersion: "1.41", minAPIVersion: nil)
+    let info = DockerProbe.Info(
+      memoryLimit: true, swapLimit: true, pidsLimit: true, hasShares: true, cgroupDriver: "systemd",
+      cgroupVersion: "2", driver: "overlay2", operatingSystemType: "linux", securityOptions: row.options,
+      rootless: row.rootless)
+    let unmet = DockerProbe.judge(version, info, isRoot: true).filter { !$0.isMet }
+    #expect(unmet.map(\.name) == (row.isRootless ? ["rootful engine"] : []))
+  }
+
+  /// Under version 2 a controller that is missing has another mend than under version 1.
+  @Test(arguments: [("1", "boot with"), ("2", "cgroup.subtree_control")]) func eachVersionHasItsMend(
+    version: String, words: String
+  ) {
+    let info = DockerProbe.Info(
+      memoryLimit: false, swapLimit: false, pidsLimit: false, hasShares: false, cgroupDriver: "systemd",
+      cgroupVersion: version, driver: "overlay2", operatingSystemType: "linux",
+      securityOptions: ["name=seccomp,profile=default"])
+    let unmet = DockerProbe.judge(
+      DockerProbe.Version(version: "1", apiVersion: "1.41", minAPIVersion: nil), info, isRoot: true
+    ).filter { !$0.isMet }
+    #expect(unmet.map(\.name) == ["memory limit", "processes limit", "cpu limit"])
+    #expect(unmet.allSatisfy { $0.detail.contains(words) })
+  }
+
+  @Test func podmansFilterIsNarrowed() throws {
+    let given = """
+      {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [
+        {"names": ["read", "clone", "clone3", "unshare", "mount"], "action": "SCMP_ACT_ALLOW", "args": []},
+        {"names": ["setns"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_ADMIN"]}}]}
+      """
+    let data = try #require(PodmanFilter.narrow(Data(given.utf8)))
+    let root = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    let rules = try #require(root["syscalls"] as? [[String: Any]])
+    let allowed = rules.filter { $0["action"] as? String == "SCMP_ACT_ALLOW" }
+    #expect(allowed.map { $0["names"] as? [String] } == [["read"], ["clone"]])
+    #expect((allowed[1]["args"] as? [[String: Any]])?.count == 1)
+    #expect(root["defaultErrnoRet"] as? Int == 38)
+    for text in ["", "[]", "{}", "{\"syscalls\": 1}"] { #expect(PodmanFilter.narrow(Data(text.utf8)) == nil) }
+  }
+
   @Test func anEngineThatIsNotThereIsASentence() async throws {
     let folder = NSTemporaryDirectory() + "docker-none-\(UInt64.random(in: .min ... .max))"
     defer { try? FileManager.default.removeItem(atPath: folder) }

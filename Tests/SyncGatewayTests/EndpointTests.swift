@@ -139,7 +139,8 @@ struct EndpointTests {
     try await withGateway(view) { port in
       let reply = try await post(
         port,
-        #"{"package":"pkg:cargo/itoa@1.0.1","features":["std"],"normalise":["random","clock"],"rebuild":2}"#)
+        #"{"package":"pkg:cargo/itoa@1.0.1","features":["std"],"normalise":["random","clock"],"rebuild":2,"#
+          + #""priority":-100}"#)
       #expect(reply.status == 202)
       #expect(reply.text == "{\"id\":\"\(NodeDouble.id(9).hex)\"}\n")
       #expect(reply["location"] == "/v1/jobs/\(NodeDouble.id(9).hex)")
@@ -153,7 +154,8 @@ struct EndpointTests {
     #expect(
       seen.requests == [
         SubmitRequest(
-          package: "pkg:cargo/itoa@1.0.1", features: ["std"], rebuild: 2, normalise: ["random", "clock"]),
+          package: "pkg:cargo/itoa@1.0.1", features: ["std"], rebuild: 2, normalise: ["random", "clock"],
+          priority: -100),
         SubmitRequest(package: "pkg:cargo/itoa@1.0.1"),
       ])
   }

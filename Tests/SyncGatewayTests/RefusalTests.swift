@@ -111,6 +111,9 @@ struct RefusalTests {
     submission(
       "257 normalisations",
       #"{"package":"pkg:cargo/a@1","normalise":["clock"\#(String(repeating: #","clock""#, count: 256))]}"#),
+    submission("priority above", #"{"package":"pkg:cargo/a@1","priority":101}"#),
+    submission("priority below", #"{"package":"pkg:cargo/a@1","priority":-101}"#),
+    submission("broken priority", #"{"package":"pkg:cargo/a@1","priority":0.5}"#),
     submission("zero byte", "{\u{0}\"package\":\"pkg:cargo/a@1\"}"),
     submission("deep", String(repeating: "[", count: 60_000)),
     submission("query", target: "/v1/jobs?limit=1", #"{"package":"pkg:cargo/a@1"}"#, 400, "bad_request"),

@@ -37,7 +37,7 @@ struct DivergenceTests {
       #expect(summary.node == Keys.names[number] && summary.job == job.hex && summary.fetchFailures.isEmpty)
       #expect(summary.outcomes == outcomes)
       #expect(summary.artifacts.map(\.path) == ["out"])
-      #expect(summary.artifacts[0].variants.allSatisfy(\.isHeld))
+      #expect(summary.artifacts[0].variants.allSatisfy { $0.isHeld })
       #expect(summary.artifacts[0].comparisons.count == 3)
       #expect(summary.diffoscope.state == .noToolchain)
       #expect(status.attempts?.map(\.ending) == ["built"])
@@ -70,7 +70,8 @@ struct DivergenceTests {
     #expect(try await world.wait(differs, on: 0, until: isReported).verdict == "diverged")
     let agreed = try await world.wait(same, on: 0) { $0.phase == .cosigned }
     #expect(agreed.divergence == nil && agreed.outcomes?.count == 1)
-    #expect(try await world.wait(differs, on: 1) { $0.phase == .cosigned }.divergence == nil)
+    let elsewhere = try await world.wait(differs, on: 1) { $0.phase == .cosigned }
+    #expect(elsewhere.divergence == nil)
     await world.stop()
   }
 
@@ -103,13 +104,14 @@ struct DivergenceTests {
         && (try? FileManager.default.contentsOfDirectory(atPath: folder))?.count { $0.count == 64 } == 3
     }
     await world.stop([0])
-    #expect(await (try world.node(1)).reportPath(job: job, .summary) == nil)
+    let other = try world.node(1)
+    #expect(await other.reportPath(job: job, .summary) == nil)
     world.silent.set(false, "elm")
     try world.start([0])
     let status = try await world.wait(job, on: 0, until: isReported)
     #expect(status.divergence?.summary == "/v1/jobs/\(job.hex)/divergence")
     let found = try await summary(world, 0, job)
-    #expect(found.artifacts[0].variants.allSatisfy(\.isHeld) && found.fetchFailures.isEmpty)
+    #expect(found.artifacts[0].variants.allSatisfy { $0.isHeld } && found.fetchFailures.isEmpty)
     await world.stop()
   }
 
@@ -176,15 +178,18 @@ struct DivergenceTests {
     #expect(status.absent == [AbsentBuilder(builder: "birch", reason: "sandbox-fault")])
     #expect(status.attempts?.map(\.number) == [1, 2, 3])
     #expect(status.attempts?.map(\.ending) == ["fault unavailable", "fault unavailable", "fault unavailable"])
-    for attempt in [nil, 1, 2, 3] {
-      #expect(await (try world.node(1)).transcriptPath(job: job, attempt: attempt) != nil)
-    }
-    #expect(await (try world.node(1)).transcriptPath(job: job, attempt: 4) == nil)
+    let birch = try world.node(1)
+    for attempt in [nil, 1, 2, 3] { #expect(await birch.transcriptPath(job: job, attempt: attempt) != nil) }
+    #expect(await birch.transcriptPath(job: job, attempt: 4) == nil)
     await world.stop()
   }
 }
 
 struct TranscriptStoreTests {
+  private func read(_ store: TranscriptStore, _ job: Digest, _ attempt: Int?) -> [UInt8]? {
+    store.path(of: job, attempt: attempt).flatMap { Folder.read($0, bytesMax: 9) }
+  }
+
   @Test func `pieces are kept as they come, the whole in their place, and old attempts give way`() throws {
     let scratch = try Scratch()
     let store = TranscriptStore(retention: FolderRetention(root: scratch.path, days: 1, bytesMax: 1 << 20))
@@ -193,14 +198,14 @@ struct TranscriptStoreTests {
     first.append([1, 2])
     first.append([3])
     #expect(store.attempts(of: job).map(\.ending) == ["unfinished"])
-    #expect(Folder.read(try #require(store.path(of: job, attempt: 1)), bytesMax: 9) == [1, 2, 3])
+    #expect(read(store, job, 1) == [1, 2, 3])
     first.end(nil, "fault io")
     first.append([9])
-    #expect(Folder.read(try #require(store.path(of: job, attempt: 1)), bytesMax: 9) == [1, 2, 3])
+    #expect(read(store, job, 1) == [1, 2, 3])
     let second = try store.begin(job)
     second.append([7, 7, 7, 7])
     second.end([5], "built")
-    #expect(Folder.read(try #require(store.path(of: job, attempt: nil)), bytesMax: 9) == [5])
+    #expect(read(store, job, nil) == [5])
     for _ in 3...20 { try store.begin(job).end([6], "exit-status 1") }
     #expect(store.attempts(of: job).map(\.number) == Array(5...20))
     #expect(store.path(of: job, attempt: 4) == nil)

@@ -96,6 +96,73 @@ struct OutputCollectorTests {
     #expect(outcome == .failed(row.isMissing ? .missingArtifact(row.path) : .badArtifact(row.path)))
   }
 
+  private func identity(_ path: String) throws -> UInt64 {
+    var info = stat()
+    try #require(lstat(path, &info) == 0)
+    return UInt64(info.st_ino)
+  }
+
+  @Test func `a file that is ours alone is moved, not copied`() throws {
+    let place = try Place()
+    let file = place.output + "/a"
+    try Data("one".utf8).write(to: URL(fileURLWithPath: file))
+    chmod(file, 0o755)
+    let inode = try identity(file)
+    let outcome = try place.collect(["a"])
+    let path = try #require(place.store.path(of: outcome.artifacts[0].sha256))
+    #expect(try identity(path) == inode)
+    #expect(access(file, F_OK) != 0)
+    var info = stat()
+    #expect(stat(path, &info) == 0 && info.st_mode & 0o7777 == 0o644)
+  }
+
+  /// What could still change under its name in the store is copied: another name of it, or somebody who writes.
+  @Test(arguments: ["another name", "a writer", "a writable mapping"])
+  func `a file that others can reach is copied`(how: String) throws {
+    let place = try Place()
+    let file = place.output + "/a"
+    try Data("good".utf8).write(to: URL(fileURLWithPath: file))
+    let inode = try identity(file)
+    if how == "another name" { link(file, place.scratch.path + "/other") }
+    let writer = open(how == "another name" ? place.scratch.path + "/other" : file, O_RDWR)
+    try #require(writer >= 0)
+    if how == "a writable mapping" {
+      let memory = mmap(nil, 4, PROT_READ | PROT_WRITE, MAP_SHARED, writer, 0)
+      close(writer)
+      defer { munmap(memory, 4) }
+      try expectCopy(place, inode) { memory?.storeBytes(of: 0x6C69_7665, as: UInt32.self) }
+      return
+    }
+    defer { close(writer) }
+    try expectCopy(place, inode) { pwrite(writer, "evil", 4, 0) }
+  }
+
+  private func expectCopy(_ place: Place, _ inode: UInt64, _ change: () -> Void) throws {
+    let outcome = try place.collect(["a"])
+    #expect(outcome.artifacts.map(\.sha256) == [SHA256.hash([UInt8]("good".utf8))])
+    let path = try #require(place.store.path(of: outcome.artifacts[0].sha256))
+    #expect(try identity(path) != inode)
+    change()
+    #expect(try FileDigest.sha256(path: path).digest == outcome.artifacts[0].sha256)
+  }
+
+  @Test func `many artifacts are all there, in the order of their paths`() throws {
+    let place = try Place()
+    let names = (0..<40).map { "file\($0)" }
+    for name in names { try Data(name.utf8).write(to: URL(fileURLWithPath: "\(place.output)/\(name)")) }
+    let outcome = try place.collect(names.map { Text($0) })
+    #expect(outcome.artifacts.map(\.path.string) == names)
+    #expect(outcome.artifacts.map(\.sha256) == names.map { SHA256.hash([UInt8]($0.utf8)) })
+    #expect(try FileManager.default.contentsOfDirectory(atPath: place.store.root).allSatisfy { $0.count == 2 })
+  }
+
+  @Test func `a failed build takes nothing`() throws {
+    let place = try Place()
+    try Data("one".utf8).write(to: URL(fileURLWithPath: place.output + "/a"))
+    #expect(try place.collect(["a", "b"]) == .failed(.missingArtifact("b")))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: place.store.root).isEmpty)
+  }
+
   @Test func `the limit is on all artifacts together`() throws {
     let place = try Place()
     for name in ["a", "b"] { try Data(count: 600_000).write(to: URL(fileURLWithPath: "\(place.output)/\(name)")) }

@@ -1,8 +1,8 @@
 import Glibc
 import SyncRuntime
 
-/// What the launcher's `probe` prints, once a whole run was set up: lines of name, `met` or `weaker`, what was found, and
-/// what would mend it, with tabs between them.
+/// What the launcher's `probe` prints, once a whole run was set up: lines of name, `met` or `weaker`, what was found,
+/// and what would mend it, with tabs between them.
 enum LauncherProbe {
   static func findings(in bytes: [UInt8]) -> [SandboxProbe.Finding] {
     String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/mount.h>
 
-// Not every kernel has all of them. The first ones reach the host: its memory, its console, its keys; the others tell of
-// its hardware, of what it is doing, and of how it was started.
+// Not every kernel has all of them. The first ones reach the host: its memory, its console, its keys; the others tell
+// of its hardware, of what it is doing, and of how it was started.
 static const char *const files[] = {
     "/proc/kcore", "/proc/kmsg", "/proc/sysrq-trigger", "/proc/keys", "/proc/key-users", "/proc/kallsyms",
     "/proc/cmdline", "/proc/diskstats", "/proc/interrupts", "/proc/iomem", "/proc/ioports", "/proc/latency_stats",

@@ -7,8 +7,8 @@
 //   worker     the program of the request: no capability, no new privilege, restricted, filtered
 //                                                                  (worker.c, landlock.c, filter.c)
 //
-// The launcher makes ids and cgroups while init begins, and then, if it is root, the network namespace while init mounts;
-// both reach init as orders (orders.c). An ordinary user's init makes its network itself: it must own it.
+// The launcher makes ids and cgroups while init begins, and then, if it is root, the network namespace while init
+// mounts; both reach init as orders (orders.c). An ordinary user's init makes its network itself: it must own it.
 //
 // Each watches the one above: the launcher dies with its standard input, init with the launcher (parent-death
 // signal), and the kernel ends every process of the run with init.

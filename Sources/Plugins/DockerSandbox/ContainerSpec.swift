@@ -36,7 +36,7 @@ struct ContainerSpec: Encodable {
     var ulimits: [Ulimit]
     let networkMode = "none"
     let capDrop = ["ALL"]
-    let securityOpt = ["no-new-privileges"]
+    var securityOpt = ["no-new-privileges"]
     let readonlyRootfs = true
     let ipcMode = "private"
     let cgroupnsMode = "private"

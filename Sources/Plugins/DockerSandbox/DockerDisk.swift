@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import SyncRuntime
 
@@ -8,8 +9,8 @@ import SyncRuntime
 /// read. This one outlives the container, so that what is brought home is read when no process of the run lives.
 struct DockerDisk: Sendable {
   static let insideID: uid_t = 1_000
-  /// A page for process 1's program, so that a run can fill all that its limit promises.
-  private static let ownBytes: UInt64 = 4_096
+  /// For process 1's program and, until the container is made, a filter: a run can fill all that its limit promises.
+  private static let ownBytes: UInt64 = 64 << 10
 
   let path: String
 
@@ -44,13 +45,14 @@ struct DockerDisk: Sendable {
     return path
   }
 
-  /// Makes an empty file that the run can read.
-  func file(_ name: String) throws(PluginError) -> String {
+  /// Makes a file that the run can read.
+  func file(_ name: String, _ content: Data = Data()) throws(PluginError) -> String {
     let path = "\(path)/\(name)"
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o444)
     guard descriptor >= 0 else { throw Self.error("make", path) }
     defer { close(descriptor) }
-    guard fchmod(descriptor, 0o444) == 0 else { throw Self.error("make", path) }
+    let count = content.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    guard count == content.count, fchmod(descriptor, 0o444) == 0 else { throw Self.error("write", path) }
     return path
   }
 

@@ -24,10 +24,12 @@ struct DockerProbe {
     let driver: String?
     let operatingSystemType: String?
     let securityOptions: [String]?
+    /// Of Podman, which leaves it out of the options.
+    var rootless: Bool? = nil
 
     // The engine's names, their first letter made small.
     enum CodingKeys: String, CodingKey {
-      case memoryLimit, swapLimit, pidsLimit, cgroupDriver, cgroupVersion, driver, securityOptions
+      case memoryLimit, swapLimit, pidsLimit, cgroupDriver, cgroupVersion, driver, securityOptions, rootless
       case hasShares = "cPUShares"
       case operatingSystemType = "oSType"
     }
@@ -52,8 +54,11 @@ struct DockerProbe {
 
   static func judge(_ version: Version, _ info: Info, isRoot: Bool) -> [Finding] {
     let security = info.securityOptions ?? []
-    let isRootless = security.contains { $0.hasPrefix("name=rootless") }
-    let hasFilter = security.contains { $0.hasPrefix("name=seccomp") && !$0.contains("profile=unconfined") }
+    let isRootless = info.rootless == true || security.contains { $0.hasPrefix("name=rootless") }
+    let isPodman = version.product == "Podman"
+    let hasFilter =
+      security.contains { $0.hasPrefix("name=seccomp") && !$0.contains("profile=unconfined") }
+      && (!isPodman || PodmanFilter.isThere)
     let speaks =
       atLeast(version.apiVersion, DockerEngine.apiVersion)
       && atLeast(DockerEngine.apiVersion, version.minAPIVersion ?? "1.0")
@@ -81,9 +86,12 @@ struct DockerProbe {
         "cpu limit", info.hasShares == true, groups(info),
         controllerAdvice("cpu", "cgroup_enable=cpu", info)),
       finding(
-        "system call filter", hasFilter, "the engine's default profile",
-        "the engine filters no system calls; remove \"seccomp-profile\": \"unconfined\" from Docker's daemon.json, or"
-          + " seccomp_profile from Podman's containers.conf"),
+        "system call filter", hasFilter,
+        isPodman ? "Podman's default profile, without namespaces, mounts and keyrings" : "the engine's default profile",
+        isPodman && !PodmanFilter.isThere
+          ? PodmanFilter.missing
+          : "the engine filters no system calls; remove \"seccomp-profile\": \"unconfined\" from Docker's daemon.json,"
+            + " or seccomp_profile from Podman's containers.conf"),
     ]
   }
 

@@ -63,8 +63,12 @@ struct DockerRun {
     onStep(.mounted)
     let mounts = try RunMounts(
       request, disk: disk, needsWorkingFolder: needsFolder, isPodman: image.isPodman)
-    let spec = ContainerSpec(request, image: image.id, labels: labels, mounts: mounts.list)
+    var spec = ContainerSpec(request, image: image.id, labels: labels, mounts: mounts.list)
+    // Podman reads the file when the container is made.
+    let filter = image.isPodman ? try disk.file("filter", PodmanFilter.profile()) : nil
+    if let filter { spec.hostConfig.securityOpt.append("seccomp=\(filter)") }
     let container = try await DockerContainer.create(engine, name: DockerLabel.containerName(request.runID), spec)
+    if let filter { unlink(filter) }
     self.container = container
     onStep(.created)
     let signal = signal

@@ -98,10 +98,11 @@ public struct ArtifactDifference: Sendable, Equatable, Codable {
     return String(decoding: bytes[start..<min(end, start + nearBytesMax)], as: UTF8.self)
   }
 
-  /// Runs of at least five readable bytes, without those that are but one long number or hash.
+  /// Runs of at least five readable bytes, without those that are but one long number or hash, or the end of the header
+  /// of an archive's member.
   private static func texts(_ bytes: [UInt8]) -> [String] {
     bytes.split { !isReadable($0) }.filter { run in
-      run.count >= 5 && !(run.count >= 16 && run.allSatisfy(isHexadecimal))
+      run.count >= 5 && run.last != UInt8(ascii: "`") && !(run.count >= 16 && run.allSatisfy(isHexadecimal))
     }.map { String(decoding: $0, as: UTF8.self) }
   }
 

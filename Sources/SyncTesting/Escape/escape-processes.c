@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CALL_PIDFD_OPEN = 434, CALL_PIDFD_GETFD = 438, CHUNK = 1 << 20, PATH_BYTES = 4096 };
+enum { CALL_PIDFD_OPEN = 434, CALL_PIDFD_GETFD = 438, CALL_CLOSE_RANGE = 436, CHUNK = 1 << 20, PATH_BYTES = 4096 };
 
 static enum Result trace(const char *argument) {
   pid_t pid = *argument ? getppid() : victim();
@@ -147,6 +147,7 @@ static enum Result stay(const char *argument) {
       setsid();
       int null = open("/dev/null", O_RDWR);
       for (int i = 0; i < 3; i++) dup2(null, i);
+      syscall(CALL_CLOSE_RANGE, 3, ~0U, 4 /* when the program starts */);
       execl("/proc/self/exe", "lingerer", "linger", argument, NULL);
     }
     _exit(0);
