@@ -117,21 +117,35 @@ package struct FolderCopy {
     guard fchmod(descriptor, mode) == 0 else { throw Self.failure(name) }
   }
 
-  /// Removes everything in a folder, and leaves the folder.
+  /// Removes everything in a folder, however deep, and leaves the folder.
   package static func empty(_ path: String) throws(Failure) {
     let folder = open(path, O_RDONLY | O_DIRECTORY | flags)
     guard folder >= 0 else { throw failure(path) }
     defer { close(folder) }
-    try removeContents(folder)
+    var moved = 0
+    repeat {
+      moved = 0
+      try removeContents(folder, root: folder, depth: 0, moved: &moved)
+    } while moved > 0
   }
 
-  private static func removeContents(_ folder: Int32) throws(Failure) {
+  /// What is nested deeper than `depthMax` is moved up to the root, so that neither stack nor descriptors run out.
+  private static func removeContents(_ folder: Int32, root: Int32, depth: Int, moved: inout Int) throws(Failure) {
     for name in try names(in: folder) {
       if unlinkat(folder, name, 0) == 0 { continue }
-      let below = openat(folder, name, O_RDONLY | O_DIRECTORY | flags)
+      if depth >= depthMax {
+        guard renameat(folder, name, root, "deep-\(UInt64.random(in: .min ... .max))") == 0 else { throw failure(name) }
+        moved += 1
+        continue
+      }
+      var below = openat(folder, name, O_RDONLY | O_DIRECTORY | flags)
+      // It is a folder, or it would be gone; its owner may have taken his own rights.
+      if below < 0, errno == EACCES, fchmodat(folder, name, S_IRWXU, 0) == 0 {
+        below = openat(folder, name, O_RDONLY | O_DIRECTORY | flags)
+      }
       guard below >= 0 else { throw failure(name) }
       defer { close(below) }
-      try removeContents(below)
+      try removeContents(below, root: root, depth: depth + 1, moved: &moved)
       guard unlinkat(folder, name, AT_REMOVEDIR) == 0 else { throw failure(name) }
     }
   }

@@ -11,11 +11,12 @@ struct CrateWorkbench {
   /// How a build ended, and the digests of the artifacts when it ended well.
   typealias Built = (result: SandboxResult, digests: [Digest])
 
-  let sandbox: ChrootSandbox
+  let sandbox: any Sandbox
   let toolchain: Digest
-  /// The toolchain's tar.
-  let archive: String
   let scratch: String
+  /// Where the toolchain's tar lies, and what sandboxes made of it.
+  let cache: String
+  var archive: String { "\(cache)/\(toolchain.hex).tar" }
 
   /// False only where a missing engine may be passed over: with CI=true, tests run and fail.
   static var isPossible: Bool {
@@ -42,7 +43,7 @@ struct CrateWorkbench {
     let sandbox = try ChrootSandbox(stateDirectory: folder + "/chroot")
     try await sandbox.prepare(toolchain: toolchain, archive: archive)
     return try await withScratch { scratch in
-      try await body(CrateWorkbench(sandbox: sandbox, toolchain: toolchain, archive: archive, scratch: scratch))
+      try await body(CrateWorkbench(sandbox: sandbox, toolchain: toolchain, scratch: scratch, cache: folder))
     }
   }
 

@@ -212,18 +212,18 @@ struct NodeDataTests {
     let status = try await world.wait(job, on: 0) { $0.phase == .cosigned }
     let artifact = try #require(Digest(hex: status.artifacts[0].sha256))
     let node = try world.node(0)
-    try node.plantStray()
+    try await node.plantStray()
     // The file's age is counted in whole seconds, less two for coarse clocks.
     let deadline = ContinuousClock.now + .seconds(20)
     var isThere = true
     while ContinuousClock.now < deadline {
       await node.sweepData()
       isThere = await node.artifactIsThere(artifact)
-      if !node.strayIsThere, isThere == isLeft { break }
+      if isThere == isLeft, await !node.strayIsThere { break }
       try await Task.sleep(for: .milliseconds(100))
     }
     #expect(isThere == isLeft)
-    #expect(!node.strayIsThere)
+    #expect(await !node.strayIsThere)
     await world.stop()
   }
 
@@ -242,25 +242,25 @@ struct NodeDataTests {
     let status = try await world.wait(job, on: 0) { $0.phase == .cosigned }
     #expect(status.verdict == "diverged")
     let deadline = ContinuousClock.now + .seconds(20)
-    try node.plantStray()
-    while ContinuousClock.now < deadline, node.strayIsThere {
+    try await node.plantStray()
+    while ContinuousClock.now < deadline, await node.strayIsThere {
       await node.sweepData()
       try await Task.sleep(for: .milliseconds(100))
     }
     #expect(await node.artifactIsThere(artifact))
-    #expect(!node.strayIsThere)
+    #expect(await !node.strayIsThere)
     await world.stop()
   }
 }
 
 extension Node {
-  private nonisolated var stray: String {
+  private var stray: String {
     let hex = SHA256.hash([UInt8]("stray".utf8)).hex
     return "\(workshop.directory)/artifacts/\(hex.prefix(2))/\(hex)"
   }
 
   /// An old artifact that nothing names: where it is gone, a sweep has been.
-  fileprivate nonisolated func plantStray() throws {
+  fileprivate func plantStray() throws {
     let place = URL(fileURLWithPath: stray)
     try FileManager.default.createDirectory(
       at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -269,7 +269,7 @@ extension Node {
     utimensat(AT_FDCWD, stray, [when, when], 0)
   }
 
-  fileprivate nonisolated var strayIsThere: Bool { access(stray, F_OK) == 0 }
+  fileprivate var strayIsThere: Bool { access(stray, F_OK) == 0 }
 
   /// Without the touch that a look by the gateway is.
   fileprivate func artifactIsThere(_ digest: Digest) -> Bool { workshop.artifacts.path(of: digest) != nil }

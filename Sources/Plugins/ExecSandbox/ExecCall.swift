@@ -23,6 +23,8 @@ struct ExecCall {
     var stop: Stop?
     /// As `waitpid` gives it; `nil` for a command that SIGKILL did not end.
     var status: Int32?
+    /// Whether it had to be killed.
+    var wasKilled = false
     var output: [UInt8] = []
     /// The end of what it wrote to its standard error.
     var errors: [UInt8] = []
@@ -74,6 +76,7 @@ struct ExecCall {
       if let due = killAt {
         if now > due {
           child.killGroup()
+          ended.wasKilled = true
           let last = giveUpAt ?? now + bounds.grace
           if now > last { return ended }
           giveUpAt = last

@@ -48,14 +48,23 @@ struct ExecCommand: Sendable {
     return variables
   }
 
+  /// What a call came to.
+  struct Reply {
+    /// `nil` when it printed too much; a failure is the command's own fault, or that it broke the contract.
+    let answer: Result<ExecAnswer?, PluginError>
+    let output: [UInt8]
+    let elapsed: Duration
+    /// It did not end by itself and well, so that something of the run may be left on the farm.
+    let leavesWork: Bool
+  }
+
   /// Calls it once, to its end.
   ///
-  /// - Throws: ``PluginError/Code/cancelled``; ``PluginError/Code/unavailable`` when it cannot be started;
-  ///   ``PluginError/Code/io`` when it did not end in time or died, unless it told a result all the same.
+  /// - Throws: ``PluginError/Code/unavailable`` when it cannot be started.
   func call(
     _ message: ExecMessage, in folder: ExecFolder, time: Duration, outputBytesMax: UInt64,
     onOutput: (@Sendable ([UInt8]) -> Void)? = nil
-  ) async throws(PluginError) -> (answer: ExecAnswer?, ended: ExecCall.Ended, elapsed: Duration) {
+  ) async throws(PluginError) -> Reply {
     let line = try message.line()
     guard access(path, X_OK) == 0 else {
       throw PluginError(
@@ -75,14 +84,25 @@ struct ExecCommand: Sendable {
       signal.cancel()
     }
     let ended = try result.get()
-    let elapsed = ContinuousClock.now - begin
+    let answer: Result<ExecAnswer?, PluginError>
+    do throws(PluginError) { answer = .success(try judge(ended, message, folder, time)) } catch {
+      answer = .failure(error)
+    }
+    return Reply(
+      answer: answer, output: ended.output, elapsed: ContinuousClock.now - begin,
+      leavesWork: ended.wasKilled || ended.status != 0)
+  }
+
+  private func judge(_ ended: ExecCall.Ended, _ message: ExecMessage, _ folder: ExecFolder, _ time: Duration)
+    throws(PluginError) -> ExecAnswer?
+  {
     if ended.stop == .cancelled { throw PluginError(.cancelled, "The call of \(path) was cancelled") }
     try require(ended, time, said: said(ended))
-    if ended.stop == .tooMuch { return (nil, ended, elapsed) }
+    if ended.stop == .tooMuch { return nil }
     let answer = try ExecAnswer.read(
       folder: folder.answer, verb: message.verb, runID: message.runID, who: who + said(ended))
     if case .fault(let fault) = answer { throw fault }
-    return (answer, ended, elapsed)
+    return answer
   }
 
   private func require(_ ended: ExecCall.Ended, _ time: Duration, said: String) throws(PluginError) {

@@ -57,7 +57,7 @@ public struct ExecSandbox: Sandbox {
       path: command.first ?? "", arguments: Array(command.dropFirst()), environmentNames: environment, grace: grace)
     (self.stateDirectory, self.patience) = (stateDirectory, patience)
     marks = RunMarks(directory: stateDirectory + "/runs")
-    for folder in ["", "/toolchains", "/runs", "/work"] { try Folder.make(stateDirectory + folder, mode: 0o700) }
+    for folder in ["", "/toolchains", "/runs", "/calls"] { try Folder.make(stateDirectory + folder, mode: 0o700) }
   }
 
   public func probe() async -> SandboxProbe {
@@ -75,11 +75,11 @@ public struct ExecSandbox: Sandbox {
 
   private func findings() async throws(PluginError) -> [SandboxProbe.Finding] {
     let runID = "probe-\(getpid())-\(UInt64.random(in: .min ... .max))"
-    let answer = try await marked(runID) { folder throws(PluginError) in
+    let answer = try await marked(runID) { folder, _ throws(PluginError) in
       try await command.call(
         ExecMessage(.probe, runID: runID, folder: folder), in: folder, time: Self.probeTime,
         outputBytesMax: Self.wordsMax
-      ).answer
+      ).answer.get()
     }
     guard case .findings(let findings) = answer else { throw tooMuch("probe") }
     return findings
@@ -107,11 +107,13 @@ public struct ExecSandbox: Sandbox {
     try ExecFolder.remove(own)
     try Folder.make(own, mode: 0o755)
     let runID = "prepare-\(getpid())-\(UInt64.random(in: .min ... .max))"
-    let answer = try await marked(runID) { folder throws(PluginError) in
+    let answer = try await marked(runID) { folder, _ throws(PluginError) in
       var message = ExecMessage(.prepare, runID: runID, folder: folder)
       message.toolchain = ExecMessage.Toolchain(digest: toolchain.hex, folder: own)
       message.archive = archive
-      return try await command.call(message, in: folder, time: Self.prepareTime, outputBytesMax: Self.wordsMax).answer
+      let reply = try await command.call(
+        message, in: folder, time: Self.prepareTime, outputBytesMax: Self.wordsMax)
+      return try reply.answer.get()
     }
     guard answer == .ready else { throw tooMuch("prepare") }
     // The mark must not be on the disk before the content is.
@@ -132,22 +134,30 @@ public struct ExecSandbox: Sandbox {
       throw PluginError(.notFound, "The toolchain \(request.toolchain) is not prepared; prepare it from its tar first")
     }
     if Task.isCancelled { throw PluginError(.cancelled, "The run was cancelled before it began") }
-    return try await marked(request.runID) { folder throws(PluginError) in try await run(request, in: folder) }
+    return try await marked(request.runID) { folder, isLeft throws(PluginError) in
+      try await run(request, in: folder, isLeft: &isLeft)
+    }
   }
 
-  private func run(_ request: SandboxRequest, in folder: ExecFolder) async throws(PluginError) -> SandboxResult {
+  private func run(_ request: SandboxRequest, in folder: ExecFolder, isLeft: inout Bool) async throws(PluginError)
+    -> SandboxResult
+  {
     let limits = request.limits
     let sources = try folder.stage(request.mounts, diskBytes: limits.diskBytes)
     let message = ExecMessage(
       request, toolchain: toolchainFolder(request.toolchain), folder: folder, sources: sources)
-    let (answer, ended, elapsed) = try await command.call(
+    let reply = try await command.call(
       message, in: folder, time: .seconds(Int64(limits.wallSeconds)) + patience,
       outputBytesMax: limits.transcriptBytes, onOutput: request.onTranscript)
-    guard case .ended(let end) = answer else {
+    if reply.leavesWork {
+      // A farm may still be building. Not a child task: this one may have been cancelled.
+      isLeft = await Task { (try? await clean(request.runID)) == nil }.value
+    }
+    guard case .ended(let end) = try reply.answer.get() else {
       // The command went on printing: whatever it would have told, this is the end that everybody can see.
-      let parts = elapsed.components
+      let parts = reply.elapsed.components
       return SandboxResult(
-        termination: .transcriptExceeded, transcript: ended.output,
+        termination: .transcriptExceeded, transcript: reply.output,
         wallNanoseconds: UInt64(parts.seconds) * 1_000_000_000 + UInt64(parts.attoseconds / 1_000_000_000),
         cpuNanoseconds: nil, memoryPeakBytes: nil)
     }
@@ -158,27 +168,32 @@ public struct ExecSandbox: Sandbox {
       termination = .diskExceeded
     }
     return SandboxResult(
-      termination: termination, transcript: ended.output, wallNanoseconds: end.wallNanoseconds,
+      termination: termination, transcript: reply.output, wallNanoseconds: end.wallNanoseconds,
       cpuNanoseconds: end.cpuNanoseconds, memoryPeakBytes: end.memoryPeakBytes)
   }
 
-  /// Gives the body folders of its own, under a mark by which a crash's leftovers are known.
-  private func marked<Value>(_ runID: String, _ body: (ExecFolder) async throws(PluginError) -> Value)
-    async throws(PluginError) -> Value
-  {
+  /// Gives the body folders of its own, under a mark by which leftovers are known. The body says whether the farm may
+  /// have some; then the mark stays, for the next ``removeLeftovers()``.
+  private func marked<Value>(
+    _ runID: String, _ body: (ExecFolder, inout Bool) async throws(PluginError) -> Value
+  ) async throws(PluginError) -> Value {
     guard let mark = try marks.lock(runID) else {
       throw PluginError(.invalid, "A run of the name '\(runID)' is going on")
     }
-    let path = "\(stateDirectory)/work/\(runID)"
+    let path = "\(stateDirectory)/calls/\(runID)"
+    var isLeft = false
     do throws(PluginError) {
       let folder = try ExecFolder(making: path)
-      let value = try await body(folder)
-      try folder.remove()
-      marks.remove(runID, mark)
+      let value = try await body(folder, &isLeft)
+      if isLeft {
+        close(mark)
+      } else {
+        try folder.remove()
+        marks.remove(runID, mark)
+      }
       return value
     } catch {
-      // What cannot be removed now stays under its mark, for the next removeLeftovers().
-      if (try? ExecFolder.remove(path)) != nil { marks.remove(runID, mark) } else { close(mark) }
+      if !isLeft, (try? ExecFolder.remove(path)) != nil { marks.remove(runID, mark) } else { close(mark) }
       throw error
     }
   }
@@ -204,13 +219,12 @@ public struct ExecSandbox: Sandbox {
 
   private func clean(_ runID: String) async throws(PluginError) {
     // The crashed run's own scratch folder stays as it is until the command has looked at it.
-    let left = "\(stateDirectory)/work/\(runID)"
+    let left = "\(stateDirectory)/calls/\(runID)"
     let folder = try ExecFolder(reopening: left)
-    let answer = try await command.call(
+    let reply = try await command.call(
       ExecMessage(.clean, runID: runID, folder: folder), in: folder, time: Self.cleanTime,
-      outputBytesMax: Self.wordsMax
-    ).answer
-    guard answer == .cleaned else { throw tooMuch("clean") }
+      outputBytesMax: Self.wordsMax)
+    guard try reply.answer.get() == .cleaned else { throw tooMuch("clean") }
     try folder.remove()
   }
 }

@@ -1,7 +1,7 @@
 /// JSON from a command that may be wrong in any way: bounded in depth, without fractions, each name once.
 ///
 /// RFC 8259, less than all of it: numbers are whole and fit 64 bits; nothing but white space follows the value.
-indirect enum StrictJSON: Equatable {
+indirect enum StrictJSON: Equatable, Sendable {
   case null
   case boolean(Bool)
   case number(Int64)
