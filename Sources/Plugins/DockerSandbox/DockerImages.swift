@@ -77,14 +77,17 @@ struct DockerImages: Sendable {
     }
     onStep(.importBegun)
     let onStep = onStep
+    let isPodman = try await engine.call("GET", "/version").isPodman
+    let reference = Self.reference(toolchain)
+    let labels = [(DockerLabel.toolchain, toolchain.hex), (DockerLabel.state, state)]
+    let changes = labels.map { ("changes", "LABEL \($0)=\($1)") }
+    // Podman's own call: that of Docker's API leaves a copy of the tar in /var/tmp, and passes over the tag.
+    let (path, target) =
+      isPodman
+      ? ("/libpod/images/import", [("reference", "docker.io/library/\(reference)")])
+      : ("/images/create", [("fromSrc", "-"), ("repo", reference)])
     let answer = try await engine.upload(
-      "/images/create",
-      query: [
-        // Not as `tag`, which Podman passes over.
-        ("fromSrc", "-"), ("repo", Self.reference(toolchain)),
-        ("changes", "LABEL \(DockerLabel.toolchain)=\(toolchain.hex)"),
-        ("changes", "LABEL \(DockerLabel.state)=\(state)"),
-      ], file: archive, bytes: found.size, onHalf: { onStep(.importHalf) })
+      path, query: target + changes, file: archive, bytes: found.size, onHalf: { onStep(.importHalf) })
     onStep(.importFinished)
     if try await trusted(toolchain) != nil { return }
     guard answer.status == 200, !answer.message.contains("\"error\"") else {
