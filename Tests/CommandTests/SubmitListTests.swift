@@ -62,7 +62,8 @@ struct SubmitListTests {
       name: "the same twice", text: "pkg:cargo/a\n#\npkg:cargo/a priority=3\n",
       says: "list:3: pkg:cargo/a stands in line 1"),
     Row(
-      name: "features in another order", text: "pkg:a/b features=x,y\npkg:a/b features=y,x\n", says: "stands in line 1"),
+      name: "features in another order", text: "pkg:a/b features=x,y\npkg:a/b features=y,x\n",
+      says: "stands in line 1"),
     Row(
       name: "too many", text: (0...10_000).map { "pkg:cargo/c\($0)\n" }.joined(), says: "at most 10000 packages"),
   ])
