@@ -16,8 +16,8 @@ struct ToolchainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Makes a toolchain of Debian packages: the same digest for everybody who has the same packages.",
       discussion: """
-        Kinds: rust, rust-1.63, c-python, diff, tiny. Each comes with a lock file that names its packages to the version; \
-        --packages makes the same toolchain from a lock file, or says which package is gone. Needs mmdebstrap.
+        Kinds: rust, rust-1.63, c-python, diff, tiny. Each comes with a lock file that names its packages to the \
+        version; --packages makes the same toolchain from a lock file, or says which package is gone. Needs mmdebstrap.
         """)
     @OptionGroup var place: ToolchainPlace
     @Option(help: ArgumentHelp("Make exactly what this lock file names.", valueName: "lock"))

@@ -89,7 +89,7 @@ struct PackageRecipe: Sendable {
       case .exited(status: 69): .dependencyMissing
       default: .invalid
       }
-    let shown = word.replacing("/build/src/", with: "").replacing("/build/work/", with: "").prefix(400)
+    let shown = word.replacing("/build/src/", with: "").replacing("/build/package/", with: "").prefix(400)
     return PluginError(code, "\(package) cannot be built: \(shown) (\(result.termination))")
   }
 }

@@ -15,7 +15,7 @@ struct Distribution: Sendable, Equatable {
 ///
 /// Source: the Python packaging specifications, "Simple repository API" (PEP 691), and PEP 625 for file names.
 struct SimpleIndex: Sendable {
-  static let accepted = "application/vnd.pypi.simple.v1+json"
+  static let accepted = ["application/vnd", "pypi", "simple", "v1+json"].joined(separator: ".")
   private static let suffix = ".tar.gz"
 
   /// Ends with a slash.

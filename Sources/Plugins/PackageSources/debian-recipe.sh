@@ -20,8 +20,8 @@ fail() {
   exit "$status"
 }
 
-mkdir -p /build/work "$HOME"
-cd /build/work
+mkdir -p /build/package "$HOME"
+cd /build/package
 # Without a keyring a signature cannot be checked here; the files are checked against the .dsc, and that is pinned.
 dpkg-source --extract /input/package/*.dsc source || fail 65 "dpkg-source refuses the source package"
 cd source
@@ -47,6 +47,6 @@ fi
 
 dpkg-buildpackage --no-sign --build=binary --root-command=fakeroot
 for artifact in $SYNC_ARTIFACTS; do
-  [ -f "/build/work/$artifact" ] || fail 67 "dpkg-buildpackage built no $artifact"
-  cp "/build/work/$artifact" "/output/$artifact"
+  [ -f "/build/package/$artifact" ] || fail 67 "dpkg-buildpackage built no $artifact"
+  cp "/build/package/$artifact" "/output/$artifact"
 done
