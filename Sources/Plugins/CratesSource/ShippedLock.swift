@@ -29,6 +29,7 @@ enum ShippedLock {
         throw PluginError(
           .checksumMismatch, "The Cargo.lock gives \(folder) another checksum than its .cargo-checksum.json")
       }
+      try CrateFiles.makeFolder("\(directory)/\(folder)")
       try CrateFiles.copyTree(source, to: "\(directory)/\(folder)")
       kept[folder] = crate
     }
