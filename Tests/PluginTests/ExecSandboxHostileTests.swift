@@ -52,7 +52,7 @@ import Testing
     Row("closes its streams and never ends", .io, "did not end", "exec >&- 2>&- <&-\nsleep 1000"),
     Row("dies", .io, "died of signal 9", reads, good, "kill -9 $$"),
     Row(
-      "fails though it told a result", .io, "ended with status 3 (it said: no place)",
+      "fails though it told a result", .io, "status 3; 0 is wanted, and a result file (it said: no place)",
       reads, good, "echo 'no place' >&2\nexit 3"),
     Row(
       "fails with very many words", .io, "(it said: last)",
