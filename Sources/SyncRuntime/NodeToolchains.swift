@@ -14,8 +14,12 @@ public enum NodeToolchains {
   public static func ofOpenJobs(dataDirectory: String) throws(PluginError) -> [Digest] {
     let path = path(dataDirectory)
     guard access(path, F_OK) == 0 else { return [] }
-    guard let file = FileHandle(forReadingAtPath: path), let data = try? file.read(upToCount: bytesMax) else {
-      throw PluginError(.io, "Cannot read \(path): \(String(cString: strerror(errno)))")
+    let data: Data
+    do {
+      // An empty file, of a node without open jobs, reads as nothing.
+      data = try FileHandle(forReadingFrom: URL(fileURLWithPath: path)).read(upToCount: bytesMax) ?? Data()
+    } catch {
+      throw PluginError(.io, "Cannot read \(path): \(error.localizedDescription)")
     }
     var found: [Digest] = []
     for line in String(decoding: data, as: UTF8.self).split(separator: "\n") {
