@@ -33,6 +33,7 @@ struct ScriptedCargo: Sandbox {
       try CrateFiles.write([UInt8](json.utf8), to: host("/output") + "/manifest.json")
       try CrateFiles.write([UInt8]("rustc 1\nhost: \(target)\n".utf8), to: host("/output") + "/rustc.txt")
       try CrateFiles.write([UInt8]("\(target)\n".utf8), to: host("/output") + "/targets.txt")
+      try CrateFiles.write([], to: host("/output") + "/profiles.txt")
       return Self.result(0, "")
     }
     if let failure { return Self.result(65, failure) }

@@ -122,7 +122,11 @@ struct OrdinaryUserSandbox: Sandbox {
   func prepare(toolchain: Digest, archive: String) async throws(PluginError) {
     let isThere = await inner.hasToolchain(toolchain)
     try await inner.prepare(toolchain: toolchain, archive: archive)
-    if !isThere { Self.give(state + "/toolchains") }
+    guard !isThere else { return }
+    // As if the user itself had unpacked it, which the record beside it tells.
+    Self.give(state + "/toolchains")
+    let folder = "\(state)/toolchains/\(toolchain.hex)"
+    try ToolchainRecord(of: folder).write(to: folder + ".record")
   }
 
   func hasToolchain(_ toolchain: Digest) async -> Bool { await inner.hasToolchain(toolchain) }

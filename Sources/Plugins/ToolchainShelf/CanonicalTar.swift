@@ -7,7 +7,7 @@ import SyncRuntime
 ///
 /// By GNU tar: sorted, owned by root, without extended attributes, in its own format; the times of files stay, since
 /// some programs compare them. What an engine puts into each container (`/.dockerenv`, `/dev`, the host's names) stays
-/// out.
+/// out, and so do the times of folders, which change with that.
 public enum CanonicalTar {
   private static let leftOut = [
     "./.dockerenv", ".dockerenv", "./dev/*", "dev/*", "./etc/hostname", "etc/hostname", "./etc/hosts", "etc/hosts",
@@ -25,15 +25,27 @@ public enum CanonicalTar {
     try run(
       ["--extract", "--file=\(source)", "--directory=\(root)", "--no-same-owner", "--same-permissions", "--anchored"]
         + excluded)
-    // Its own time is that of the unpacking.
-    var times = [timespec(tv_sec: 0, tv_nsec: 0), timespec(tv_sec: 0, tv_nsec: 0)]
-    guard chmod(root, 0o755) == 0, utimensat(AT_FDCWD, root, &times, 0) == 0 else {
-      throw PluginError(.io, "Cannot set the time of \(root): \(String(cString: strerror(errno)))")
+    guard chmod(root, 0o755) == 0 else {
+      throw PluginError(.io, "Cannot set the mode of \(root): \(String(cString: strerror(errno)))")
     }
+    try forgetTimes(root)
     try run([
       "--create", "--file=\(target)", "--directory=\(root)", "--sort=name", "--owner=0", "--group=0",
       "--numeric-owner", "--format=gnu", ".",
     ])
+  }
+
+  /// Of all folders of a tree, the tree's own too.
+  private static func forgetTimes(_ root: String) throws(PluginError) {
+    let names = FileManager.default.enumerator(atPath: root)?.lazy.compactMap { $0 as? String }
+    for path in [root] + (names.map { $0.map { name in "\(root)/\(name)" } } ?? []) {
+      var info = stat()
+      let times = [timespec(tv_sec: 0, tv_nsec: 0), timespec(tv_sec: 0, tv_nsec: 0)]
+      guard lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else { continue }
+      guard utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == 0 else {
+        throw PluginError(.io, "Cannot set the time of \(path): \(String(cString: strerror(errno)))")
+      }
+    }
   }
 
   /// The names in a tar, as GNU tar reads them.
