@@ -5,7 +5,8 @@ import Glibc
 /// What arrives is harmless whatever the run left: no link is followed; set-user-ID and the like are dropped; the owner
 /// can always read; hard links become files of their own; holes stay holes; FIFOs, sockets and devices arrive as FIFOs,
 /// so that a collector sees that something odd is there. Each file counts its whole length, holes and all, against the
-/// budget: a host that reads it back has a bound. Folders nested deeper than an artifact's path can be stay behind.
+/// budget: a host that reads it back has a bound. What is nested deeper, or has a longer path, than any artifact stays
+/// behind, so that ordinary calls reach all that arrives.
 package struct FolderCopy {
   package enum Failure: Error {
     /// More than the budget.
@@ -15,6 +16,8 @@ package struct FolderCopy {
   }
 
   package static let depthMax = 130
+  /// Of a path below the folder, each name with its slash.
+  package static let pathBytesMax = 1_024
   // SEEK_DATA and SEEK_HOLE of <unistd.h>.
   private static let seekData: Int32 = 3
   private static let seekHole: Int32 = 4
@@ -34,29 +37,33 @@ package struct FolderCopy {
     let to = open(target, O_RDONLY | O_DIRECTORY | Self.flags)
     guard to >= 0 else { throw Self.failure(target) }
     defer { close(to) }
-    try copyFolder(from, to, depth: 0)
+    try copyFolder(from, to, depth: 0, pathBytes: 0)
   }
 
-  private mutating func copyFolder(_ from: Int32, _ to: Int32, depth: Int) throws(Failure) {
-    for name in try Self.names(in: from) { try copyEntry(from, name, to, depth) }
+  private mutating func copyFolder(_ from: Int32, _ to: Int32, depth: Int, pathBytes: Int) throws(Failure) {
+    for name in try Self.names(in: from) where pathBytes + name.count <= Self.pathBytesMax {
+      try copyEntry(from, name, to, depth, pathBytes + name.count)
+    }
   }
 
-  private mutating func copyEntry(_ from: Int32, _ name: [CChar], _ to: Int32, _ depth: Int) throws(Failure) {
+  private mutating func copyEntry(_ from: Int32, _ name: [CChar], _ to: Int32, _ depth: Int, _ pathBytes: Int)
+    throws(Failure)
+  {
     var info = stat()
     guard fstatat(from, name, &info, AT_SYMLINK_NOFOLLOW) == 0 else { throw Self.failure(name) }
     switch info.st_mode & S_IFMT {
     case S_IFREG: try copyFile(from, name, to, info)
     case S_IFDIR:
       guard depth < Self.depthMax else { return }
-      try copySubfolder(from, name, to, info, depth)
+      try copySubfolder(from, name, to, info, depth, pathBytes)
     case S_IFLNK: try copyLink(from, name, to)
     default: guard mkfifoat(to, name, 0o600) == 0 else { throw Self.failure(name) }
     }
   }
 
-  private mutating func copySubfolder(_ from: Int32, _ name: [CChar], _ to: Int32, _ info: stat, _ depth: Int)
-    throws(Failure)
-  {
+  private mutating func copySubfolder(
+    _ from: Int32, _ name: [CChar], _ to: Int32, _ info: stat, _ depth: Int, _ pathBytes: Int
+  ) throws(Failure) {
     let source = openat(from, name, O_RDONLY | O_DIRECTORY | Self.flags)
     guard source >= 0 else { throw Self.failure(name) }
     defer { close(source) }
@@ -64,7 +71,7 @@ package struct FolderCopy {
     let target = openat(to, name, O_RDONLY | O_DIRECTORY | Self.flags)
     guard target >= 0 else { throw Self.failure(name) }
     defer { close(target) }
-    try copyFolder(source, target, depth: depth + 1)
+    try copyFolder(source, target, depth: depth + 1, pathBytes: pathBytes)
     try seal(target, name, info.st_mode & 0o777 | S_IRWXU)
   }
 

@@ -91,10 +91,17 @@ import Testing
   @Test(.enabled { ChrootWorld.isPossible }) func oneRunIDIsOneRun() async throws {
     try await ChrootWorld.with { world in
       try await world.prepare()
-      let first = Task { try await world.run("sleep 2", runID: "same") }
-      try await Task.sleep(for: .milliseconds(700))
+      let (started, signal) = AsyncStream.makeStream(of: Void.self)
+      var request = world.request("echo up; sleep 60", runID: "same")
+      request.onTranscript = { _ in signal.yield() }
+      let first = Task { [request] in
+        defer { signal.finish() }
+        return try await world.sandbox.run(request)
+      }
+      for await _ in started { break }
       await #expect(throws: PluginError(.invalid, "")) { try await world.run("exit 0", runID: "same") }
-      #expect(try await first.value.termination == .exited(status: 0))
+      first.cancel()
+      await #expect(throws: PluginError(.cancelled, "")) { try await first.value }
     }
   }
 

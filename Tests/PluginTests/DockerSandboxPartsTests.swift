@@ -87,20 +87,26 @@ import Testing
     #expect(unmet.allSatisfy { $0.detail.contains(words) })
   }
 
-  @Test func podmansFilterIsNarrowed() throws {
+  @Test func theFilterIsNarrowed() throws {
     let given = """
       {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [
-        {"names": ["read", "clone", "clone3", "unshare", "mount"], "action": "SCMP_ACT_ALLOW", "args": []},
+        {"names": ["read", "clone", "clone3", "unshare", "mount", "socket", "io_uring_setup"],
+         "action": "SCMP_ACT_ALLOW", "args": []},
         {"names": ["setns"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_ADMIN"]}}]}
       """
-    let data = try #require(PodmanFilter.narrow(Data(given.utf8)))
+    let data = try #require(EngineFilter.narrow(Data(given.utf8)))
     let root = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     let rules = try #require(root["syscalls"] as? [[String: Any]])
     let allowed = rules.filter { $0["action"] as? String == "SCMP_ACT_ALLOW" }
-    #expect(allowed.map { $0["names"] as? [String] } == [["read"], ["clone"]])
+    #expect(allowed.map { $0["names"] as? [String] } == [["read"], ["clone"]] + Array(repeating: ["socket"], count: 4))
     #expect((allowed[1]["args"] as? [[String: Any]])?.count == 1)
+    let families = allowed.dropFirst(2).map { ($0["args"] as? [[String: Any]])?.first?["value"] as? Int }
+    #expect(families == [1, 2, 10, 16])
+    let refusals = rules.filter { $0["action"] as? String == "SCMP_ACT_ERRNO" }
+    let refused = refusals.flatMap { $0["names"] as? [String] ?? [] }
+    #expect(Set(["clone3", "io_uring_setup", "mount", "setns", "unshare"]).isSubset(of: refused))
     #expect(root["defaultErrnoRet"] as? Int == 38)
-    for text in ["", "[]", "{}", "{\"syscalls\": 1}"] { #expect(PodmanFilter.narrow(Data(text.utf8)) == nil) }
+    for text in ["", "[]", "{}", "{\"syscalls\": 1}"] { #expect(EngineFilter.narrow(Data(text.utf8)) == nil) }
   }
 
   @Test func anEngineThatIsNotThereIsASentence() async throws {

@@ -70,13 +70,20 @@ import Testing
 
   @Test(.enabled { DockerWorld.isPossible }) func oneRunIDIsOneRun() async throws {
     try await DockerWorld.with { world in
-      let first = Task { try await world.run("sleep 2", runID: "same-\(getpid())") }
-      try await Task.sleep(for: .milliseconds(900))
-      await #expect(throws: PluginError(.invalid, "")) {
-        try await world.run("exit 0", runID: "same-\(getpid())")
+      let runID = "same-\(getpid())"
+      let (started, signal) = AsyncStream.makeStream(of: Void.self)
+      var request = world.request("echo up; sleep 60", runID: runID)
+      request.onTranscript = { _ in signal.yield() }
+      let first = Task { [request] in
+        defer { signal.finish() }
+        return try await world.sandbox.run(request)
       }
-      #expect(try await world.sandbox.removeLeftovers() == [])
-      #expect(try await first.value.termination == .exited(status: 0))
+      for await _ in started { break }
+      await #expect(throws: PluginError(.invalid, "")) { try await world.run("exit 0", runID: runID) }
+      let removed = try await world.sandbox.removeLeftovers()
+      #expect(!removed.contains(runID))
+      first.cancel()
+      await #expect(throws: PluginError(.cancelled, "")) { try await first.value }
     }
   }
 

@@ -41,12 +41,7 @@ import Testing
         sandbox: world.sandbox, toolchain: world.toolchain, archive: world.archive,
         scratchDirectory: try world.folder("scratch"))
       let findings = await suite.escapes(allowing: DockerAllowances.reasons)
-      expect(findings.filter { !DockerAllowances.holes.contains($0.name) })
-      withKnownIssue("what the Docker sandbox does not hold yet", isIntermittent: true) {
-        for finding in findings where DockerAllowances.holes.contains(finding.name) {
-          #expect(finding.hasPassed, "\(finding)")
-        }
-      }
+      expect(findings)
     }
   }
 
@@ -75,12 +70,6 @@ enum DockerAllowances {
     "proc-of-init:root": own, "proc-of-init:cwd": own, "proc-of-init:environ": own, "proc-of-init:fd": own,
     "proc-of-init:exe": own, "read:/proc/key-users": tells, "read:/proc/interrupts": tells,
     "socket:16/3/9": netlink, "socket:16/3/12": netlink, "socket:16/3/15": netlink, "socket:16/3/16": netlink,
-  ]
-  /// Of harm: they reach parts of the kernel, or hosts of virtual machines, that no build needs; end process 1; or
-  /// leave on the host what ordinary calls cannot remove.
-  static let holes = [
-    "there is no vsock socket", "no io_uring is made", "signals to process 1 and to everybody hurt nobody else",
-    "a tree that is deeper than any path can be removed",
   ]
 }
 

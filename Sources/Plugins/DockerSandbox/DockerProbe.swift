@@ -56,9 +56,6 @@ struct DockerProbe {
     let security = info.securityOptions ?? []
     let isRootless = info.rootless == true || security.contains { $0.hasPrefix("name=rootless") }
     let isPodman = version.product == "Podman"
-    let hasFilter =
-      security.contains { $0.hasPrefix("name=seccomp") && !$0.contains("profile=unconfined") }
-      && (!isPodman || PodmanFilter.isThere)
     let speaks =
       atLeast(version.apiVersion, DockerEngine.apiVersion)
       && atLeast(DockerEngine.apiVersion, version.minAPIVersion ?? "1.0")
@@ -85,14 +82,26 @@ struct DockerProbe {
       finding(
         "cpu limit", info.hasShares == true, groups(info),
         controllerAdvice("cpu", "cgroup_enable=cpu", info)),
-      finding(
-        "system call filter", hasFilter,
-        isPodman ? "Podman's default profile, without namespaces, mounts and keyrings" : "the engine's default profile",
-        isPodman && !PodmanFilter.isThere
-          ? PodmanFilter.missing
-          : "the engine filters no system calls; remove \"seccomp-profile\": \"unconfined\" from Docker's daemon.json,"
-            + " or seccomp_profile from Podman's containers.conf"),
+      filter(security, isPodman: isPodman),
     ]
+  }
+
+  private static func filter(_ security: [String], isPodman: Bool) -> Finding {
+    let name = "system call filter"
+    guard security.contains(where: { $0.hasPrefix("name=seccomp") && !$0.contains("profile=unconfined") }) else {
+      return Finding(
+        name: name, isMet: false, detail: "the engine filters no system calls",
+        mend: "remove \"seccomp-profile\": \"unconfined\" from Docker's daemon.json, or seccomp_profile from Podman's"
+          + " containers.conf")
+    }
+    guard EngineFilter.isThere else {
+      return Finding(
+        name: name, isMet: !isPodman,
+        detail: isPodman ? EngineFilter.missing : "the engine's own, with vsock and io_uring: \(EngineFilter.missing)",
+        isWeaker: !isPodman, mend: EngineFilter.mend)
+    }
+    return Finding(
+      name: name, isMet: true, detail: "the usual calls, without namespaces, mounts, keyrings, vsock and io_uring")
   }
 
   private static func finding(_ name: String, _ isMet: Bool, _ found: String, _ advice: String) -> Finding {

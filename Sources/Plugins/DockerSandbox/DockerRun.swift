@@ -64,9 +64,13 @@ struct DockerRun {
     let mounts = try RunMounts(
       request, disk: disk, needsWorkingFolder: needsFolder, isPodman: image.isPodman)
     var spec = ContainerSpec(request, image: image.id, labels: labels, mounts: mounts.list)
-    // Podman reads the file when the container is made.
-    let filter = image.isPodman ? try disk.file("filter", PodmanFilter.profile()) : nil
-    if let filter { spec.hostConfig.securityOpt.append("seccomp=\(filter)") }
+    // Podman reads a file when the container is made; Docker takes the text.
+    let filter = image.isPodman ? try disk.file("filter", EngineFilter.profile()) : nil
+    if let filter {
+      spec.hostConfig.securityOpt.append("seccomp=\(filter)")
+    } else if EngineFilter.isThere {
+      spec.hostConfig.securityOpt.append("seccomp=" + String(decoding: try EngineFilter.profile(), as: UTF8.self))
+    }
     let container = try await DockerContainer.create(engine, name: DockerLabel.containerName(request.runID), spec)
     if let filter { unlink(filter) }
     self.container = container
