@@ -82,7 +82,7 @@ import Testing
       request.onTranscript = { _ in signal.yield() }
       let crashed = Task { [request] in try await world.sandbox.run(request) }
       for await _ in started { break }
-      #expect(!ExecWorld.processes(word).isEmpty)
+      #expect(try await ExecWorld.wait(20) { !ExecWorld.processes(word).isEmpty })
       // As if the node and all that it started were killed at once: the launcher, and what leads to it.
       for pid in ExecWorld.processes("run") where Self.isOfRun(pid, in: world.root) { kill(pid, SIGKILL) }
       let error = await #expect(throws: PluginError.self) { try await crashed.value }

@@ -1,21 +1,20 @@
 #!/bin/sh
 # Builds one crate from pinned sources, offline, always under the same paths.
 #
-# In:  /input/package            source tree of the crate, read-only
-#      /registry/NAME-VERSION    each pinned dependency, a cargo directory source, read-only; for the lock step also
-#                                a local registry, /registry/index, of all that could be chosen
-#      SYNC_STEP                 describe | lock | build (the default); the first two serve whoever writes the spec
-#      SYNC_FEATURES             "NAME=VALUE,VALUE NAME= ...": the features that are on, which replace [features]
-#      SYNC_DROP                 optional dependencies that are off: neither locked nor fetched
-#      SYNC_ENABLE               what to pass to --features, comma-separated
-#      SYNC_LOCK_SHA256          SHA-256 of the Cargo.lock at which the pinned crates must arrive
-#      SYNC_OPTIONS              what else to pass to cargo build: --profile, --target, --no-default-features, --lib,
-#                                --bin; release and everything unless given
-#      SYNC_DIRECTORY            where cargo leaves what it built, below target; release unless given
-#      SYNC_ARTIFACTS            file names below that folder
+# In: /input/package: source tree of the crate, read-only
+#   /registry/NAME-VERSION: each pinned dependency, a cargo directory source, read-only; for the lock step also a local
+#     registry, /registry/index, of all that could be chosen
+#   SYNC_STEP: describe | lock | build (the default); the first two serve whoever writes the spec
+#   SYNC_FEATURES: "NAME=VALUE,VALUE NAME= ...", the features that are on, which replace [features]
+#   SYNC_DROP: optional dependencies that are off, neither locked nor fetched
+#   SYNC_ENABLE: what to pass to --features, comma-separated
+#   SYNC_LOCK_SHA256: SHA-256 of the Cargo.lock at which the pinned crates must arrive
+#   SYNC_OPTIONS: what else to pass to cargo build (--profile, --target, --lib, --bin ...)
+#   SYNC_DIRECTORY: where below target cargo leaves what it built; release unless given
+#   SYNC_ARTIFACTS: file names below that folder
 # Out: /output
-# Exit: 65 the crate or its dependencies do not fit together, 66 another lock than the pinned one,
-#       67 an artifact is missing, 68 the build wants the network, 101 from cargo: the build failed.
+# Exit: 65 the crates do not fit together, 66 another lock than the pinned one, 67 an artifact is missing, 68 the build
+#   wants the network, 101 from cargo: the build failed.
 set -eu
 umask 022
 
