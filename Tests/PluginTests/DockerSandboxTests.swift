@@ -124,11 +124,24 @@ import Testing
     }
     defer { try? FileManager.default.removeItem(atPath: folder) }
     try engine("up")
-    defer { try? engine("down") }
+    defer {
+      try? engine("down")
+      Self.stopAll(with: folder)
+    }
     let sandbox = try DockerSandbox(stateDirectory: folder + "/state", socketPath: folder + "/engine/podman.sock")
     let unmet = await sandbox.probe().findings.filter { !$0.isMet }
     let finding = try #require(unmet.first { $0.name == "rootful engine" })
     for word in ["rootless", "plugins.docker-socket", "chroot"] { #expect(finding.detail.contains(word)) }
+  }
+
+  /// Processes whose environment names the folder: Podman leaves one behind that holds the user's namespace.
+  private static func stopAll(with folder: String) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
+      guard let pid = pid_t(name), let environment = FileManager.default.contents(atPath: "/proc/\(pid)/environ"),
+        environment.range(of: Data("=\(folder)/".utf8)) != nil
+      else { continue }
+      kill(pid, SIGKILL)
+    }
   }
 
   @Test(.enabled { DockerWorld.isPossible }) func aTranscriptFloodIsBoundedInMemory() async throws {
