@@ -46,6 +46,25 @@ package enum Folder {
     return failed ? nil : bytes
   }
 
+  /// All of a file of `/proc` or `/sys`, whose size says nothing, so that Foundation would stop at 4 KiB; `nil` where it
+  /// cannot be read, or has more than 16 MiB.
+  package static func readKernelFile(_ path: String) -> String? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    while bytes.count <= 16 << 20 {
+      // Some of these files give no other offset than the one behind what was read.
+      let got = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, filled in
+        let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+        filled = max(count, 0)
+      }
+      if got.isEmpty { return String(decoding: bytes, as: UTF8.self) }
+      bytes += got
+    }
+    return nil
+  }
+
   /// Writes a whole file or nothing.
   package static func write(_ bytes: [UInt8], to path: String) throws(PluginError) {
     do {

@@ -176,7 +176,7 @@ extension BuilderStatement {
     uname(&name)
     let kernel = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     let processor =
-      (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n")
+      Folder.readKernelFile("/proc/cpuinfo")?.split(separator: "\n")
       .first { $0.hasPrefix("model name") }?.split(separator: ":", maxSplits: 1).last.map {
         $0.trimmingCharacters(in: .whitespaces)
       } ?? "unknown"

@@ -3,6 +3,7 @@ import SyncProof
 import SyncRuntime
 
 @testable import ChrootSandbox
+@testable import SyncTesting
 
 /// A sandbox with folders of its own.
 struct ChrootWorld: Sendable {
@@ -124,15 +125,7 @@ struct ChrootWorld: Sendable {
   private func link(_ path: String) -> String? { try? FileManager.default.destinationOfSymbolicLink(atPath: path) }
 
   /// Whether a process of the host has `word` among its arguments.
-  func hasProcess(_ word: String) -> Bool {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return names.contains { name in
-      guard Int(name) != nil, let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {
-        return false
-      }
-      return String(decoding: line, as: UTF8.self).split(separator: "\0").contains { $0 == word }
-    }
-  }
+  func hasProcess(_ word: String) -> Bool { !SandboxCompatTest.processes(with: word).isEmpty }
 
   func cgroups(of runID: String) -> [String] {
     guard let all = FileManager.default.enumerator(atPath: "/sys/fs/cgroup") else { return [] }

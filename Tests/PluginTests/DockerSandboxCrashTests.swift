@@ -40,7 +40,7 @@ extension DockerSandboxTests {
       let containers = try await world.containers()
       #expect(containers.count == 1, "\(step): the neighbour's alone")
       #expect(world.cgroups(of: left.filter { !containers.contains($0) }).isEmpty, "\(step)")
-      #expect(try world.mounts().allSatisfy { !$0.contains(run) }, "\(step)")
+      #expect(world.mounts().allSatisfy { !$0.contains(run) }, "\(step)")
       for folder in ["runs", "disks"] {
         let names = try FileManager.default.contentsOfDirectory(atPath: "\(world.root)/state/\(folder)")
         #expect(names == ["neighbour"], "\(step): \(folder)")

@@ -4,6 +4,7 @@ import SyncRuntime
 import Testing
 
 @testable import DockerSandbox
+@testable import SyncTesting
 
 /// What speaks Docker's API on this host.
 enum DockerEngineKind: String, CaseIterable, Sendable {
@@ -94,8 +95,8 @@ struct DockerWorld: Sendable {
     return try answer.decoded([Listed].self, "the list").map(\.id)
   }
 
-  func mounts() throws -> [String] {
-    try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8).split(separator: "\n").map(String.init)
+  func mounts() -> [String] {
+    (Folder.readKernelFile("/proc/self/mountinfo") ?? root).split(separator: "\n").map(String.init)
       .filter { $0.contains(root) }
   }
 
@@ -105,21 +106,14 @@ struct DockerWorld: Sendable {
   }
 
   func expectNothingLeft() throws {
-    #expect(try mounts().isEmpty)
+    #expect(mounts().isEmpty)
     for name in ["runs", "disks", "toolchains"] {
       #expect(try FileManager.default.contentsOfDirectory(atPath: "\(root)/state/\(name)").isEmpty)
     }
   }
 
   /// Whether a process of the host has `word` among its arguments.
-  func hasProcess(_ word: String) throws -> Bool {
-    try FileManager.default.contentsOfDirectory(atPath: "/proc").contains { name in
-      guard Int(name) != nil, let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {
-        return false
-      }
-      return String(decoding: line, as: UTF8.self).split(separator: "\0").contains { $0 == word }
-    }
-  }
+  func hasProcess(_ word: String) -> Bool { !SandboxCompatTest.processes(with: word).isEmpty }
 
   /// A process of its own that imports a toolchain and does one run of this world's, and is killed at a step.
   func helper(killedAt step: DockerStep, runID: String, archive: String? = nil) throws -> Process {

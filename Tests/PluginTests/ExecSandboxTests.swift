@@ -100,8 +100,7 @@ import Testing
 
   /// A launcher, by its mount namespace, in which this world's toolchain is mounted.
   private static func isOfRun(_ pid: Int32, in root: String) -> Bool {
-    let mounts = FileManager.default.contents(atPath: "/proc/\(pid)/mountinfo") ?? Data()
-    return String(decoding: mounts, as: UTF8.self).contains((root as NSString).lastPathComponent)
+    Folder.readKernelFile("/proc/\(pid)/mountinfo")?.contains((root as NSString).lastPathComponent) == true
   }
 
   private static func cgroups(of runID: String) -> [String] {

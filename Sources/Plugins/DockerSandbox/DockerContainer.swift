@@ -108,9 +108,7 @@ struct DockerContainer: Sendable {
   func killWithoutEngine() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
     for process in names.compactMap({ Int32($0) }) {
-      guard let text = try? String(contentsOfFile: "/proc/\(process)/cgroup", encoding: .utf8), text.contains(id) else {
-        continue
-      }
+      guard let text = Folder.readKernelFile("/proc/\(process)/cgroup"), text.contains(id) else { continue }
       _ = kill(process, SIGKILL)
     }
   }
