@@ -10,6 +10,7 @@ package final class ChildProcess: Sendable {
   /// -1 when the child's output goes to `/dev/null`.
   package let output: Int32
   package let errors: Int32
+  private static let attemptsMax = 50
 
   /// It inherits no open file.
   ///
@@ -42,10 +43,16 @@ package final class ChildProcess: Sendable {
     var child: pid_t = 0
     var words = ([path] + arguments).map { strdup($0) } + [nil]
     var variables = (environment ?? []).map { strdup($0) } + [nil]
-    let status =
-      environment == nil
-      ? posix_spawnp(&child, path, &actions, &attributes, &words, environ)
-      : posix_spawnp(&child, path, &actions, &attributes, &words, &variables)
+    var status: Int32 = 0
+    // A program that was just written counts as busy while any child, between its fork and its exec, still has it open.
+    for attempt in 1...Self.attemptsMax {
+      status =
+        environment == nil
+        ? posix_spawnp(&child, path, &actions, &attributes, &words, environ)
+        : posix_spawnp(&child, path, &actions, &attributes, &words, &variables)
+      guard status == ETXTBSY, attempt < Self.attemptsMax else { break }
+      usleep(10_000)
+    }
     for word in words + variables { free(word) }
     posix_spawn_file_actions_destroy(&actions)
     posix_spawnattr_destroy(&attributes)
