@@ -27,7 +27,7 @@ struct RecipeNamesTests {
     Defect(crate: "sync-missing-0.1.0", reason: .recipe("missing-dependency")),
     Defect(crate: "sync-range-0.1.0", beside: ["sync-leaf-0.1.0"], reason: .recipe("missing-dependency")),
     Defect(
-      crate: "sync-conflict-0.1.0", beside: ["sync-leaf-0.1.0", "sync-leaf-0.2.0", "sync-pin-0.1.0"],
+      crate: "sync-conflict-0.1.0", beside: ["sync-leaf-0.1.0", "sync-leaf-0.1.1", "sync-pin-0.1.0"],
       reason: .recipe("dependencies-do-not-fit")),
     Defect(
       crate: "sync-cycle-0.1.0", beside: ["sync-back-0.1.0", "sync-ring-0.1.0"],
