@@ -32,6 +32,8 @@ public enum ProofLimits {
   public static let artifactsMax = 1_000
   /// An artifact's path below the output folder.
   public static let artifactPathBytesMax = 255
+  /// A recipe's name for its failure.
+  public static let failureNameBytesMax = 63
   /// A package URL.
   public static let purlBytesMax = 255
   /// Sources of a spec; the leaf's size is the tighter bound.

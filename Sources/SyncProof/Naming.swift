@@ -25,6 +25,15 @@ package enum Naming {
     return true
   }
 
+  /// A recipe's name for its failure: 1...63 of `a-z 0-9 -`, the first a letter.
+  static func isFailure(_ text: Text) -> Bool {
+    guard let first = text.utf8.first, text.utf8.count <= ProofLimits.failureNameBytesMax, isLowerOrDigit(first),
+      first > UInt8(ascii: "9")
+    else { return false }
+    for byte in text.utf8 where !isLowerOrDigit(byte) && byte != UInt8(ascii: "-") { return false }
+    return true
+  }
+
   /// Printable ASCII without space, 1...`max` bytes.
   package static func isToken(_ text: Text, max: Int) -> Bool {
     guard !text.utf8.isEmpty, text.utf8.count <= max else { return false }

@@ -25,6 +25,11 @@ public enum FailureReason: Hashable, Sendable {
   case missingArtifact(Text)
   /// The declared artifact is not a regular file below the output folder.
   case badArtifact(Text)
+  /// The recipe exited with a status other than 0 and gave its failure this name: what ``isName(_:)`` takes.
+  case recipe(Text)
+
+  /// Whether a recipe may call its failure so: 1...63 of `a-z 0-9 -`, the first a letter.
+  public static func isName(_ text: Text) -> Bool { Naming.isFailure(text) }
 }
 
 /// What a builder's run gave: artifacts, or the way in which it failed.
@@ -160,6 +165,7 @@ public enum Outcome: Hashable, Sendable {
     case .transcript: writer.line("failed transcript")
     case .missingArtifact(let path): writer.line("failed missing-artifact", path)
     case .badArtifact(let path): writer.line("failed bad-artifact", path)
+    case .recipe(let name): writer.line("failed recipe", name)
     }
   }
 
@@ -172,6 +178,7 @@ public enum Outcome: Hashable, Sendable {
       return .missingArtifact(try readPath("failed missing-artifact", &reader))
     }
     if reader.isNext("failed bad-artifact") { return .badArtifact(try readPath("failed bad-artifact", &reader)) }
+    if reader.isNext("failed recipe") { return .recipe(try readName(&reader)) }
     let start = reader.offset
     switch try reader.line() {
     case "failed wall-time": return .wallTime
@@ -182,6 +189,17 @@ public enum Outcome: Hashable, Sendable {
     case "failed transcript": return .transcript
     default: throw ProofError(.malformed, "The way in which the build failed is none that is known", at: start)
     }
+  }
+
+  private static func readName(_ reader: inout LineReader) throws(ProofError) -> Text {
+    let start = reader.offset
+    let name = Text(utf8: try reader.value("failed recipe"))
+    guard FailureReason.isName(name) else {
+      throw ProofError(
+        .malformed, "A recipe's failure has a name of lower-case letters, digits and hyphens, a letter first",
+        at: start)
+    }
+    return name
   }
 
   private static func readPath(_ key: StaticString, _ reader: inout LineReader) throws(ProofError) -> Text {

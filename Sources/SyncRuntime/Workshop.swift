@@ -69,7 +69,7 @@ struct Workshop: Sendable {
       ])
     let outcome: Outcome =
       if let reason = FailureReason(result.termination) {
-        .failed(reason)
+        .failed(try reason.named(by: output))
       } else {
         try OutputCollector.collect(spec.artifacts, from: output, bytesMax: spec.limits.diskBytes, into: artifacts)
       }
@@ -166,6 +166,14 @@ extension FailureReason {
     case .diskExceeded: self = .disk
     case .transcriptExceeded: self = .transcript
     }
+  }
+
+  /// What the recipe itself calls it, where it ended with a status and left a name.
+  ///
+  /// - Parameter output: What it had as `/output`.
+  func named(by output: String) throws(PluginError) -> FailureReason {
+    guard case .exitStatus = self, let name = try RecipeFailure.name(in: output) else { return self }
+    return .recipe(name)
   }
 }
 

@@ -1,4 +1,5 @@
 import Glibc
+import SyncProof
 import SyncRuntime
 import Synchronization
 
@@ -10,6 +11,21 @@ extension SandboxCompatTest {
         try await suite.withRun { run in
           let end = try await run.result("exit \(status)").termination
           try require(end == .exited(status: status), "exit \(status) gives \(end)")
+        }
+      }
+    },
+    Check("a run that failed has left its name in the output folder, and nothing else is taken for one") { suite in
+      for (script, name) in [
+        ("echo no-manifest >/output/failure", "no-manifest"), ("true", nil), ("echo No >/output/failure", nil),
+        ("echo no-manifest >/output/x; ln -s x /output/failure", nil), ("mkdir /output/failure", nil),
+        ("ln -s /etc/passwd /output/failure", nil), ("mkfifo /output/failure", nil),
+        ("echo no-manifest >/output/failure; chmod 0 /output/failure", nil),
+        ("head -c 1000000 /dev/zero >/output/failure", nil),
+      ] as [(String, Text?)] {
+        try await suite.withRun { run in
+          let end = try await run.result("\(script); exit 65").termination
+          let found = try RecipeFailure.name(in: run.folder + "/output")
+          try require(end == .exited(status: 65) && found == name, "\(script): \(end), \(found?.string ?? "no name")")
         }
       }
     },

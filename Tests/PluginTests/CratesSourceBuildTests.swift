@@ -1,3 +1,4 @@
+import SourceTools
 import SyncProof
 import SyncRuntime
 import Testing
@@ -47,22 +48,22 @@ struct CratesSourceBuildTests {
     }
   }
 
-  @Test("Each way to fail has its status", .timeLimit(.minutes(20)))
+  @Test("Each way to fail has its status or its name", .timeLimit(.minutes(20)))
   func fails() async throws {
     try await CrateWorkbench.with { bench in
       let broken = try await resolve("pkg:cargo/sync-broken@0.1.0", on: bench)
-      #expect(try await build(broken, on: bench).result.termination == .exited(status: 101))
+      let failed = try await build(broken, on: bench)
+      #expect(failed.result.termination == .exited(status: 101) && failed.name == nil)
 
       let good = try await resolve("pkg:cargo/sync-plain@0.1.0", on: bench)
-      for (name, value, status) in [
-        ("SYNC_LOCK_SHA256", Digest.zero.hex, 66), ("SYNC_ARTIFACTS", "libsync_other.rlib", 67),
-        ("SYNC_ENABLE", "absent", 101),
-      ] as [(String, String, Int32)] {
+      for (name, value, failure) in [
+        ("SYNC_LOCK_SHA256", Digest.zero.hex, "other-lock"), ("SYNC_ENABLE", "absent", "feature-absent"),
+      ] as [(String, String, Text)] {
         var changed = good
         changed.environment.removeAll { $0.name.string == name }
         changed.environment.append(EnvironmentVariable(name: Text(name), value: Text(value)))
-        let result = try await build(changed, on: bench).result
-        #expect(result.termination == .exited(status: status), "\(name): \(Text(utf8: result.transcript).string)")
+        let built = try await build(changed, on: bench)
+        #expect(built.result.termination == .exited(status: 65) && built.name == failure, "\(name)")
       }
     }
   }
@@ -70,17 +71,18 @@ struct CratesSourceBuildTests {
   @Test("What cannot be resolved says why", .timeLimit(.minutes(20)))
   func refuses() async throws {
     try await CrateWorkbench.with { bench in
-      let rows: [(purl: String, features: [String], code: PluginError.Code, words: String)] = [
-        ("pkg:cargo/sync-orphan@0.1.0", [], .dependencyMissing, "sync-absent"),
-        ("pkg:cargo/sync-messy@0.1.0", ["everything"], .dependencyMissing, "absent-"),
-        ("pkg:cargo/sync-messy@0.1.0", ["silent"], .featureMissing, "everything, loud, std"),
+      let rows: [(purl: String, features: [String], name: FailureName, words: String)] = [
+        ("pkg:cargo/sync-orphan@0.1.0", [], .missingDependency, "sync-absent"),
+        ("pkg:cargo/sync-messy@0.1.0", ["everything"], .missingDependency, "absent-"),
+        ("pkg:cargo/sync-messy@0.1.0", ["silent"], .featureAbsent, "everything, loud, std"),
       ]
       for row in rows {
         let error = await #expect(throws: PluginError.self) {
           _ = try await resolve(row.purl, features: row.features, on: bench)
         }
-        #expect(error?.code == row.code)
+        #expect(error?.code == row.name.code)
         #expect(error?.message.contains(row.words) == true, "\(error?.message ?? "")")
+        #expect(error?.message.hasSuffix(" (\(row.name.rawValue))") == true, "\(error?.message ?? "")")
       }
     }
   }

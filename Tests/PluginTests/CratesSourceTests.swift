@@ -12,8 +12,8 @@ import Testing
 struct ScriptedCargo: Sandbox {
   let name = "scripted"
   let version = "0"
-  /// A transcript to fail with, when locking.
-  var failure: String?
+  /// A transcript to fail with, when locking, and the recipe's name for it.
+  var failure: (transcript: String, name: String)?
   var target = "x86_64-unknown-linux-gnu"
 
   func probe() async -> SandboxProbe { SandboxProbe(findings: []) }
@@ -36,7 +36,10 @@ struct ScriptedCargo: Sandbox {
       try CrateFiles.write([], to: host("/output") + "/profiles.txt")
       return Self.result(0, "")
     }
-    if let failure { return Self.result(65, failure) }
+    if let failure {
+      try CrateFiles.write([UInt8]((failure.name + "\n").utf8), to: host("/output") + "/failure")
+      return Self.result(65, failure.transcript)
+    }
     var lock = ""
     for dependency in crate.dependencies + [crate.name] {
       let folder = CrateFiles.names(in: host("/registry")).first { $0.hasPrefix(dependency + "-") }
@@ -187,11 +190,16 @@ struct CratesSourceTests {
   @Test("cargo's refusal arrives as one sentence")
   func tellsRefusal() async throws {
     let transcript = "warning: x\nerror: no matching package named `a` found\nCaused by:\n  why\nhelp: y\nrecipe: z\n"
-    let error = await #expect(throws: PluginError.self) {
-      _ = try await resolve("pkg:cargo/sync-plain", with: ScriptedCargo(failure: transcript))
+    for (name, code, end) in [
+      ("missing-dependency", .dependencyMissing, " (missing-dependency)"), ("no-luck", .invalid, " (no-luck)"),
+      ("No luck", .invalid, ""),
+    ] as [(String, PluginError.Code, String)] {
+      let error = await #expect(throws: PluginError.self) {
+        _ = try await resolve("pkg:cargo/sync-plain", with: ScriptedCargo(failure: (transcript, name)))
+      }
+      #expect(error?.code == code)
+      #expect(error?.message.hasSuffix("error: no matching package named `a` found; why\(end)") == true)
     }
-    #expect(error?.code == .dependencyMissing)
-    #expect(error?.message.hasSuffix("error: no matching package named `a` found; why") == true)
   }
 
   @Test("A feature that cannot be one is refused", arguments: ["", "-x", "a,b", "a b", "a=b", "nope"])

@@ -8,8 +8,8 @@ import SyncRuntime
 
 /// The real sandbox with a toolchain that `scripts/toolchain` makes or finds, and a folder of its own.
 struct CrateWorkbench {
-  /// How a build ended, and the digests of the artifacts when it ended well.
-  typealias Built = (result: SandboxResult, digests: [Digest])
+  /// How a build ended, the digests of the artifacts when it ended well, else what the recipe calls its failure.
+  typealias Built = (result: SandboxResult, digests: [Digest], name: Text?)
 
   let sandbox: any Sandbox
   let toolchain: Digest
@@ -75,13 +75,15 @@ struct CrateWorkbench {
       }
       try CrateFiles.write(spec.recipe, to: folder + "/input/recipe.sh")
       let result = try await (other ?? sandbox).run(request(spec, folder: folder))
-      guard result.termination == .exited(status: 0) else { return (result, []) }
+      guard result.termination == .exited(status: 0) else {
+        return (result, [], try RecipeFailure.name(in: folder + "/output"))
+      }
       var digests: [Digest] = []
       for artifact in spec.artifacts {
         digests.append(try FileDigest.sha256(path: "\(folder)/output/\(artifact.string)").digest)
       }
       try look(folder + "/output")
-      return (result, digests)
+      return (result, digests, nil)
     }
   }
 

@@ -176,20 +176,33 @@ struct SparseRegistryBuildTests {
     }
   }
 
-  private static let refused: [(crate: TestCrate, features: [String], code: PluginError.Code, words: String)] = [
-    (TestCrate("x-missing", needs: [Need(name: "nowhere", req: "1")]), [], .dependencyMissing, "nowhere"),
-    (TestCrate("x-range", needs: [Need(name: "util", req: "9")]), [], .dependencyMissing, "util"),
+  /// Without a name of its own where it is no defect of the package.
+  private typealias Refused = (crate: TestCrate, features: [String], name: FailureName?, words: String)
+
+  private static let refused: [Refused] = [
+    (TestCrate("x-missing", needs: [Need(name: "nowhere", req: "1")]), [], .missingDependency, "nowhere"),
+    (TestCrate("x-range", needs: [Need(name: "util", req: "9")]), [], .missingDependency, "util"),
     (TestCrate("x-yanked", needs: [Need(name: "util", req: "=1.3.0")]), [], .yanked, "1.3.0"),
-    (TestCrate("x-cycle", needs: [Need(name: "x-back", req: "1")]), [], .cyclicDependency, "x-back"),
+    (TestCrate("x-withdrawn", isYanked: true), [], .yanked, "x-withdrawn 1.0.0 was withdrawn"),
+    (TestCrate("x-cycle", needs: [Need(name: "x-back", req: "1")]), [], .dependencyCycle, "x-back"),
     (
-      TestCrate("x-feature", needs: [Need(name: "util", req: "=1.2.0", features: ["silver"])]), [], .featureMissing,
+      TestCrate(
+        "x-round", needs: [Need(name: "x-back", req: "1", isOptional: true)], features: ["on": ["dep:x-back"]]), ["on"],
+      .dependencyCycle, "x-back"
+    ),
+    (
+      TestCrate("x-feature", needs: [Need(name: "util", req: "=1.2.0", features: ["silver"])]), [], .featureAbsent,
       "silver"
     ),
-    (TestCrate("x-own"), ["gold"], .featureMissing, "gold"),
-    (TestCrate("x-compiler", compiler: "1.999"), [], .compilerTooOld, "rustc 1.999"),
-    (TestCrate("x-deep", needs: [Need(name: "x-compiler", req: "1")]), [], .compilerTooOld, "x-compiler 1.0.0"),
-    (TestCrate("x-twice", needs: [Need(name: "x-bare", req: "1")]), [], .manifestMissing, "x-bare 1.0.0"),
-    (TestCrate("x-sum", needs: [Need(name: "x-other", req: "1")]), [], .checksumMismatch, "SHA-256"),
+    (TestCrate("x-own"), ["gold"], .featureAbsent, "gold"),
+    (
+      TestCrate("x-conflict", needs: [Need(name: "mid", req: "=0.3.2"), Need(name: "util", req: "=1.2.0")]), [],
+      .dependenciesDoNotFit, "util"
+    ),
+    (TestCrate("x-compiler", compiler: "1.999"), [], .needsNewerCompiler, "rustc 1.999"),
+    (TestCrate("x-deep", needs: [Need(name: "x-compiler", req: "1")]), [], .needsNewerCompiler, "x-compiler 1.0.0"),
+    (TestCrate("x-twice", needs: [Need(name: "x-bare", req: "1")]), [], .noManifest, "x-bare 1.0.0"),
+    (TestCrate("x-sum", needs: [Need(name: "x-other", req: "1")]), [], nil, "SHA-256"),
   ]
 
   @Test("Each way in which a package cannot be prepared has its name", .timeLimit(.minutes(20)))
@@ -202,17 +215,19 @@ struct SparseRegistryBuildTests {
         TestCrate("x-bare"), members: [CratesSourceArchiveTests.Member(path: "x-bare-1.0.0/README", content: [1])])
       registry.publish(TestCrate("x-other"))
       registry.put("/dl/x-other/1.0.0", TestCrate("x-other", "1.0.1").archive())
-      let more: [(crate: TestCrate, features: [String], code: PluginError.Code, words: String)] = [
-        (TestCrate("x-bare"), [], .manifestMissing, "Cargo.toml"), (late, [], .compilerTooOld, "2099"),
+      let more: [Refused] = [
+        (TestCrate("x-bare"), [], .noManifest, "Cargo.toml"), (late, [], .needsNewerCompiler, "2099"),
       ]
       for row in Self.refused + more {
         let error = await #expect(throws: PluginError.self, "\(row.crate.name)") {
           _ = try await bench.resolve("pkg:cargo/\(row.crate.name)@1.0.0", features: row.features, from: source)
         }
-        #expect(error?.code == row.code, "\(row.crate.name): \(error?.message ?? "")")
-        #expect(error?.message.contains(row.words) == true, "\(row.crate.name): \(error?.message ?? "")")
+        let message = error?.message ?? ""
+        #expect(error?.code == row.name?.code ?? .checksumMismatch, "\(row.crate.name): \(message)")
+        #expect(message.contains(row.words), "\(row.crate.name): \(message)")
+        #expect(row.name.map { message.hasSuffix(" (\($0.rawValue))") } ?? true, "\(row.crate.name): \(message)")
         // Users of a gateway see a message only if it tells no path of the builder's host.
-        #expect(error?.message.contains("/") == false, "\(row.crate.name): \(error?.message ?? "")")
+        #expect(!message.contains("/"), "\(row.crate.name): \(message)")
       }
       #expect(CrateFiles.names(in: bench.scratch).isEmpty)
     }
@@ -280,23 +295,24 @@ struct SparseRegistryBuildTests {
     }
   }
 
-  @Test("A build script that wants the network has its own status", .timeLimit(.minutes(20)))
+  @Test("A build script that wants the network is named", .timeLimit(.minutes(20)))
   func namesNetwork() async throws {
-    var rows: [(TestCrate, Int32)] = []
-    for (name, script, status) in [
-      ("n-name", "std::net::TcpStream::connect(\"registry.example:80\").unwrap();", 68),
-      ("n-route", "std::net::TcpStream::connect(\"192.0.2.1:80\").unwrap();", 68), ("n-other", "panic!(\"no\");", 101),
-    ] as [(String, String, Int32)] {
+    var rows: [(TestCrate, Int32, Text?)] = []
+    for (name, script, status, failure) in [
+      ("n-name", "std::net::TcpStream::connect(\"registry.example:80\").unwrap();", 65, "needs-network"),
+      ("n-route", "std::net::TcpStream::connect(\"192.0.2.1:80\").unwrap();", 65, "needs-network"),
+      ("n-other", "panic!(\"no\");", 101, nil),
+    ] as [(String, String, Int32, Text?)] {
       var crate = TestCrate(name)
       crate.buildScript = "fn main() { \(script) }\n"
-      rows.append((crate, status))
+      rows.append((crate, status, failure))
     }
     try await withBench(rows.map(\.0)) { _, source, bench in
-      for (crate, status) in rows {
+      for (crate, status, failure) in rows {
         let spec = try await bench.resolve("pkg:cargo/\(crate.name)", from: source)
-        let result = try await bench.build(spec, from: source).result
-        #expect(
-          result.termination == .exited(status: status), "\(crate.name): \(Text(utf8: result.transcript).string)")
+        let built = try await bench.build(spec, from: source)
+        let said = Text(utf8: built.result.transcript).string
+        #expect(built.result.termination == .exited(status: status) && built.name == failure, "\(crate.name): \(said)")
       }
     }
   }

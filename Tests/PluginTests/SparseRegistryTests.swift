@@ -149,6 +149,24 @@ struct SparseRegistryTests {
     }
   }
 
+  @Test("A builder fetches a pinned archive without a manifest: what it lacks is the recipe's to say")
+  func fetchesWithoutManifest() async throws {
+    try await withRegistry { registry, cache in
+      let members = [CratesSourceArchiveTests.Member(path: "bare-1.0.0/README", content: [1])]
+      registry.publish(TestCrate("bare"), members: members)
+      let sparse = try sparse(registry, cache: cache)
+      let crate = try await sparse.locate(name: "bare", version: nil)
+      let folder = cache + "/tree"
+      try CrateFiles.makeFolder(folder)
+      #expect(try await unpack(crate, from: sparse, into: folder) == "bare-1.0.0")
+      let item = SourceItem(
+        purl: "pkg:cargo/bare@1.0.0", tree: try TreeDigest.sha256(directory: folder), claim: crate.checksum,
+        origin: Text(crate.origin))
+      try await CrateFetch.fetch(item, from: sparse, into: cache + "/fetched")
+      #expect(CrateFiles.names(in: cache + "/fetched") == [".cargo-checksum.json", "README"])
+    }
+  }
+
   @Test("Lines that cannot be read are skipped; an older format is read")
   func skipsLines() async throws {
     try await withRegistry { registry, cache in

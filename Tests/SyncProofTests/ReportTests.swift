@@ -63,9 +63,14 @@ import Testing
     #expect(String(decoding: Report.verificationLines(one)[0], as: UTF8.self).hasSuffix("(1 artifact)"))
   }
 
-  @Test func failuresNameTheirReason() throws {
+  @Test(
+    arguments: [
+      (.missingArtifact("libitoa.rlib"), "missing-artifact libitoa.rlib"),
+      (.recipe("no-manifest"), "recipe no-manifest"),
+    ] as [(FailureReason, String)])
+  func failuresNameTheirReason(_ reason: FailureReason, _ words: String) throws {
     let spec = Sample.spec()
-    let failed = Outcome.failed(.missingArtifact("libitoa.rlib"))
+    let failed = Outcome.failed(reason)
     let evidence = try Sample.evidence([
       try Sample.report("ada", failed), try Sample.report("bob", failed),
       try Sample.report("cyd", Sample.built(spec: spec)), try Sample.report("dee", failed),
@@ -73,12 +78,12 @@ import Testing
     let inspection = try Verifier.inspect(proof: Sample.proof(leaf: evidence.encode()).encode())
     let json = try Self.parse(Report.inspection(inspection))
     let outcomes = try #require(json["outcomes"] as? [[String: Any]])
-    #expect(outcomes.map { $0["failure"] as? String } == ["missing-artifact libitoa.rlib", nil])
+    #expect(outcomes.map { $0["failure"] as? String } == [words, nil])
     #expect(outcomes.map { ($0["artifacts"] as? [Any])?.count } == [nil, 2])
     #expect(outcomes.map { $0["builders"] as? Int } == [3, 1])
     #expect(json["verified"] as? Bool == false)
     let text = Report.inspectionLines(inspection).map { String(decoding: $0, as: UTF8.self) }
-    #expect(text.contains("outcome 1 is a failure: missing-artifact libitoa.rlib"))
+    #expect(text.contains("outcome 1 is a failure: \(words)"))
   }
 
   @Test func refusalsAreJSON() throws {

@@ -135,6 +135,8 @@ import Testing
     Sample.built(), .failed(.exitStatus(101)), .failed(.signal(9)), .failed(.wallTime), .failed(.cpuTime),
     .failed(.memory), .failed(.processes), .failed(.disk), .failed(.transcript),
     .failed(.missingArtifact("libitoa.rlib")), .failed(.badArtifact("share/LICENSE")),
+    .failed(.recipe("needs-network")), .failed(.recipe("a")),
+    .failed(.recipe(Text(String(repeating: "z9-", count: 21)))),
   ]
 
   @Test(arguments: outcomes) func eachIsReadBack(_ outcome: Outcome) throws {
@@ -148,6 +150,25 @@ import Testing
     }
   }
 
+  @Test(arguments: ["a", "no-manifest", "a-", "z9", "a--b", String(repeating: "a", count: 63)])
+  func aRecipeMayNameItsFailure(_ name: String) {
+    #expect(FailureReason.isName(Text(name)))
+    #expect(
+      Outcome.failed(.recipe(Text(name))).encode() == [UInt8]("synchronicity-outcome/v1\nfailed recipe \(name)\n".utf8))
+  }
+
+  @Test(arguments: [
+    "", "A", "a b", "9", "-", "\u{e4}", "a\n", "a{", "a`", "a\u{7f}", String(repeating: "a", count: 64),
+  ])
+  func othersAreNoNames(_ name: String) { #expect(!FailureReason.isName(Text(name))) }
+
+  /// A spec's bound is reckoned with artifacts; a failure never needs more.
+  @Test func aFailureIsNoLongerThanArtifacts() {
+    let artifact = Artifact(path: "a", mode: 0o644, size: .max, sha256: .zero)
+    let name = Text(String(repeating: "a", count: ProofLimits.failureNameBytesMax))
+    #expect(Outcome.failed(.recipe(name)).encode().count < Outcome.built([artifact]).encode().count)
+  }
+
   @Test func digestsDiffer() {
     #expect(Set(Self.outcomes.map { $0.digest }).count == Self.outcomes.count)
   }
@@ -156,6 +177,11 @@ import Testing
     "built\n", "failed exit-status 0\n", "failed exit-status 256\n", "failed signal 0\n", "failed signal 128\n",
     "failed exit-status\n", "failed\n", "failed wall-time \n", "failed boredom\n", "failed wall-time\nx\n",
     "failed missing-artifact ../x\n", "failed bad-artifact \n", "",
+    "failed recipe\n", "failed recipe \n", "failed recipe  a\n", "failed recipe a \n", "failed recipe a b\n",
+    "failed recipe a\nb\n", "failed recipe a\r\n", "failed recipe a", "failed recipe 1a\n", "failed recipe -a\n",
+    "failed recipe A\n", "failed recipe aB\n", "failed recipe a_b\n", "failed recipe a.b\n", "failed recipe a/b\n",
+    "failed recipe \u{e4}\n", "failed recipe a\0\n", "failed recipe a\t\n",
+    "failed recipe \(String(repeating: "a", count: 64))\n",
   ])
   func othersAreRefused(_ text: String) {
     #expect(code { _ = try Outcome(parsing: [UInt8]("synchronicity-outcome/v1\n" + text)) } == .malformed)

@@ -35,6 +35,77 @@ struct FileDigestTests {
   }
 }
 
+struct RecipeFailureTests {
+  struct Row: CustomTestStringConvertible, Sendable {
+    let name: String
+    let plant: @Sendable (_ path: String) throws -> Void
+    var found: Text?
+    var testDescription: String { name }
+
+    init(_ name: String, found: Text? = nil, plant: @escaping @Sendable (_ path: String) throws -> Void) {
+      (self.name, self.found, self.plant) = (name, found, plant)
+    }
+
+    /// A file with this text.
+    init(_ name: String, text: String, found: Text? = nil) {
+      self.init(name, found: found) { try Data(text.utf8).write(to: URL(fileURLWithPath: $0)) }
+    }
+  }
+
+  private static let longest = String(repeating: "a", count: 63)
+
+  @Test(arguments: [
+    Row("a name", text: "needs-network\n", found: "needs-network"),
+    Row("the longest name", text: longest + "\n", found: Text(longest)),
+    Row("nothing") { _ in },
+    Row("an empty file", text: ""), Row("a newline alone", text: "\n"), Row("no newline", text: "a"),
+    Row("two newlines", text: "a\n\n"), Row("two lines", text: "a\nb\n"), Row("a carriage return", text: "a\r\n"),
+    Row("one letter too many", text: longest + "a\n"), Row("as long, without newline", text: longest + "a"),
+    Row("a megabyte", text: String(repeating: "a", count: 1 << 20) + "\n"),
+    Row("capitals", text: "Needs\n"), Row("a space", text: "a b\n"), Row("a digit first", text: "1a\n"),
+    Row("a NUL", text: "a\0\n"), Row("a path", text: "../x\n"),
+    Row("no UTF-8") {
+      try Data([0x61, 0xff, 0x0a]).write(to: URL(fileURLWithPath: $0))
+    },
+    Row("a link to a name") {
+      try Data("needs-network\n".utf8).write(to: URL(fileURLWithPath: $0 + "-else"))
+      symlink($0 + "-else", $0)
+    },
+    Row("a link to itself") { symlink("failure", $0) }, Row("a link to nothing") { symlink("/nowhere", $0) },
+    Row("a FIFO") { mkfifo($0, 0o644) }, Row("a folder") { mkdir($0, 0o755) },
+    Row("what only its owner reads") {
+      try Data("needs-network\n".utf8).write(to: URL(fileURLWithPath: $0))
+      chmod($0, 0o640)
+    },
+    Row("what nobody reads") {
+      try Data("needs-network\n".utf8).write(to: URL(fileURLWithPath: $0))
+      chmod($0, 0)
+    },
+  ])
+  func `only a plain file with one name is a name`(row: Row) throws {
+    let scratch = try Scratch()
+    try row.plant(scratch.path + "/failure")
+    #expect(try RecipeFailure.name(in: scratch.path) == row.found)
+    // A status tells of it; a limit and a signal tell more than the recipe knows.
+    let named = row.found.map { FailureReason.recipe($0) }
+    #expect(try FailureReason.exitStatus(66).named(by: scratch.path) == named ?? .exitStatus(66))
+    #expect(try FailureReason.memory.named(by: scratch.path) == .memory)
+    #expect(try FailureReason.signal(9).named(by: scratch.path) == .signal(9))
+  }
+
+  @Test func `a folder that is gone is a fault of the host`() {
+    #expect(throws: PluginError(.io, "")) { try RecipeFailure.name(in: "/nowhere/output") }
+  }
+
+  @Test func `an artifact may be called so`() throws {
+    let scratch = try Scratch()
+    try Data("needs-network\n".utf8).write(to: URL(fileURLWithPath: scratch.path + "/failure"))
+    let store = try ArtifactStore(root: scratch.path + "/artifacts")
+    let outcome = try OutputCollector.collect(["failure"], from: scratch.path, bytesMax: 100, into: store)
+    #expect(outcome.artifacts.map(\.path) == ["failure"])
+  }
+}
+
 struct OutputCollectorTests {
   private struct Place {
     let scratch: Scratch

@@ -19,6 +19,7 @@ struct NodeTests {
     VerdictRow(name: "same bytes", recipe: "say hello\necho out same", verdict: "reproduced", agreeing: 4),
     VerdictRow(name: "each its own bytes", recipe: "who out", verdict: "diverged", agreeing: 1),
     VerdictRow(name: "the same exit status", recipe: "exit 3", verdict: "failed", agreeing: 4),
+    VerdictRow(name: "the same name", recipe: "echo failure no-luck\nexit 65", verdict: "failed", agreeing: 4),
     VerdictRow(name: "no artifact", recipe: "say nothing", verdict: "failed", agreeing: 4),
   ])
   func `a job ends with the verdict that its builders' outcomes give`(row: VerdictRow) async throws {

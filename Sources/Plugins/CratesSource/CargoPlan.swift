@@ -93,7 +93,7 @@ struct CargoPlan {
     }
     for target in chosen where !lacking(target).isEmpty {
       throw PluginError(
-        .featureMissing,
+        named: .featureAbsent,
         "\(target.name) of \(manifest.name) is built only with the features \(lacking(target).joined(separator: ", "))")
     }
     return chosen

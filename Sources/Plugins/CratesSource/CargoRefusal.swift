@@ -3,25 +3,6 @@ import SyncRuntime
 
 /// What cargo says when it refuses to describe or to lock a crate.
 enum CargoRefusal {
-  /// cargo's own phrases, of its versions 1.63 to 1.95; the first that occurs decides.
-  private static let phrases: [(words: String, code: PluginError.Code)] = [
-    ("cyclic package dependency", .cyclicDependency),
-    ("is yanked", .yanked),
-    ("does not have that feature", .featureMissing),
-    ("does not have these features", .featureMissing),
-    ("does not have feature", .featureMissing),
-    ("is not stabilized in this version of Cargo", .compilerTooOld),
-    ("this version of Cargo is older than", .compilerTooOld),
-    ("supported edition values are", .compilerTooOld),
-    ("the package has no Cargo.toml", .manifestMissing),
-    ("no matching package", .dependencyMissing),
-    ("failed to select a version for the requirement", .dependencyMissing),
-  ]
-
-  static func code(_ reason: String) -> PluginError.Code {
-    phrases.first { reason.contains($0.words) }?.code ?? .invalid
-  }
-
   /// cargo's own words where there are some, from its error to the innermost cause, on one line and without the
   /// sandbox's paths, which tell nobody anything.
   static func reason(_ result: SandboxResult) -> String {
@@ -52,8 +33,8 @@ enum CompilerVersion {
     for (name, compiler) in crates {
       guard let compiler, let wanted = parts(compiler[...]), own.lexicographicallyPrecedes(wanted) else { continue }
       throw PluginError(
-        .compilerTooOld, "\(name) wants rustc \(compiler) or later, the toolchain has \(release); use a newer toolchain"
-      )
+        named: .needsNewerCompiler,
+        "\(name) wants rustc \(compiler) or later, the toolchain has \(release); use a newer toolchain")
     }
   }
 

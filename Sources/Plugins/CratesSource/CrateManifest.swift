@@ -75,7 +75,8 @@ struct FeatureSelection: Equatable {
     for name in requested where manifest.features[name] == nil {
       let known = manifest.features.keys.sorted().prefix(50).joined(separator: ", ")
       throw PluginError(
-        .featureMissing, "\(manifest.name) has no feature '\(name)'; it has: \(known.isEmpty ? "none" : known)")
+        named: .featureAbsent,
+        "\(manifest.name) has no feature '\(name)'; it has: \(known.isEmpty ? "none" : known)")
     }
     let real = manifest.dependencies.filter { $0.kind != "dev" }
     let required = Set(real.filter { !$0.optional }.map(\.key))

@@ -33,7 +33,7 @@ struct CrateResolver<Registry: CrateRegistry> {
       sandbox: sandbox, toolchain: request.toolchain, scratch: scratch, crate: folder,
       title: registry.title)
     guard CrateFiles.exists(package + "/Cargo.toml") else {
-      throw PluginError(.manifestMissing, "\(folder) has no Cargo.toml; it is no crate")
+      throw PluginError(named: .noManifest, "\(folder) has no Cargo.toml; it is no crate")
     }
     try CrateFiles.write(CargoRecipe.script, to: scratch + "/input/recipe.sh")
 
@@ -124,6 +124,10 @@ struct CrateResolver<Registry: CrateRegistry> {
     guard got == folder else {
       throw PluginError(.notFound, "\(crate.origin) holds \(got ?? "no crate"), not \(folder)")
     }
+    guard CrateFiles.exists("\(pinned)/\(folder)/Cargo.toml") else {
+      throw PluginError(
+        named: .noManifest, "The archive of \(crate.name) \(crate.version) has no Cargo.toml; it is no crate")
+    }
   }
 
   private static func item(_ crate: CrateEntry, folder: String) throws(PluginError) -> SourceItem {
@@ -149,9 +153,10 @@ extension RecipeRun {
   ///   - crate: The crate's folder, for messages.
   ///   - title: Where it is from.
   init(sandbox: any Sandbox, toolchain: Digest, scratch: String, crate: String, title: String) {
-    self.init(sandbox: sandbox, toolchain: toolchain, scratch: scratch, limits: CargoRecipe.resolveLimits) { result in
+    self.init(sandbox: sandbox, toolchain: toolchain, scratch: scratch, limits: CargoRecipe.resolveLimits) {
+      (result, name) in
       let reason = CargoRefusal.reason(result)
-      return PluginError(CargoRefusal.code(reason), "\(crate) cannot be built from the crates of \(title): \(reason)")
+      return PluginError(named: name, "\(crate) cannot be built from the crates of \(title): \(reason)")
     }
   }
 

@@ -62,7 +62,7 @@ struct SparseRegistry: CrateRegistry {
     let offered = sorted.filter { !$0.entry.yanked }
     guard let version, let wanted = CrateVersion(version) else {
       guard let newest = CrateVersion.newest(offered, version: \.version) else {
-        throw PluginError(.yanked, "All versions of \(name) were withdrawn (yanked) from \(title)")
+        throw PluginError(named: .yanked, "All versions of \(name) were withdrawn (yanked) from \(title)")
       }
       return Self.crate(newest.entry)
     }
@@ -71,7 +71,8 @@ struct SparseRegistry: CrateRegistry {
       throw noSuchVersion(name, wanted: version, available: offered.suffix(20).map(\.version.text))
     }
     guard !found.entry.yanked else {
-      throw PluginError(.yanked, "\(name) \(version) was withdrawn (yanked) from \(title); ask for another version")
+      throw PluginError(
+        named: .yanked, "\(name) \(version) was withdrawn (yanked) from \(title); ask for another version")
     }
     return Self.crate(found.entry)
   }
@@ -92,9 +93,6 @@ struct SparseRegistry: CrateRegistry {
       try archive.feed(piece)
     }
     try archive.finish()
-    guard CrateFiles.exists(directory + "/Cargo.toml") else {
-      throw PluginError(.manifestMissing, "The archive of \(purl.name) \(version) has no Cargo.toml; it is no crate")
-    }
     // cargo's directory sources take the checksum that goes into the lock from here.
     let note = "{\"files\":{},\"package\":\"\(checksum.hex)\"}\n"
     try CrateFiles.write([UInt8](note.utf8), to: directory + "/.cargo-checksum.json")

@@ -1,28 +1,40 @@
 #!/bin/sh
-# Builds one crate from pinned sources, offline, always under the same paths.
-#
-# In: /input/package: source tree of the crate, read-only
-#   /registry/NAME-VERSION: each pinned dependency, a cargo directory source, read-only; for the lock step also a local
-#     registry, /registry/index, of all that could be chosen
-#   SYNC_STEP: describe | lock | build (the default); the first two serve whoever writes the spec
-#   SYNC_FEATURES: "NAME=VALUE,VALUE NAME= ...", the features that are on, which replace [features]
-#   SYNC_DROP: optional dependencies that are off, neither locked nor fetched
-#   SYNC_ENABLE: what to pass to --features, comma-separated
-#   SYNC_LOCK_SHA256: SHA-256 of the Cargo.lock at which the pinned crates must arrive
-#   SYNC_OPTIONS: what else to pass to cargo build (--profile, --target, --lib, --bin ...)
-#   SYNC_DIRECTORY: where below target cargo leaves what it built; release unless given
-#   SYNC_ARTIFACTS: file names below that folder
-# Out: /output
-# Exit: 65 the crates do not fit together, 66 another lock than the pinned one, 67 an artifact is missing, 68 the build
-#   wants the network, 101 from cargo: the build failed.
+# Builds one crate from pinned sources, offline, always under the same paths: docs/RECIPES.md, "Crates".
 set -eu
 umask 022
+exec 3>&1
 
+# fail NAME SENTENCE: names the failure for the evidence. What was built may have written there too.
 fail() {
-  status=$1
+  echo "recipe: $1: $2" >&2
+  rm -rf /output/failure
+  echo "$1" >/output/failure
+  exit 65
+}
+
+# run NAME ARGUMENT...: cargo, its standard output to descriptor 3. It fails by the first name whose words cargo says,
+# else by NAME, or, where that is empty, as cargo does.
+run() {
+  name=$1
   shift
-  echo "recipe: $*" >&2
-  exit "$status"
+  # A shell without pipefail tells the status through a file.
+  { cargo "$@" 2>&1 >&3 3>&- || echo >/build/failed; } | tee /build/cargo.log
+  [ -f /build/failed ] || return 0
+  while read -r known words; do
+    ! grep -qiE "$words" /build/cargo.log || fail "$known" "as cargo says"
+  done <<'END'
+yanked ^ *version .* is yanked
+dependency-cycle ^error: cyclic package dependency
+feature-absent ^(error: )?(the )?package .* does not (have|contain) .*feature|^error: none of .* contains these feature
+needs-newer-compiler supported edition values|this version of Cargo|requires rustc [0-9]|^error.E0658
+needs-network you are in the offline mode|could not resolve host|failure in name resolution|network is unreachable
+missing-dependency ^error: (no matching package|failed to (select a version for the requirement|load manifest for dep))
+dependencies-do-not-fit ^error: failed to select a version
+manifest-refused ^error: failed to (get|parse manifest)
+END
+  [ -z "$name" ] || fail "$name" "as cargo says"
+  rm -rf /output/failure
+  exit 101
 }
 
 # Drops from the manifest what only the crate's authors need (dev-dependencies, tests, benches, examples, the outer
@@ -105,7 +117,7 @@ prepare_manifest() {
   ' /input/package/Cargo.toml
 }
 
-[ -f /input/package/Cargo.toml ] || fail 65 "the package has no Cargo.toml"
+[ -f /input/package/Cargo.toml ] || fail no-manifest "the package has no Cargo.toml"
 mkdir -p /build/src "$HOME" "$CARGO_HOME"
 cp -R /input/package/. /build/src
 [ "${SYNC_STEP:-build}" != describe ] || : >/output/profiles.txt
@@ -128,17 +140,18 @@ $kind = "$registry"
 offline = true
 EOF
 
+run manifest-refused metadata --no-deps --offline --format-version 1 3>/build/manifest.json
 if [ "${SYNC_STEP:-build}" = describe ]; then
   rustc -vV >/output/rustc.txt
   for core in "$(rustc --print sysroot)"/lib/rustlib/*/lib/libcore-*.rlib; do
     core=${core%/lib/*}
     echo "${core##*/}"
   done >/output/targets.txt
-  cargo metadata --no-deps --offline --format-version 1 >/output/manifest.json || fail 65 "cargo refuses the manifest"
+  cp /build/manifest.json /output/manifest.json
   exit 0
 fi
 
-cargo generate-lockfile --offline --quiet || fail 65 "cargo finds no set of the given crates that fits"
+run dependencies-do-not-fit generate-lockfile --offline --quiet
 if [ "${SYNC_STEP:-build}" = lock ]; then
   cp Cargo.lock /output/Cargo.lock
   exit 0
@@ -146,20 +159,13 @@ fi
 
 got=$(sha256sum Cargo.lock)
 [ "${got%% *}" = "$SYNC_LOCK_SHA256" ] \
-  || fail 66 "the crates lead to the lock ${got%% *}, the spec pins $SYNC_LOCK_SHA256"
+  || fail other-lock "the crates lead to the lock ${got%% *}, the spec pins $SYNC_LOCK_SHA256"
 
-# A shell without pipefail tells the status through a file.
 # The options are words without spaces.
 # shellcheck disable=SC2086
-{ cargo build ${SYNC_OPTIONS:---release} --locked --offline --features "${SYNC_ENABLE:-}" 2>&1 || echo failed >/build/failed; } |
-  tee /build/cargo.log
-if [ -f /build/failed ]; then
-  ! grep -qiE 'could not resolve host|failure in name resolution|network is unreachable' /build/cargo.log \
-    || fail 68 "the build wants the network, which no sandbox has"
-  exit 101
-fi
+run '' build ${SYNC_OPTIONS:---release} --locked --offline --features "${SYNC_ENABLE:-}"
 built=target/${SYNC_DIRECTORY:-release}
+# One that is not there is missed by whoever takes them.
 for artifact in $SYNC_ARTIFACTS; do
-  [ -f "$built/$artifact" ] || fail 67 "cargo built no $artifact"
-  cp "$built/$artifact" "/output/$artifact"
+  [ ! -f "$built/$artifact" ] || cp "$built/$artifact" "/output/$artifact"
 done

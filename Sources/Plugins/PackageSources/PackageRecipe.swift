@@ -40,7 +40,7 @@ struct PackageRecipe: Sendable {
     try SourceFiles.write(script, to: scratch + "/input/recipe.sh")
     let run = RecipeRun(
       sandbox: sandbox, toolchain: request.toolchain, scratch: scratch, limits: Self.limits
-    ) { Self.refusal(of: request.package, $0) }
+    ) { Self.refusal(of: request.package, $0, $1) }
     try await run.run(step: "describe", environment: environment)
     guard let target = try run.lines("target.txt").first else {
       throw PluginError(.invalid, "The recipe for \(request.package) tells no target; is the toolchain the right one?")
@@ -68,7 +68,8 @@ struct PackageRecipe: Sendable {
   static func refuseChoices(_ request: ResolveRequest) throws(PluginError) {
     guard request.features.isEmpty else {
       throw PluginError(
-        .featureMissing, "\(request.package) has no features to choose, but '\(request.features[0])' is asked for")
+        named: .featureAbsent,
+        "\(request.package) has no features to choose, but '\(request.features[0])' is asked for")
     }
     guard request.selection.isDefault else {
       throw PluginError(
@@ -79,18 +80,12 @@ struct PackageRecipe: Sendable {
   }
 
   /// The recipe's own sentence where there is one, else the tool's last word.
-  private static func refusal(of package: String, _ result: SandboxResult) -> PluginError {
+  private static func refusal(of package: String, _ result: SandboxResult, _ name: Text?) -> PluginError {
     let lines = String(decoding: result.transcript.suffix(1 << 16), as: UTF8.self).split(separator: "\n")
     let said = lines.last { $0.hasPrefix("recipe: ") }?.dropFirst("recipe: ".count)
     let word = said ?? lines.last { $0.tellsOfError } ?? lines.last ?? "it printed nothing"
-    let code: PluginError.Code =
-      switch result.termination {
-      case .exited(status: 65): .manifestMissing
-      case .exited(status: 69): .dependencyMissing
-      default: .invalid
-      }
     let shown = word.replacing("/build/src/", with: "").replacing("/build/package/", with: "").prefix(400)
-    return PluginError(code, "\(package) cannot be built: \(shown) (\(result.termination))")
+    return PluginError(named: name, "\(package) cannot be built: \(shown), \(result.termination)")
   }
 }
 

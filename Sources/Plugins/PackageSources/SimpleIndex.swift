@@ -71,7 +71,7 @@ struct SimpleIndex: Sendable {
     }
     guard !found.isYanked else {
       throw PluginError(
-        .yanked, "\(name) \(found.version) was withdrawn (yanked) from \(title); ask for another version")
+        named: .yanked, "\(name) \(found.version) was withdrawn (yanked) from \(title); ask for another version")
     }
     return found
   }

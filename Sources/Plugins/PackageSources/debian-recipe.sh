@@ -5,19 +5,20 @@
 #      SYNC_STEP         describe | build (the default); the first serves whoever writes the spec
 #      SYNC_ARTIFACTS    file names of the binary packages
 # Out: /output
-# Exit: 65 the source package cannot be unpacked, 67 a package is missing, 69 the toolchain lacks build dependencies;
-#       anything else from dpkg-buildpackage: the build failed.
+# A failure's name goes to /output/failure; docs/RECIPES.md has the names. Anything else from dpkg-buildpackage: the
+# build failed.
 #
 # The time in the packages is that of the newest entry in debian/changelog, as in Debian's own builds. The package's
 # own tests do not run, and packages of debugging symbols are not made.
 set -eu
 umask 022
 
+# fail NAME SENTENCE: names the failure for the evidence. What was built may have written there too.
 fail() {
-  status=$1
-  shift
-  echo "recipe: $*" >&2
-  exit "$status"
+  echo "recipe: $1: $2" >&2
+  rm -rf /output/failure
+  echo "$1" >/output/failure
+  exit 65
 }
 
 # The sandbox knows one user; what fakeroot pretends, the kernel need not be asked for.
@@ -25,11 +26,12 @@ export FAKEROOTDONTTRYCHOWN=1
 mkdir -p /build/package "$HOME"
 cd /build/package
 # Without a keyring a signature cannot be checked here; the files are checked against the .dsc, and that is pinned.
-dpkg-source --extract /input/package/*.dsc source || fail 65 "dpkg-source refuses the source package"
+dpkg-source --extract /input/package/*.dsc source || fail archive-refused "dpkg-source refuses the source package"
 cd source
 
 # What is not one of the packages that this build depends on could not be told from one that is.
-missing=$(dpkg-checkbuilddeps 2>&1) || fail 69 "the toolchain lacks what the build wants: ${missing##*: }"
+missing=$(dpkg-checkbuilddeps 2>&1) ||
+  fail missing-dependency "the toolchain lacks what the build wants: ${missing##*: }"
 
 if [ "${SYNC_STEP:-build}" = describe ]; then
   perl -MDpkg::Control::Info -MDpkg::Changelog::Parse=changelog_parse -MDpkg::Arch=get_host_arch,debarch_is_concerned \
@@ -47,8 +49,16 @@ if [ "${SYNC_STEP:-build}" = describe ]; then
   exit 0
 fi
 
-dpkg-buildpackage --no-sign --build=binary --root-command=fakeroot
+# A shell without pipefail tells the status through a file.
+{ dpkg-buildpackage --no-sign --build=binary --root-command=fakeroot 2>&1 || echo $? >/build/failed; } |
+  tee /build/package.log
+if [ -f /build/failed ]; then
+  ! grep -qiE 'could not resolve host|name resolution|network is unreachable' /build/package.log ||
+    fail needs-network "the build wants the network, which no sandbox has"
+  rm -rf /output/failure
+  exit "$(cat /build/failed)"
+fi
+# One that is not there is missed by whoever takes them.
 for artifact in $SYNC_ARTIFACTS; do
-  [ -f "/build/package/$artifact" ] || fail 67 "dpkg-buildpackage built no $artifact"
-  cp "/build/package/$artifact" "/output/$artifact"
+  [ ! -f "/build/package/$artifact" ] || cp "/build/package/$artifact" "/output/$artifact"
 done

@@ -5,27 +5,27 @@
 #      SYNC_STEP                     describe | build (the default); the first serves whoever writes the spec
 #      SYNC_ARTIFACTS                the wheel's file name
 # Out: /output
-# Exit: 65 the archive is no source distribution, 67 another wheel came out, 69 the toolchain lacks what the package
-#       wants for its build; anything else from pip: the build failed.
+# A failure's name goes to /output/failure; docs/RECIPES.md has the names. Anything else from pip: the build failed.
 set -eu
 # A wheel keeps the mode bits of what goes into it.
 umask 022
 
+# fail NAME SENTENCE: names the failure for the evidence. What was built may have written there too.
 fail() {
-  status=$1
-  shift
-  echo "recipe: $*" >&2
-  exit "$status"
+  echo "recipe: $1: $2" >&2
+  rm -rf /output/failure
+  echo "$1" >/output/failure
+  exit 65
 }
 
 mkdir -p /build/src /build/wheels "$HOME"
 cd /build/src
 tar --extract --gzip --file=/input/package/sdist.tar.gz --no-same-owner --no-same-permissions ||
-  fail 65 "the archive cannot be unpacked"
+  fail archive-refused "the archive cannot be unpacked"
 set -- *
-[ $# = 1 ] && [ -d "$1" ] || fail 65 "the archive holds not one folder"
+[ $# = 1 ] && [ -d "$1" ] || fail archive-refused "the archive holds not one folder"
 cd "$1"
-[ -f pyproject.toml ] || [ -f setup.py ] || fail 65 "there is neither pyproject.toml nor setup.py"
+[ -f pyproject.toml ] || [ -f setup.py ] || fail no-manifest "there is neither pyproject.toml nor setup.py"
 
 # A shell without pipefail tells the status through a file.
 { python3 -m pip --no-input --disable-pip-version-check --no-cache-dir --no-color wheel --no-index --no-deps \
@@ -33,17 +33,20 @@ cd "$1"
   echo failed >/build/failed; } | tee /build/pip.log
 if [ -f /build/failed ]; then
   missing=$(sed -n 's/.*Some build dependencies for .* are missing: //p' /build/pip.log)
-  [ -z "$missing" ] || fail 69 "the toolchain lacks what the build wants: $missing"
+  [ -z "$missing" ] || fail missing-dependency "the toolchain lacks what the build wants: $missing"
+  ! grep -qiE 'could not resolve host|name resolution|network is unreachable' /build/pip.log ||
+    fail needs-network "the build wants the network, which no sandbox has"
+  rm -rf /output/failure
   exit 1
 fi
 
 cd /build/wheels
 set -- *.whl
-[ $# = 1 ] && [ -f "$1" ] || fail 67 "pip built no wheel, or several"
+[ $# = 1 ] && [ -f "$1" ] || fail artifact-not-built "pip built no wheel, or several"
 if [ "${SYNC_STEP:-build}" = describe ]; then
   echo "$1" >/output/artifacts.txt
   python3 -c 'import sysconfig; print(sysconfig.get_platform())' >/output/target.txt
   exit 0
 fi
-[ "$1" = "$SYNC_ARTIFACTS" ] || fail 67 "pip built $1, not $SYNC_ARTIFACTS"
+[ "$1" = "$SYNC_ARTIFACTS" ] || fail artifact-not-built "pip built $1, not $SYNC_ARTIFACTS"
 cp "$1" "/output/$1"

@@ -6,8 +6,7 @@
 #      /registry/NAME-VERSION/package.deb   each package that it names
 #      SYNC_ARTIFACTS                       the tar's name
 # Out: /output
-# Exit: 65 the lock file is of another kind, 66 other packages are given than the lock file names, 67 another toolchain
-#       came out than the one that the lock file is of.
+# A failure's name goes to /output/failure; docs/RECIPES.md has the names.
 #
 # Owners and modes are those of the packages: fakeroot keeps them where the build may not be root.
 set -eu
@@ -19,19 +18,22 @@ if [ "${FAKEROOTKEY:-}" = '' ]; then
   exec fakeroot /bin/sh "$0"
 fi
 
+# fail NAME SENTENCE: names the failure for the evidence.
 fail() {
-  status=$1
-  shift
-  echo "recipe: $*" >&2
-  exit "$status"
+  echo "recipe: $1: $2" >&2
+  rm -rf /output/failure
+  echo "$1" >/output/failure
+  exit 65
 }
 
-grep -qx '# variant: extract' /input/package/lock || fail 65 "only toolchains of the variant extract are made here"
+grep -qx '# variant: extract' /input/package/lock ||
+  fail manifest-refused "only toolchains of the variant extract are made here"
 for deb in /registry/*/package.deb; do
   # shellcheck disable=SC2016
   dpkg-deb --show --showformat='${Package} ${Version} ${Architecture}\n' "$deb"
 done | LC_ALL=C sort >/build/given
-grep -v '^#' /input/package/lock | LC_ALL=C sort | cmp -s - /build/given || fail 66 "the packages are not the lock file's"
+grep -v '^#' /input/package/lock | LC_ALL=C sort | cmp -s - /build/given ||
+  fail other-lock "the packages are not the lock file's"
 
 root=/build/root
 mkdir "$root"
@@ -74,4 +76,5 @@ LC_ALL=C.UTF-8 tar --sort=name --mtime=@1700000000 --clamp-mtime --numeric-owner
   --pax-option='exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime' --create --exclude=./dev --xattrs \
   --file="/output/$SYNC_ARTIFACTS" .
 got=$(sha256sum "/output/$SYNC_ARTIFACTS")
-grep -qx "# digest: ${got%% *}" /input/package/lock || fail 67 "the toolchain is ${got%% *}, the lock file's is another"
+grep -qx "# digest: ${got%% *}" /input/package/lock ||
+  fail other-toolchain "the toolchain is ${got%% *}, the lock file's is another"

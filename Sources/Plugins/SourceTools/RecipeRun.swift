@@ -7,14 +7,15 @@ package struct RecipeRun: Sendable {
   private let toolchain: Digest
   private let scratch: String
   private let limits: SandboxLimits
-  private let refusal: @Sendable (SandboxResult) -> PluginError
+  private let refusal: Refusal
 
-  /// - Parameters:
-  ///   - scratch: Holds `input`, which the sandbox sees as `/input`: the recipe and the package.
-  ///   - refusal: What a run that failed says to whoever asked for the package.
+  /// What a run that failed says to whoever asked for the package; the name is what the recipe calls its failure.
+  package typealias Refusal = @Sendable (_ result: SandboxResult, _ name: Text?) -> PluginError
+
+  /// - Parameter scratch: Holds `input`, which the sandbox sees as `/input`: the recipe and the package.
   package init(
     sandbox: any Sandbox, toolchain: Digest, scratch: String, limits: SandboxLimits,
-    refusal: @escaping @Sendable (SandboxResult) -> PluginError
+    refusal: @escaping Refusal
   ) {
     self.sandbox = sandbox
     self.toolchain = toolchain
@@ -54,8 +55,11 @@ package struct RecipeRun: Sendable {
           ($0.key, $0.value)
         },
         workingDirectory: "/build", mounts: mounts, limits: limits, scratchDirectory: own))
-    guard result.termination == .exited(status: 0) else { throw refusal(result) }
-    return output
+    switch result.termination {
+    case .exited(status: 0): return output
+    case .exited: throw refusal(result, try RecipeFailure.name(in: output))
+    default: throw refusal(result, nil)
+    }
   }
 
   /// The lines of a small text file that the last run left.

@@ -1,9 +1,12 @@
 #!/bin/sh
-# Holds what SYNC_NORMALISE names, for this shell and all that it starts; the recipe itself stands below. Exit: 69 a
-# condition cannot be held.
+# Holds what SYNC_NORMALISE names, for this shell and all that it starts; the recipe itself stands below.
 set -eu
 held=/build/normalise
-cannot_hold() { echo "recipe: cannot hold $1" >&2; exit 69; }
+cannot_hold() {
+  echo "recipe: cannot hold $1" >&2
+  echo condition-not-held >/output/failure
+  exit 65
+}
 defines=
 for name in $SYNC_NORMALISE; do
   case $name in

@@ -43,6 +43,8 @@ def add_members(corpus):
         ("absent-sandbox-fault", Absent("cyd", "sandbox-fault")),
         ("one-diverged", Reveal("cyd", built("of cyd"))),
         ("one-failed", Reveal("cyd", Outcome(failed="exit-status 101"))),
+        ("one-named-its-failure", Reveal("cyd", Outcome(failed="recipe needs-network"))),
+        ("one-named-its-failure-at-length", Reveal("cyd", Outcome(failed="recipe " + "z9-" * 21))),
         ("one-missed-an-artifact", Reveal("cyd", Outcome(failed="missing-artifact share/LICENSE"))),
     ):
         evidence = Evidence(some(*agreeing("ada", "bob", "dee"), report))

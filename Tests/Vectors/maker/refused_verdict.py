@@ -191,6 +191,11 @@ def add_verdicts(corpus, refuse):
             dict(reports=some(*agreeing("ada", "bob", "dee", outcome=Outcome(failed="missing-artifact libitoa.rlib")))),
         ),
         (
+            "failed-by-name",
+            "Three recipes gave their failure the same name",
+            dict(reports=some(*agreeing("ada", "bob", "dee", outcome=Outcome(failed="recipe needs-network")))),
+        ),
+        (
             "failed-over-memory",
             "Three ran out of memory",
             dict(reports=some(*agreeing("ada", "bob", "dee", outcome=Outcome(failed="memory")))),

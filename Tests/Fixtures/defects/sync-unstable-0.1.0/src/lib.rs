@@ -1,0 +1,3 @@
+pub fn f() {
+    std::intrinsics::abort()
+}
