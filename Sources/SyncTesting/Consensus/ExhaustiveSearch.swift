@@ -12,12 +12,12 @@ import SyncProof
 /// - a replica's view timer fires;
 /// - a replica crashes and starts again from its records.
 ///
-/// What was sent can be received by each replica at any later time, or never. Three kinds of choices are left out,
-/// since they change no statement that is signed and no block that is decided, or only delay them: votes below a
-/// quorum, and which of several quorums' signers a certificate names (the rules count signers and do not look at who
-/// they are); status messages (the certificates in them ride on everything else); and missing answers to a fetch, which
-/// is answered at once. A signature leaves in the step that asks for it, since a crash between the two is the same as a
-/// message that nobody receives.
+/// What was sent can be received by each replica at any later time, or never. A signature leaves in the step that asks
+/// for it, since a crash between the two is the same as a message that nobody receives. Votes below a quorum are no
+/// choice, since they change nothing until the quorum is there; nor is which of several quorums' signers a certificate
+/// names, since the rules count signers and do not look at who they are. Three things are left out, as bounds: status
+/// messages and lone timeouts, so that certificates travel with proposals, quorums and pairs alone; entries that are
+/// sent on, since every replica has its own; and missing or late answers to a fetch, which is answered at once.
 ///
 /// Two states are the same when each replica's records and digest, what was sent, and what is left of the bounds are:
 /// see ``Replica/stateDigest(name:)``. Then every choice leads to the same states from both, so one is followed. What a
