@@ -87,6 +87,11 @@ struct BlockTree<State: StateMachine>: Sendable {
     return gone
   }
 
+  /// The undecided blocks with their marks, in no order.
+  var marks: [(id: Digest, isCertified: Bool, isStored: Bool)] {
+    nodes.map { ($0.key, $0.value.isCertified, $0.value.isStored) }
+  }
+
   /// Lets go of the oldest blocks that nobody is known to have certified, beyond the bound.
   ///
   /// - Returns: The stored ones among them.
