@@ -323,7 +323,8 @@ package struct StaleLeader: Adversary {
     guard !stale.isEmpty else { return [] }
     let qc = next % 2 == 0 ? stale[0] : stale[stale.endIndex - 1]
     let tc = next % 3 == 0 ? nil : memory.tc(into: view)
-    return context.toAll(.proposal(context.proposal(view, on: qc, tc, timeMilliseconds: context.wallMilliseconds)), sync)
+    return context.toAll(
+      .proposal(context.proposal(view, on: qc, tc, timeMilliseconds: context.wallMilliseconds)), sync)
   }
 }
 

@@ -17,7 +17,10 @@ package struct AdversaryTrial {
   /// - Parameters:
   ///   - replicas: 4 or more; as many lie as the group tolerates, at most two.
   ///   - seed: Chooses who lies, what is lost and who crashes.
-  package static func run(_ adversary: any Adversary, replicas: Int, seed: UInt64) throws -> Report {
+  ///   - rounds: Of half a second with losses.
+  package static func run(
+    _ adversary: any Adversary, replicas: Int, seed: UInt64, rounds: Int = 8
+  ) throws -> Report {
     var random = SeededGenerator(seed: seed)
     let liars = min((replicas - 1) / 3, 2)
     let first = UInt16(random.below(UInt64(replicas)))
@@ -25,7 +28,7 @@ package struct AdversaryTrial {
     var world = try TwinsWorld(replicas: replicas, adversaries: keys.map { ($0, adversary) })
     world.connectAll()
     let honest = world.instances.indices.filter { world.isHonest($0) }
-    for round in 0..<8 where world.checker.failure == nil {
+    for round in 0..<rounds where world.checker.failure == nil {
       let drop: UInt64 = [0, 100, 300, 500][Int(random.below(4))]
       let deaf = random.happens(perMille: 300) ? honest[Int(random.below(UInt64(honest.count)))] : -1
       world.submit(at: honest[Int(random.below(UInt64(honest.count)))])

@@ -34,7 +34,9 @@ package enum RuleTrial {
           && (follows ?? (qc.view + 1 == view))
         let permit = try? rules.vote(
           for: block, info: info, parent: qc.proposed, leader: leader, currentView: current)
-        guard (permit != nil) == isAllowed else { return "call \(call): a vote in view \(view) is not as the rules say" }
+        guard (permit != nil) == isAllowed else {
+          return "call \(call): a vote in view \(view) is not as the rules say"
+        }
         if isAllowed { (voted, lock) = (view, max(lock, qc.view)) }
       } else {
         let enters = qc.view &+ 1 == view
@@ -46,7 +48,9 @@ package enum RuleTrial {
             ? view >= voted && qc.view >= lock && qc.view < view && (enters || tc.map { $0.view + 1 == view } ?? false)
             : lastTimeout == content)
         let permit = try? rules.timeout(view: view, currentView: current, highQC: qc, lastTC: tc)
-        guard (permit != nil) == isAllowed else { return "call \(call): a timeout of view \(view) is not as the rules say" }
+        guard (permit != nil) == isAllowed else {
+          return "call \(call): a timeout of view \(view) is not as the rules say"
+        }
         if isAllowed { (voted, lastTimeout) = (max(voted, view), content) }
       }
       guard rules.state.lastVotedView == voted, rules.state.oneChainView == lock else {

@@ -100,8 +100,12 @@ package struct TwinsChecker {
   /// V2 and what a block must be, from the published rule.
   private mutating func problem(of header: Header) -> String? {
     guard header.epoch == group.set.epoch else { return "is of epoch \(header.epoch)" }
-    guard UInt64(header.author) == header.view % UInt64(group.set.count) else { return "its view's leader did not make" }
-    if let problem = oracle.problem(of: header.qc, &certificates) { return "has a parent's certificate that \(problem)" }
+    guard UInt64(header.author) == header.view % UInt64(group.set.count) else {
+      return "its view's leader did not make"
+    }
+    if let problem = oracle.problem(of: header.qc, &certificates) {
+      return "has a parent's certificate that \(problem)"
+    }
     guard let tc = header.tc else {
       return header.qc.proposed.view + 1 == header.view ? nil : "skips views without a timeout certificate"
     }
@@ -180,7 +184,8 @@ package struct TwinsChecker {
   private mutating func checkOwn(
     _ author: ReplicaIndex, _ signature: Signature, _ statement: VoteStatement, _ index: UInt16
   ) {
-    let message = oracle.voteBytes(statement.proposed, statement.parent, oracle.commit(statement.proposed, statement.parent))
+    let message = oracle.voteBytes(
+      statement.proposed, statement.parent, oracle.commit(statement.proposed, statement.parent))
     guard author.rawValue == index, group.keys[Int(index)].publicKey.accepts(signature, on: message) else {
       return fail("replica \(index) sends a vote that is not its own")
     }

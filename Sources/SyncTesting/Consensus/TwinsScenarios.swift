@@ -186,6 +186,11 @@ package struct TwinsEnumeration {
     return enumeration.report
   }
 
+  /// How many partitions the alphabet has.
+  package static func partitionCount(_ alphabet: Alphabet, twin: UInt16) -> Int {
+    partitions(alphabet, twin: twin).count
+  }
+
   static func partitions(_ alphabet: Alphabet, twin: UInt16) -> [TwinsScenario.Partition] {
     let all = (0..<16).map { bits -> TwinsScenario.Partition in
       (0..<5).map { $0 == 0 ? 0 : UInt8(bits >> ($0 - 1) & 1) }

@@ -27,7 +27,7 @@ package struct TwinsWorld {
     package let index: UInt16
     package var disk: [[UInt8]: [UInt8]] = [:]
     package var replica: Replica<AppendLog>?
-      var adversary: (any Adversary)?
+    var adversary: (any Adversary)?
   }
 
   package let group: FixtureGroup
