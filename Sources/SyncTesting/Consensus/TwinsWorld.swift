@@ -136,8 +136,11 @@ package struct TwinsWorld {
 
   private mutating func receive(_ envelope: Envelope) {
     let to = envelope.to
-    let context = context(of: to)
-    if let lies = instances[to].adversary?.receive(envelope.message, by: context) { release(lies, of: to) }
+    // Liars would lead each other up without end with what each makes up.
+    if isHonest(envelope.from) {
+      let context = context(of: to)
+      if let lies = instances[to].adversary?.receive(envelope.message, by: context) { release(lies, of: to) }
+    }
     inputs.append(
       (to, .message(from: ReplicaIndex(rawValue: instances[envelope.from].index), envelope.bytes)))
   }
