@@ -1,0 +1,31 @@
+import Glibc
+import SyncTesting
+
+/// What `scripts/check-mutants` runs against each mutant: the first check that fails ends it.
+///
+/// Prints `NAME: what did not hold` and exits with 1, or prints nothing and exits with 0.
+func demand(_ name: String, _ failure: String?) {
+  guard let failure else { return }
+  print("\(name): \(failure)")
+  exit(1)
+}
+
+for adversary in AdversaryCatalogue.all {
+  demand("adversaries", try AdversaryTrial.run(adversary, replicas: 4, seed: 0).failure)
+}
+for twin in 0..<4 as Range<UInt16> {
+  demand("twins", try TwinsEnumeration.run(twin: twin, views: 2, alphabet: .tiny, healEvery: 4).failure)
+}
+for seed in 0..<20 as Range<UInt64> {
+  demand("twins", try TwinsScenario.sample(seed: seed, replicas: 4, twins: 1, views: 8).failure())
+}
+for seed in 0..<24 as Range<UInt64> {
+  var options = ConsensusSimulator.Options()
+  options.faultSeconds = 3
+  var simulator = try ConsensusSimulator(seed: seed, options: options)
+  demand("seeds", simulator.run().failure)
+}
+for seed in 0..<20 as Range<UInt64> {
+  demand("rules", try RuleTrial.safetyRules(seed: seed))
+  demand("rules", try RuleTrial.certificates(seed: seed))
+}

@@ -1,0 +1,31 @@
+import SyncTesting
+import Testing
+
+@Suite struct AdversaryTests {
+  /// Safety, progress after healing though the lies go on, and a kept proof of what is provable.
+  @Test(arguments: AdversaryCatalogue.all.indices, [(4, 8), (7, 2)])
+  func adversary(at position: Int, group: (replicas: Int, rounds: Int)) throws {
+    let adversary = AdversaryCatalogue.all[position]
+    let report = try AdversaryTrial.run(adversary, replicas: group.replicas, seed: 1, rounds: group.rounds)
+    #expect(report.failure == nil)
+    #expect(report.height > 0)
+    // Nobody is accused of what it did not do.
+    #expect(report.proven.allSatisfy { adversary.provenAs.contains($0) })
+  }
+
+  @Test func aSeedGivesTheSameTrial() throws {
+    let first = try AdversaryTrial.run(GarbageSender(), replicas: 4, seed: 9, rounds: 3)
+    let second = try AdversaryTrial.run(GarbageSender(), replicas: 4, seed: 9, rounds: 3)
+    #expect(first.steps == second.steps && first.height == second.height)
+  }
+}
+
+@Suite struct RuleTrialTests {
+  @Test func safetyRulesAreThePublishedOnes() throws {
+    for seed in 0..<20 as Range<UInt64> { #expect(try RuleTrial.safetyRules(seed: seed) == nil) }
+  }
+
+  @Test func certificatesHoldByThePublishedRules() throws {
+    for seed in 0..<8 as Range<UInt64> { #expect(try RuleTrial.certificates(seed: seed) == nil) }
+  }
+}
