@@ -7,10 +7,23 @@ import Testing
     return simulator.run()
   }
 
+  /// Seeds that found something; the same events may need another seed once the simulator draws otherwise.
+  @Test(arguments: [
+    (UInt64(2_318), UInt64(4), "an entry of a peer that crashed, held by one replica alone, was never sent on"),
+    (3_104, 4, "the same beside a liar"),
+    (23, 3, "an outcome whose sync had failed was read again after the restart, and committed to"),
+  ])
+  func regressions(seed: UInt64, faultSeconds: UInt64, finding: String) throws {
+    var options = ConsensusSimulator.Options()
+    options.faultSeconds = faultSeconds
+    let result = try run(seed, options)
+    #expect(result.failure == nil, "\(finding)")
+  }
+
   @Test func aSeedGivesTheSameTrace() throws {
     var options = ConsensusSimulator.Options()
-    options.faultSeconds = 2
-    for seed in [3, 11, 26] as [UInt64] {
+    options.faultSeconds = 1
+    for seed in [3, 11] as [UInt64] {
       let (a, b) = (try run(seed, options), try run(seed, options))
       #expect(a.traceDigest == b.traceDigest && a.events == b.events && a.verdicts == b.verdicts)
       // The plan, given as text, is the one that was drawn.
@@ -25,7 +38,7 @@ import Testing
   @Test(arguments: 0..<8) func seeds(block: Int) throws {
     var options = ConsensusSimulator.Options()
     options.faultSeconds = 2
-    for seed in UInt64(block) * 6..<UInt64(block + 1) * 6 {
+    for seed in UInt64(block) * 3..<UInt64(block + 1) * 3 {
       let result = try run(seed, options)
       #expect(result.failure == nil, "\(result.replayCommand(options))")
     }
@@ -35,12 +48,12 @@ import Testing
   @Test func aSoundGroupReachesItsVerdicts() throws {
     var options = ConsensusSimulator.Options()
     options.replicas = 4
-    options.jobs = 20
+    options.jobs = 12
     options.plan = ConsensusFaultPlan()
     let result = try run(1, options)
     #expect(result.failure == nil)
-    #expect(result.verdicts.count == 23)
-    #expect(Set(result.verdicts).count >= 3)
+    #expect(result.verdicts.count == 15)
+    #expect(Set(result.verdicts).count >= 2)
     #expect(result.crashes == 0 && result.crashPoints == 0)
   }
 
@@ -65,8 +78,8 @@ import Testing
     options.jobs = 1
     options.faultSeconds = 1
     options.plan = ConsensusFaultPlan()
-    let found = try ConsensusSimulator.crashEverywhere(seed: 2, options: options, pointsMax: 40)
-    #expect(found.points == 40)
+    let found = try ConsensusSimulator.crashEverywhere(seed: 2, options: options, pointsMax: 20)
+    #expect(found.points == 20)
     #expect(found.failure == nil, "\(found.failure?.replayCommand(options) ?? "")")
   }
 }
