@@ -170,7 +170,7 @@ let package = Package(
       dependencies: [
         "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "DockerSandbox", "ExecSandbox", "TCPTransport",
         "SQLiteStorage", "SodiumSigner", "CratesSource", "PackageSources", "SourceTools", "ToolchainShelf",
-        "VerifyTool",
+        "SyncTesting", "VerifyTool",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),

@@ -41,6 +41,9 @@ public struct Configuration: Sendable {
   public var localPool: PoolBounds
   /// Bounds of the pool for what one peer sent.
   public var peerPool: PoolBounds
+  /// Checks a signature. Only a simulation of many replicas in one process puts something else here: the same check,
+  /// remembered for all of them.
+  package var acceptsSignature: @Sendable (PublicKey, Signature, [UInt8]) -> Bool = { $0.accepts($1, on: $2) }
 
   /// How much one source may hold in the pool.
   public struct PoolBounds: Hashable, Sendable {

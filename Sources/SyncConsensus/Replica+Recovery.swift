@@ -17,7 +17,7 @@ extension Replica {
       chainID: configuration.chainID, epoch: replicas.epoch, logSize: genesis.logSize, logRoot: genesis.logRoot)
     let genesisQC = Certificate.genesis(genesisInfo)
     self.configuration = configuration
-    verifier = Verifier(chainID: configuration.chainID, set: replicas, genesis: genesisQC)
+    verifier = Verifier(configuration: configuration, genesis: genesisQC)
     tree = BlockTree(root: genesisInfo, state: genesis, timeMilliseconds: 0)
     pool = Pool(local: configuration.localPool, peer: configuration.peerPool)
     highQC = genesisQC

@@ -13,6 +13,9 @@ import SyncProof
 public struct Ledger: Sendable {
   public let group: Group
   let chainID: Digest
+  /// Checks a signature. Only a simulation of many replicas in one process puts something else here: the same check,
+  /// remembered for all of them.
+  package var acceptsSignature: @Sendable (PublicKey, Signature, [UInt8]) -> Bool = { $0.accepts($1, on: $2) }
 
   var log = MerkleFrontier()
   var open: TreeDictionary<Digest, OpenJob> = [:]

@@ -42,7 +42,7 @@ extension Ledger {
       share.specBytes + spec.count <= LedgerLimits.openSpecBytesMax / count
     else { return .refuse(.shareUsedUp) }
     let signed = Entry.submissionSignedBytes(job: id, submitter: submission.submitter, chainID: chainID)
-    guard group.members[member].builderKey.accepts(submission.signature, on: signed) else {
+    guard acceptsSignature(group.members[member].builderKey, submission.signature, signed) else {
       return .refuse(.invalidSignature)
     }
     return .order(submission, id: id, specBytesCount: spec.count, member: member)
@@ -75,7 +75,7 @@ extension Ledger {
     switch job.answers[member] {
     case .waiting:
       let bytes = Entry.abstentionSignedBytes(job: signed.job, builder: signed.builder, chainID: chainID)
-      guard group.members[member].builderKey.accepts(signed.signature, on: bytes) else {
+      guard acceptsSignature(group.members[member].builderKey, signed.signature, bytes) else {
         return .refuse(.invalidSignature)
       }
       return .abstain(signed, member: member)
@@ -111,14 +111,14 @@ extension Ledger {
   private func isSigned(_ signed: SignedCommitment, by member: Int) -> Bool {
     let bytes = Entry.commitmentSignedBytes(
       job: signed.job, builder: signed.builder, commitment: signed.commitment, chainID: chainID)
-    return group.members[member].builderKey.accepts(signed.signature, on: bytes)
+    return acceptsSignature(group.members[member].builderKey, signed.signature, bytes)
   }
 
   /// Both signatures: the one for this chain and the one that goes into the evidence.
   private func isSigned(_ signed: SignedReveal, by member: Int) -> Bool {
     let key = group.members[member].builderKey
     let bytes = Entry.revealSignedBytes(signed.reveal, signature: signed.signature, chainID: chainID)
-    return key.accepts(signed.entrySignature, on: bytes)
-      && key.accepts(signed.signature, on: signed.reveal.signedBytes())
+    return acceptsSignature(key, signed.entrySignature, bytes)
+      && acceptsSignature(key, signed.signature, signed.reveal.signedBytes())
   }
 }

@@ -12,6 +12,13 @@ struct ConsensusChecker {
   private var signedVotes: [UInt16: [UInt64: [UInt8]]] = [:]
   private var signedTimeouts: [UInt16: [UInt64: [UInt8]]] = [:]
   private(set) var failure: String?
+  /// Pairs of a certificate and what it makes final that were checked already, whole.
+  private var checked: Set<Finality> = []
+
+  private struct Finality: Hashable {
+    let certificate: Certificate
+    let info: BlockInfo
+  }
 
   init(group: FixtureGroup, faulty: Set<UInt16>) { (self.group, self.faulty) = (group, faulty) }
 
@@ -26,7 +33,7 @@ struct ConsensusChecker {
   mutating func restarted(_ instance: Int) { decidedHeight[instance] = 0 }
 
   /// Heights in order, gap-free, exactly once in each life; one chain; each entry once; certificates hold.
-  mutating func decided(_ decided: DecidedBlock<AppendLog>, by instance: Int, isReplay: Bool) {
+  mutating func decided<State>(_ decided: DecidedBlock<State>, by instance: Int, isReplay: Bool) {
     let height = decided.height
     guard height == (decidedHeight[instance] ?? 0) + 1 else {
       return fail("instance \(instance) decided height \(height) after \(decidedHeight[instance] ?? 0)")
@@ -51,6 +58,7 @@ struct ConsensusChecker {
     guard decided.state.logRoot == decided.info.logRoot, decided.state.logSize == decided.info.logSize else {
       return fail("the state after height \(height) is not what was voted for")
     }
+    guard checked.insert(Finality(certificate: decided.certificate, info: decided.info)).inserted else { return }
     if let problem = problem(of: decided.certificate, deciding: decided.info) {
       fail("the certificate of height \(height) at instance \(instance): \(problem)")
     }

@@ -53,9 +53,17 @@ public struct FixtureGroup: Sendable {
   public let set: ReplicaSet
   /// By replica index.
   public let keys: [FixtureKey]
+  /// Of the state machine's empty log.
+  let genesisRoot: Digest
 
+  init(chainID: Digest, set: ReplicaSet, keys: [FixtureKey], genesisRoot: Digest) {
+    (self.chainID, self.set, self.keys, self.genesisRoot) = (chainID, set, keys, genesisRoot)
+  }
+
+  /// For ``AppendLog``.
   public init(replicas: Int, epoch: UInt64 = 1) throws {
     keys = (0..<replicas).map { FixtureKey(UInt64($0) + 1) }
+    genesisRoot = AppendLog().logRoot
     chainID = SHA256.hash(Array("fixture".utf8))
     set = try ReplicaSet(
       epoch: epoch,

@@ -1,116 +1,184 @@
 import SyncConsensus
+import SyncLedger
 import SyncProof
 
-/// A whole group in one process, from one seed: virtual time, and a network, disks and processes that fail.
+/// A whole group in one process, from one seed: virtual time, replicas with their ledgers and builders, and a network,
+/// disks, clocks and processes that fail as a ``ConsensusFaultPlan`` says.
 ///
-/// First come faults (drops, delays, duplicates, reordering, partitions, crashes at every kind of instant, clocks that
-/// disagree, in some seeds one replica that runs twice with one key), then all is healed, and progress is demanded.
-/// The same seed gives the same events; ``Result/traceDigest`` proves it.
+/// First come the faults, then all is healed, and progress is demanded: every replica at the same height with the same
+/// log, every job with its verdict, nobody with anything left to do. The same seed and plan give the same events;
+/// ``Result/traceDigest`` proves it. docs/SIMULATOR.md says what is checked.
 public struct ConsensusSimulator {
   public struct Options: Sendable {
     /// `nil` draws 1 to 7 from the seed.
     public var replicas: Int?
-    /// `nil` draws it from the seed, where the group tolerates a faulty replica.
+    /// `nil` draws it from the seed, where the group tolerates a faulty replica; without meaning where a plan is given.
     public var hasTwin: Bool?
+    /// How long things go wrong, at least 1.
     public var faultSeconds: UInt64 = 4
+    /// Jobs that are submitted meanwhile; `nil` draws 1 to 6.
+    public var jobs: Int?
+    /// At how many of all writes and effects a process ends, per mille; `nil` draws it. Without meaning where a plan is
+    /// given.
+    public var crashesPerMille: UInt64?
+    /// What goes wrong; `nil` draws it from the seed.
+    public var plan: ConsensusFaultPlan?
+    /// A defect that the checkers must find.
+    package var defect: Defect?
     public init() {}
+
+    /// A planted defect of the simulation itself.
+    package enum Defect: Sendable {
+      /// A power cut takes the safety record with it.
+      case diskForgetsSafety
+    }
   }
 
   public struct Result: Sendable {
     public let seed: UInt64
+    public let replicas: Int
     /// What did not hold, `nil` for nothing.
     public let failure: String?
+    /// What went wrong on purpose.
+    public let plan: ConsensusFaultPlan
     /// SHA-256 over every event in order.
     public let traceDigest: Digest
     public let events: Int
     public let height: Int
+    /// Processes that ended and came back, for whatever reason.
     public let crashes: Int
+    /// Those of them that ended in a write or between two effects.
+    public let crashPoints: Int
     public let provenMisbehaviours: Int
+    /// Jobs by verdict, each verdict's leaf being equal on every replica.
+    public let verdicts: [Verdict]
+    /// The crashes that ``ConsensusFault/crashes(perMille:_:)`` gave, each as a fault of its own.
+    package let injected: [ConsensusFault]
   }
 
   enum Event {
     case deliver(instance: Int, from: UInt16, [UInt8])
     case wake(instance: Int, life: Int)
-    case written(instance: Int, life: Int, [StoredRecord], [Effect<AppendLog>])
-    case submit(instance: Int, [UInt8])
+    case written(instance: Int, life: Int, [StoredRecord], AfterWrite)
+    case submit(instance: Int, number: UInt64, isProbe: Bool)
+    case built(instance: Int, life: Int, job: Digest)
     case connect(instance: Int, peer: UInt16)
-    case crash(instance: Int)
     case restart(instance: Int)
-    case partition([Int])
+    case fault(Int)
+    case mend(Int)
     case heal
     case probe
   }
 
+  /// What a process does once its records are durable.
+  enum AfterWrite {
+    case perform([Effect<SimulatedLedger>])
+    case resume(Digest)
+  }
+
   struct Process {
     let index: UInt16
-    var disk: [[UInt8]: [UInt8]] = [:]
-    var replica: Replica<AppendLog>?
+    var disk = SimulatedDisk()
+    var replica: Replica<SimulatedLedger>?
+    /// The tree of the leaves that this life has seen.
+    var log = MerkleFrontier()
     var inbox: [Input] = []
     var isWriting = false
+    var isDead = false
     var life = 0
+    /// Over all lives.
+    var writes = 0
+    var effects = 0
+    var wallJump: Int64 = 0
     var monotonicOffset: UInt64 = 0
-    var wallOffset: UInt64 = 0
+    var partsPerMillion: Int64 = 0
     var wakeUp: UInt64?
+    var building: Set<Digest> = []
   }
 
   static let millisecond: UInt64 = 1_000_000
   static let wallStart: UInt64 = 1_700_000_000_000
+  private static let eventsMax = 1_000_000
 
   let seed: UInt64
   let options: Options
-  let group: FixtureGroup
-  let twin: UInt16?
+  public let plan: ConsensusFaultPlan
+  let fixture: LedgerFixture
+  let memo = SignatureMemo()
+  let faulty: Set<UInt16>
+  let faults: FaultTable
+  var group: FixtureGroup { fixture.consensus }
+  /// For messages and everything that answers to what happens.
   var random: SeededGenerator
+  /// For crashes at a rate, apart, so that the same crashes one by one change nothing else.
+  var dice: SeededGenerator
   var processes: [Process] = []
   var checker: ConsensusChecker
+  var evidence: EvidenceChecker
   var queue = EventQueue<Event>()
   var time: UInt64 = 0
   var isHealed = false
-  var side: [Int] = []
-  let dropPerMille: UInt64
-  let crashPerMille: UInt64
   var trace = SHA256.Stream()
   var eventCount = 0
   var crashes = 0
+  var crashPoints = 0
+  var injected: [ConsensusFault] = []
   var proofs = 0
-  var submitted: [(entry: [UInt8], instance: Int, life: Int)] = []
-  var probes: [[UInt8]] = []
-  var entryNumber: UInt64 = 0
-  /// Where the faulty replica does not only run twice.
-  var liar: Liar?
+  var jobs: [Digest: SimulatedJob] = [:]
+  var workload: SeededGenerator
+  private var submitted: [(job: Digest, instance: Int, life: Int)] = []
+  private var probes: [Digest] = []
+  /// What the faulty replicas do beside running twice.
+  var liars: [UInt16: Liar] = [:]
+  /// Sees the simulation at each place where a process could end, while things go wrong.
+  var visitor: ((ConsensusSimulator, CrashPoint) -> Void)?
 
   /// Called with a line for every event, for the search after a failure.
   public var observer: ((String) -> Void)?
 
+  /// - Throws: ``ConsensusFaultError`` when the plan of the options is none for the group.
   public init(seed: UInt64, options: Options = Options()) throws {
-    var random = SeededGenerator(seed: seed)
-    let count = options.replicas ?? [1, 2, 3, 4, 4, 4, 4, 5, 7][Int(random.below(9))]
-    group = try FixtureGroup(replicas: count)
-    let wantsTwin = options.hasTwin ?? random.happens(perMille: 300)
-    twin = wantsTwin && count >= 4 ? UInt16(random.below(UInt64(count))) : nil
-    let lies = random.happens(perMille: 600)
-    if let twin, lies { liar = Liar(group: group, index: twin) }
-    dropPerMille = [0, 10, 50, 200][Int(random.below(4))]
-    crashPerMille = [0, 5, 20][Int(random.below(3))]
+    var workload = SeededGenerator(seed: seed)
+    let drawn = [1, 2, 3, 4, 4, 4, 4, 5, 7][Int(workload.below(9))]
+    let count = options.replicas ?? drawn
+    guard (1...25).contains(count), (1...60).contains(options.faultSeconds) else {
+      throw ConsensusFaultError("1 to 25 replicas and 1 to 60 seconds of faults are simulated")
+    }
+    var drawer = ConsensusFaultDrawer(
+      replicas: count, hasTwin: options.hasTwin, milliseconds: options.faultSeconds * 1_000,
+      crashesPerMille: options.crashesPerMille, random: SeededGenerator(seed: ~seed))
+    plan = options.plan ?? drawer.draw()
+    try plan.check(replicas: count)
+    fixture = try LedgerFixture(
+      replicas: count, commitSeconds: 1 + workload.below(2), revealSeconds: 1 + workload.below(2))
+    random = SeededGenerator(seed: workload.next())
+    dice = SeededGenerator(seed: workload.next())
+    faulty = plan.faulty
+    faults = FaultTable(plan)
     self.seed = seed
     self.options = options
-    self.random = random
-    checker = ConsensusChecker(group: group, faulty: twin.map { [$0] } ?? [])
-    for index in 0..<UInt16(count) {
-      processes.append(Process(index: index))
-      if index == twin { processes.append(Process(index: index)) }
+    self.workload = workload
+    checker = ConsensusChecker(group: fixture.consensus, faulty: faulty)
+    evidence = EvidenceChecker(group: fixture.group, faulty: Set(faulty.map { [fixture] in fixture.name($0) }))
+    processes = ((0..<UInt16(count)) + plan.twins).map { Process(index: $0) }
+    for case .liar(let replica) in plan.faults {
+      liars[UInt16(replica)] = Liar(group: fixture.consensus, index: UInt16(replica))
     }
-    side = [Int](repeating: 0, count: processes.count)
+    for case .drift(let instance, let parts) in plan.faults { processes[instance].partsPerMillion = parts }
   }
 
   /// Runs to the end, or to the first thing that does not hold.
   public mutating func run() -> Result {
-    plan()
-    for instance in processes.indices { start(instance) }
+    schedule()
+    return proceed()
+  }
+
+  /// Goes on from wherever it stands.
+  mutating func proceed() -> Result {
     while checker.failure == nil, let (at, event) = queue.pop() {
       time = at
       eventCount += 1
-      if eventCount > 200_000 {
+      if eventCount > Self.eventsMax {
         checker.fail("events without end")
         break
       }
@@ -118,44 +186,36 @@ public struct ConsensusSimulator {
     }
     if checker.failure == nil { checkEnd() }
     return Result(
-      seed: seed, failure: checker.failure.map { "seed \(seed): \($0)" }, traceDigest: trace.finish(),
-      events: eventCount, height: checker.height, crashes: crashes, provenMisbehaviours: proofs)
+      seed: seed, replicas: group.set.count, failure: checker.failure.map { "seed \(seed): \($0)" }, plan: plan,
+      traceDigest: trace.finish(), events: eventCount, height: checker.height, crashes: crashes,
+      crashPoints: crashPoints, provenMisbehaviours: proofs, verdicts: evidence.verdicts, injected: injected)
   }
 
-  // MARK: The plan of faults
+  // MARK: The plan
 
-  private mutating func plan() {
-    let end = options.faultSeconds * 1_000 * Self.millisecond
-    for instance in processes.indices { processes[instance].wallOffset = random.below(400) }
-    for _ in 0..<(5 + random.below(25)) {
-      let instance = Int(random.below(UInt64(processes.count)))
-      queue.push(.submit(instance: instance, nextEntry()), at: random.below(end))
+  private mutating func schedule() {
+    let end = options.faultSeconds * 1_000
+    for instance in processes.indices {
+      processes[instance].wallJump = Int64(workload.below(400))
+      queue.push(.restart(instance: instance), at: 0)
     }
-    for _ in 0..<random.below(6) {
-      let instance = Int(random.below(UInt64(processes.count)))
-      let at = random.below(end)
-      queue.push(.crash(instance: instance), at: at)
+    let count = options.jobs.map(UInt64.init) ?? 1 + workload.below(6)
+    for number in 0..<count {
+      let instance = Int(workload.below(UInt64(processes.count)))
+      let at = workload.below(end)
+      queue.push(.submit(instance: instance, number: number, isProbe: false), at: at * Self.millisecond)
     }
-    for _ in 0..<random.below(5) {
-      let at = random.below(end)
-      let sides = processes.indices.map { _ in Int(random.below(2)) }
-      queue.push(.partition(sides), at: at)
-      queue.push(
-        .partition([Int](repeating: 0, count: processes.count)), at: at + random.below(1_500 * Self.millisecond))
+    for (number, fault) in plan.faults.enumerated() {
+      switch fault {
+      case .crash(_, let at, _), .powerCut(_, let at, _), .dead(_, let at), .clock(_, _, let at):
+        queue.push(.fault(number), at: at * Self.millisecond)
+      case .partition(_, _, let window), .oneWay(_, _, let window):
+        queue.push(.mend(number), at: window.to * Self.millisecond)
+      default: break
+      }
     }
-    queue.push(.heal, at: end)
-    queue.push(.probe, at: end + 500 * Self.millisecond)
-  }
-
-  private mutating func nextEntry() -> [UInt8] {
-    entryNumber += 1
-    var entry = [UInt8](repeating: 0x20, count: 3 + Int(random.below(100)))
-    if random.happens(perMille: 200) {
-      entry[0] = AppendLog.deadlineTag
-      entry[1] = UInt8(random.below(6))
-      entry[2] = UInt8(random.below(256))
-    }
-    return entry + (0..<8).map { UInt8(truncatingIfNeeded: entryNumber >> (8 * $0)) }
+    queue.push(.heal, at: end * Self.millisecond)
+    queue.push(.probe, at: (end + 500) * Self.millisecond)
   }
 
   private mutating func handle(_ event: Event) {
@@ -163,43 +223,76 @@ public struct ConsensusSimulator {
     case .deliver(let instance, let from, let bytes):
       guard processes[instance].replica != nil else { return }
       note(1, instance, bytes)
-      if !isHealed, processes[instance].index == twin { lie(instance, bytes) }
+      if !isHealed, liars[processes[instance].index] != nil { lie(instance, bytes) }
       put(.message(from: ReplicaIndex(rawValue: from), bytes), into: instance)
     case .wake(let instance, let life):
       guard processes[instance].life == life, processes[instance].wakeUp == time else { return }
       processes[instance].wakeUp = nil
       note(2, instance, [])
       put(.wakeUp, into: instance)
-    case .written(let instance, let life, let records, let held):
+    case .written(let instance, let life, let records, let then):
       guard processes[instance].life == life, processes[instance].replica != nil else { return }
       note(3, instance, [])
-      store(records, in: instance)
-      processes[instance].isWriting = false
-      perform(held, for: instance)
-      pump(instance)
-    case .submit(let instance, let entry):
+      written(records, then, by: instance)
+    case .submit(let instance, let number, let isProbe):
       guard processes[instance].replica != nil else { return }
-      submitted.append((entry, instance, processes[instance].life))
-      note(4, instance, entry)
-      put(.submit(entry), into: instance)
+      submit(number, at: instance, isProbe: isProbe)
+    case .built(let instance, let life, let job):
+      guard processes[instance].life == life, processes[instance].replica != nil else { return }
+      note(6, instance, job.bytes)
+      built(job, by: instance, life: life)
     case .connect(let instance, let peer):
       guard processes[instance].replica != nil else { return }
       note(5, instance, [])
       put(.peerConnected(ReplicaIndex(rawValue: peer)), into: instance)
-    case .crash(let instance): if !isHealed { crash(instance) }
     case .restart(let instance): if processes[instance].replica == nil { start(instance) }
-    case .partition(let sides): if !isHealed { change(to: sides) }
+    case .fault(let number): if !isHealed { suffer(plan.faults[number]) }
+    case .mend(let number): if !isHealed { mend(plan.faults[number]) }
     case .heal: heal()
     case .probe:
-      for _ in 0..<3 {
-        let honest = processes.indices.filter { processes[$0].index != twin }
-        let instance = honest[Int(random.below(UInt64(honest.count)))]
-        let entry = nextEntry()
-        probes.append(entry)
-        put(.submit(entry), into: instance)
+      let alive = processes.indices.filter { !processes[$0].isDead && !faulty.contains(processes[$0].index) }
+      for number in 0..<3 as Range<UInt64> {
+        let instance = alive[Int(workload.below(UInt64(alive.count)))]
+        submit(1_000_000 + number, at: instance, isProbe: true)
       }
     }
   }
+
+  private mutating func submit(_ number: UInt64, at instance: Int, isProbe: Bool) {
+    let spec = LedgerFixture.spec(number)
+    jobs[spec.jobID] = SimulatedJob(replicas: group.set.count, random: &workload)
+    if isProbe {
+      probes.append(spec.jobID)
+    } else {
+      submitted.append((spec.jobID, instance, processes[instance].life))
+    }
+    let entry = fixture.submission(spec, by: processes[instance].index)
+    note(4, instance, entry)
+    put(.submit(entry), into: instance)
+  }
+
+  // MARK: The end
+
+  private mutating func checkEnd() {
+    for (instance, process) in processes.enumerated() where !faulty.contains(process.index) && !process.isDead {
+      guard let replica = process.replica else { return checker.fail("instance \(instance) is down") }
+      if replica.head.height != UInt64(checker.height) {
+        return checker.fail("instance \(instance) stands at \(replica.head.height) of \(checker.height)")
+      }
+      if replica.nextWakeUp != nil { return checker.fail("instance \(instance) does not rest") }
+      if process.log.size != UInt64(evidence.leaves) { return checker.fail("instance \(instance) lacks leaves") }
+    }
+    for job in probes where !evidence.isOrdered(job) { return checker.fail("no progress after healing") }
+    for item in submitted
+    where processes[item.instance].life == item.life && !faulty.contains(processes[item.instance].index)
+      && !processes[item.instance].isDead
+    {
+      if !evidence.isOrdered(item.job) { return checker.fail("a submission that an honest replica held was lost") }
+    }
+    if evidence.openJobs > 0 { return checker.fail("\(evidence.openJobs) jobs have no verdict") }
+  }
+
+  // MARK: Trace
 
   private mutating func note(_ kind: UInt8, _ instance: Int, _ bytes: [UInt8]) {
     var writer = ByteWriter()
@@ -212,7 +305,7 @@ public struct ConsensusSimulator {
   }
 
   private func describe(_ kind: UInt8, _ instance: Int, _ bytes: [UInt8]) -> String {
-    let name = ["", "message", "wake", "written", "submit", "connect"][Int(kind)]
+    let name = ["", "message", "wake", "written", "submit", "connect", "built"][Int(kind)]
     let place = processes[instance].replica.map { "view \($0.currentView) height \($0.head.height)" } ?? "down"
     let message = (try? Message(decoding: bytes)).map { message in
       switch message.body {
@@ -227,56 +320,5 @@ public struct ConsensusSimulator {
     }
     let milliseconds = time / Self.millisecond
     return "\(milliseconds) ms \(name) \(instance) (replica \(processes[instance].index), \(place)) \(message ?? "")"
-  }
-
-  // MARK: The end
-
-  private mutating func checkEnd() {
-    for (instance, process) in processes.enumerated() where process.index != twin {
-      guard let replica = process.replica else { return checker.fail("instance \(instance) is down") }
-      if replica.head.height != UInt64(checker.height) {
-        return checker.fail("instance \(instance) stands at \(replica.head.height) of \(checker.height)")
-      }
-      if replica.nextWakeUp != nil { return checker.fail("instance \(instance) does not rest") }
-    }
-    for entry in probes where !checker.isOrdered(entry) { return checker.fail("no progress after healing") }
-    for item in submitted where processes[item.instance].life == item.life && processes[item.instance].index != twin {
-      if !checker.isOrdered(item.entry) { return checker.fail("a submission that an honest replica held was lost") }
-    }
-  }
-}
-
-/// Events by time, then by the order in which they were put in.
-struct EventQueue<Event> {
-  private var heap: [(time: UInt64, sequence: UInt64, event: Event)] = []
-  private var sequence: UInt64 = 0
-
-  private func precedes(_ a: Int, _ b: Int) -> Bool {
-    (heap[a].time, heap[a].sequence) < (heap[b].time, heap[b].sequence)
-  }
-
-  mutating func push(_ event: Event, at time: UInt64) {
-    sequence += 1
-    heap.append((time, sequence, event))
-    var child = heap.count - 1
-    while child > 0, precedes(child, (child - 1) / 2) {
-      heap.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
-  }
-
-  mutating func pop() -> (time: UInt64, event: Event)? {
-    guard let first = heap.first, let last = heap.popLast() else { return nil }
-    guard !heap.isEmpty else { return (first.time, first.event) }
-    heap[0] = last
-    var parent = 0
-    while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && precedes(child, least) { least = child }
-      if least == parent { break }
-      heap.swapAt(parent, least)
-      parent = least
-    }
-    return (first.time, first.event)
   }
 }

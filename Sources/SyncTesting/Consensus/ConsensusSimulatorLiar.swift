@@ -13,7 +13,8 @@ struct Liar {
 
   init(group: FixtureGroup, index: UInt16) {
     (self.group, self.index) = (group, index)
-    let genesis = BlockInfo.genesis(chainID: group.chainID, epoch: group.set.epoch, logSize: 0, logRoot: .zero)
+    let genesis = BlockInfo.genesis(
+      chainID: group.chainID, epoch: group.set.epoch, logSize: 0, logRoot: group.genesisRoot)
     certificates = [.genesis(genesis)]
   }
 

@@ -1,63 +1,101 @@
 import SyncConsensus
+import SyncLedger
 import SyncProof
 
-/// Processes, their disks and the network between them.
+/// A place where a process can end: in a write, or between two effects.
+struct CrashPoint: Hashable, Sendable {
+  enum Place: Hashable, Sendable {
+    case write(Int, ConsensusFault.Moment)
+    case effect(Int)
+  }
+
+  let instance: Int
+  let place: Place
+
+  func fault(down: UInt64) -> ConsensusFault {
+    switch place {
+    case .write(let number, let moment): .crashAtWrite(instance: instance, write: number, moment, down: down)
+    case .effect(let number): .crashAtEffect(instance: instance, effect: number, down: down)
+    }
+  }
+}
+
+/// Processes and their disks.
 extension ConsensusSimulator {
-  // MARK: Processes
+  // MARK: Lives
 
   mutating func start(_ instance: Int) {
+    guard !processes[instance].isDead else { return }
     processes[instance].life += 1
     processes[instance].monotonicOffset = random.below(1 << 40)
     processes[instance].isWriting = false
     processes[instance].inbox = []
     processes[instance].wakeUp = nil
+    processes[instance].building = []
+    processes[instance].log = MerkleFrontier()
+    let isHonest = !faulty.contains(processes[instance].index)
     checker.restarted(instance)
-    let records = processes[instance].disk.map { (key: $0.key, value: $0.value) }
-    var replayed: [DecidedBlock<AppendLog>] = []
+    let disk = processes[instance].disk
+    var replayed: [DecidedBlock<SimulatedLedger>] = []
     do {
+      var configuration = try group.configuration(of: Int(processes[instance].index))
+      configuration.acceptsSignature = { [memo] in memo.accepts($0, $1, $2) }
       processes[instance].replica = try Replica(
-        configuration: try group.configuration(of: Int(processes[instance].index)), genesis: AppendLog(),
-        recovered: RecoveredRecords(records)
+        configuration: configuration, genesis: SimulatedLedger(group: fixture.group, memo: memo),
+        recovered: RecoveredRecords { disk.scan(prefix: $0, from: $1, limit: $2) }
       ) { block throws(ConsensusError) in replayed.append(block) }
     } catch {
       return checker.fail("instance \(instance) does not start: \(error)")
     }
-    if processes[instance].index != twin {
-      for block in replayed { checker.decided(block, by: instance, isReplay: true) }
+    for block in replayed {
+      if isHonest { checker.decided(block, by: instance, isReplay: true) }
+      follow(block, at: instance)
     }
-    put(.start, into: instance)
     for other in processes.indices where processes[other].index != processes[instance].index {
       let at = time + random.below(50 * Self.millisecond)
       queue.push(.connect(instance: instance, peer: processes[other].index), at: at)
       queue.push(.connect(instance: other, peer: processes[instance].index), at: at)
     }
+    for job in processes[instance].replica?.state.ledger.openJobs ?? [] { resume(job, at: instance) }
+    // Last: the process may end in it.
+    processes[instance].inbox.insert(.start, at: 0)
+    pump(instance)
   }
 
-  /// Ends the process: what was not written is lost.
-  mutating func crash(_ instance: Int) {
+  /// Ends the process: what it had in memory is lost.
+  mutating func crash(_ instance: Int, down: UInt64) {
     guard processes[instance].replica != nil else { return }
     crashes += 1
     processes[instance].replica = nil
-    let seldomLong = random.happens(perMille: 200)
-    queue.push(
-      .restart(instance: instance), at: time + random.below((seldomLong ? 4_000 : 600) * Self.millisecond))
+    queue.push(.restart(instance: instance), at: time + down * Self.millisecond)
+  }
+
+  mutating func losePower(_ instance: Int) {
+    // The number is a matter of the place alone, so that a crash is the same by rate and by itself.
+    let number = seed ^ UInt64(processes[instance].writes) &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(instance)
+    processes[instance].disk.losePower(number >> 7)
+    if options.defect == .diskForgetsSafety { processes[instance].disk.forget([UInt8(ascii: "s")]) }
+  }
+
+  /// A fault whose time has come.
+  mutating func suffer(_ fault: ConsensusFault) {
+    switch fault {
+    case .crash(let instance, _, let down): crash(instance, down: down)
+    case .powerCut(let instance, _, let down):
+      if processes[instance].replica != nil { losePower(instance) }
+      crash(instance, down: down)
+    case .dead(let instance, _):
+      processes[instance].isDead = true
+      processes[instance].replica = nil
+    case .clock(let instance, let by, _): processes[instance].wallJump += by
+    default: break
+    }
   }
 
   mutating func heal() {
     isHealed = true
     for instance in processes.indices where processes[instance].replica == nil { start(instance) }
-    change(to: [Int](repeating: 0, count: processes.count))
-  }
-
-  /// Connections across the old border stand again.
-  mutating func change(to sides: [Int]) {
-    for a in processes.indices {
-      for b in processes.indices where processes[a].index != processes[b].index {
-        guard side[a] != side[b] || isHealed, sides[a] == sides[b] else { continue }
-        queue.push(.connect(instance: a, peer: processes[b].index), at: time + random.below(20 * Self.millisecond))
-      }
-    }
-    side = sides
+    reconnect()
   }
 
   mutating func put(_ input: Input, into instance: Int) {
@@ -65,11 +103,26 @@ extension ConsensusSimulator {
     pump(instance)
   }
 
+  // MARK: Clocks
+
   private func now(of instance: Int) -> Instant {
-    Instant(
-      monotonicNanoseconds: time + processes[instance].monotonicOffset,
-      wallMilliseconds: Self.wallStart + time / Self.millisecond + processes[instance].wallOffset)
+    let process = processes[instance]
+    let elapsed = Int64(time) + Int64(time) / 1_000_000 * process.partsPerMillion
+    let wall = Int64(Self.wallStart) + elapsed / Int64(Self.millisecond) + process.wallJump
+    return Instant(
+      monotonicNanoseconds: UInt64(elapsed) + process.monotonicOffset, wallMilliseconds: UInt64(max(0, wall)))
   }
+
+  /// When a process's monotonic clock shows `instant`, or a moment later.
+  private func time(of instant: UInt64, at instance: Int) -> UInt64 {
+    let process = processes[instance]
+    let elapsed = instant > process.monotonicOffset ? instant - process.monotonicOffset : 0
+    guard process.partsPerMillion != 0 else { return max(time, elapsed) }
+    let rate = UInt64(1_000_000 + process.partsPerMillion)
+    return max(time + 1, elapsed / rate * 1_000_000 + elapsed % rate * 1_000_000 / rate + 1_000_000)
+  }
+
+  // MARK: Steps
 
   /// Steps a process through its inbox as the node's driver does: all inputs, one write, then the rest.
   mutating func pump(_ instance: Int) {
@@ -78,7 +131,7 @@ extension ConsensusSimulator {
       let inputs = processes[instance].inbox
       processes[instance].inbox = []
       let now = now(of: instance)
-      var effects: [Effect<AppendLog>] = []
+      var effects: [Effect<SimulatedLedger>] = []
       for input in inputs { effects += processes[instance].replica?.step(input, now: now) ?? [] }
       perform(effects, for: instance)
     }
@@ -91,18 +144,92 @@ extension ConsensusSimulator {
       processes[instance].wakeUp = nil
       return
     }
-    let offset = processes[instance].monotonicOffset
-    let at = max(time, next > offset ? next - offset : 0)
+    let at = time(of: next, at: instance)
     guard processes[instance].wakeUp != at else { return }
     processes[instance].wakeUp = at
     queue.push(.wake(instance: instance, life: processes[instance].life), at: at)
   }
 
+  // MARK: Writes
+
+  /// Begins a write that is to be synced; while it lasts, the process does nothing else.
+  mutating func write(_ records: [StoredRecord], for instance: Int, then: AfterWrite) {
+    processes[instance].writes += 1
+    let number = processes[instance].writes
+    if ends(CrashPoint(instance: instance, place: .write(number, .before))) { return }
+    if !isHealed, let failed = faults.failedSyncs[instance]?[number] {
+      // The driver's part: whatever the disk holds now, nothing may be signed any more.
+      if failed.isKept {
+        processes[instance].disk.write(records)
+        noteAttempts(records, of: instance)
+      }
+      crashPoints += 1
+      return crash(instance, down: failed.down)
+    }
+    let inside = CrashPoint(instance: instance, place: .write(number, .inside))
+    if !isHealed, let visitor {
+      var copy = self
+      copy.processes[instance].disk.write(records)
+      visitor(copy, inside)
+    }
+    if !isHealed, let down = down(at: inside) {
+      processes[instance].disk.write(records)
+      return end(at: inside, down: down)
+    }
+    processes[instance].isWriting = true
+    let delay = random.below(3 * Self.millisecond) + slowness(of: instance)
+    queue.push(
+      .written(instance: instance, life: processes[instance].life, records, then), at: time + delay)
+  }
+
+  mutating func written(_ records: [StoredRecord], _ then: AfterWrite, by instance: Int) {
+    processes[instance].disk.write(records)
+    processes[instance].disk.sync()
+    noteAttempts(records, of: instance)
+    processes[instance].isWriting = false
+    if ends(CrashPoint(instance: instance, place: .write(processes[instance].writes, .after))) { return }
+    switch then {
+    case .perform(let effects): perform(effects, for: instance)
+    case .resume(let job): resume(job, at: instance)
+    }
+    pump(instance)
+  }
+
+  /// Whether the process ends here; then it has.
+  private mutating func ends(_ point: CrashPoint) -> Bool {
+    guard !isHealed else { return false }
+    visitor?(self, point)
+    guard let down = down(at: point) else { return false }
+    end(at: point, down: down)
+    return true
+  }
+
+  mutating func end(at point: CrashPoint, down: UInt64) {
+    crashPoints += 1
+    if case .write(_, .inside) = point.place { losePower(point.instance) }
+    crash(point.instance, down: down)
+  }
+
+  /// How long the process stays away that ends at this point; `nil` where it goes on.
+  private mutating func down(at point: CrashPoint) -> UInt64? {
+    switch point.place {
+    case .write(let number, let moment):
+      if let crash = faults.crashesAtWrite[point.instance]?[number]?[moment] { return crash }
+    case .effect(let number):
+      if let crash = faults.crashesAtEffect[point.instance]?[number] { return crash }
+    }
+    let rate = faults.crashRate(at: time)
+    guard rate > 0, dice.happens(perMille: rate) else { return nil }
+    let down = dice.below(dice.happens(perMille: 30) ? 2_000 : 100)
+    injected.append(point.fault(down: down))
+    return down
+  }
+
   // MARK: Effects
 
-  mutating func perform(_ effects: [Effect<AppendLog>], for instance: Int) {
+  mutating func perform(_ effects: [Effect<SimulatedLedger>], for instance: Int) {
     var records: [StoredRecord] = []
-    var held: [Effect<AppendLog>] = []
+    var held: [Effect<SimulatedLedger>] = []
     var isHeld = false
     for effect in effects {
       if case .persist(let some, let then) = effect {
@@ -113,25 +240,20 @@ extension ConsensusSimulator {
         held.append(effect)
       } else {
         perform(effect, for: instance)
+        guard checker.failure == nil else { return }
+        processes[instance].effects += 1
+        if ends(CrashPoint(instance: instance, place: .effect(processes[instance].effects))) { return }
       }
     }
-    guard isHeld, processes[instance].replica != nil else { return }
-    if !isHealed, random.happens(perMille: crashPerMille) {
-      // "Failed", and "failed but was written anyway": the two ways in which a crash meets a write.
-      if random.happens(perMille: 500) { store(records, in: instance) }
-      return crash(instance)
-    }
-    processes[instance].isWriting = true
-    let delay = random.below(3 * Self.millisecond)
-    queue.push(.written(instance: instance, life: processes[instance].life, records, held), at: time + delay)
+    if isHeld { write(records, for: instance, then: .perform(held)) }
   }
 
-  private mutating func perform(_ effect: Effect<AppendLog>, for instance: Int) {
+  private mutating func perform(_ effect: Effect<SimulatedLedger>, for instance: Int) {
     let index = processes[instance].index
     switch effect {
     case .persist: checker.fail("a write stands where it was gathered already")
     case .sign(let request):
-      checker.signing(request, index: index, durableSafety: processes[instance].disk[[UInt8(ascii: "s")]])
+      checker.signing(request, index: index, durableSafety: processes[instance].disk.synced[[UInt8(ascii: "s")]])
       processes[instance].inbox.append(.signed(request, group.keys[Int(index)].sign(request.message)))
     case .send(let peer, let bytes):
       checkEncoding(bytes, of: instance)
@@ -139,55 +261,18 @@ extension ConsensusSimulator {
     case .broadcast(let bytes):
       checkEncoding(bytes, of: instance)
       for peer in 0..<UInt16(group.set.count) where peer != index { transmit(bytes, from: instance, to: peer) }
-    case .decided(let block): if index != twin { checker.decided(block, by: instance, isReplay: false) }
+    case .decided(let block):
+      if !faulty.contains(index) { checker.decided(block, by: instance, isReplay: false) }
+      follow(block, at: instance)
+      answer(block.events, at: instance)
     case .misbehaviour(let proof):
       proofs += 1
       checker.misbehaved(proof)
     case .load(let request):
-      let keys = processes[instance].disk.keys.filter {
-        $0.starts(with: request.prefix) && !$0.lexicographicallyPrecedes(request.from)
-      }
-      let sorted = keys.sorted { $0.lexicographicallyPrecedes($1) }.prefix(request.limit)
-      let records = sorted.map { StoredRecord(key: $0, value: processes[instance].disk[$0]) }
+      let records = processes[instance].disk.scan(prefix: request.prefix, from: request.from, limit: request.limit)
       processes[instance].inbox.append(.loaded(request, records))
-    case .halted(let error): if index != twin { checker.fail("instance \(instance) halted: \(error)") }
-    }
-  }
-
-  mutating func store(_ records: [StoredRecord], in instance: Int) {
-    for record in records { processes[instance].disk[record.key] = record.value }
-  }
-
-  // MARK: Network
-
-  /// Lets the faulty replica answer a message with what it should not send.
-  mutating func lie(_ instance: Int, _ bytes: [UInt8]) {
-    guard let message = try? Message(decoding: bytes) else { return }
-    let wall = Self.wallStart + time / Self.millisecond
-    guard let lies = liar?.lies(on: message, wallMilliseconds: wall, random: &random) else { return }
-    for message in lies {
-      for peer in 0..<UInt16(group.set.count) where peer != twin {
-        transmit(message.encode(), from: instance, to: peer)
-      }
-    }
-  }
-
-  private mutating func checkEncoding(_ bytes: [UInt8], of sender: Int) {
-    guard (try? Message(decoding: bytes))?.encode() == bytes else {
-      return checker.fail("instance \(sender) sends what is not the encoding of a message")
-    }
-  }
-
-  private mutating func transmit(_ bytes: [UInt8], from sender: Int, to index: UInt16) {
-    for instance in processes.indices where processes[instance].index == index {
-      guard side[sender] == side[instance] else { continue }
-      if !isHealed, random.happens(perMille: dropPerMille) { continue }
-      let copies = !isHealed && random.happens(perMille: 30) ? 2 : 1
-      for _ in 0..<copies {
-        let isSlow = !isHealed && random.happens(perMille: 50)
-        let delay = 1 + random.below((isSlow ? 400 : 8) * Self.millisecond)
-        queue.push(.deliver(instance: instance, from: processes[sender].index, bytes), at: time + delay)
-      }
+    case .halted(let error):
+      if !faulty.contains(index) { checker.fail("instance \(instance) halted: \(error)") }
     }
   }
 }

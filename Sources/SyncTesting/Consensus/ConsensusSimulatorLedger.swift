@@ -1,0 +1,158 @@
+import SyncConsensus
+import SyncLedger
+import SyncProof
+
+/// The ledger as the consensus sees it.
+///
+/// The node's own conformance stands in SyncRuntime and adds nothing to the ledger's members either; this one is for
+/// simulations, which need no runtime.
+struct SimulatedLedger: StateMachine {
+  private(set) var ledger: Ledger
+
+  init(group: Group, memo: SignatureMemo) {
+    ledger = Ledger(group: group)
+    ledger.acceptsSignature = { memo.accepts($0, $1, $2) }
+  }
+
+  var logSize: UInt64 { ledger.logSize }
+  var logRoot: Digest { ledger.logRoot }
+  var nextDeadlineMilliseconds: UInt64? { ledger.nextDeadlineMilliseconds }
+  func admits(_ entry: [UInt8]) -> Bool { ledger.admits(entry) }
+
+  mutating func apply(entries: [[UInt8]], height: UInt64, timeMilliseconds: UInt64) -> [LedgerEvent] {
+    ledger.apply(entries: entries, height: height, timeMilliseconds: timeMilliseconds)
+  }
+}
+
+/// A group of builders with keys made from numbers, and the entries that they sign.
+struct LedgerFixture {
+  let group: Group
+  /// For the same members, by index.
+  let consensus: FixtureGroup
+  private let builderKeys: [FixtureKey]
+  private let statement: BuilderStatement
+
+  init(replicas: Int, commitSeconds: UInt64, revealSeconds: UInt64) throws {
+    let names = (0..<replicas).map { (index: Int) -> Text in
+      Text(utf8: [UInt8(97 + index / 26), UInt8(97 + index % 26)])
+    }
+    let keys = (0..<replicas).map { FixtureKey(UInt64($0) + 1) }
+    let builders = (0..<replicas).map { FixtureKey(UInt64($0) + 1_001) }
+    builderKeys = builders
+    group = try Group(
+      origin: "simulation.example", epoch: 1, commitSeconds: commitSeconds, revealSeconds: revealSeconds,
+      members: names.indices.map { index in
+        // Nobody signs with these three here.
+        func unused(_ role: UInt8) -> PublicKey {
+          guard let key = PublicKey(bytes: SHA256.hash([role, UInt8(index)]).bytes) else {
+            preconditionFailure("A digest is as long as a key")
+          }
+          return key
+        }
+        return GroupMember(
+          name: names[index], address: "builder.example:7001", logKey: unused(1), cosignerKey: unused(2),
+          builderKey: builders[index].publicKey, consensusKey: keys[index].publicKey, transportKey: unused(3))
+      })
+    let set = try ReplicaSet(
+      epoch: group.epoch, members: zip(names, keys).map { .init(name: $0, key: $1.publicKey) })
+    consensus = FixtureGroup(
+      chainID: group.chainID, set: set, keys: keys, genesisRoot: Ledger(group: group).logRoot)
+    statement = try BuilderStatement(sandbox: "simulated", processor: "none", kernel: "none")
+  }
+
+  func name(_ index: UInt16) -> Text { group.members[Int(index)].name }
+
+  /// A small spec in good order; another number is another job.
+  static func spec(_ number: UInt64) -> BuildSpec {
+    let package: Text = "pkg:cargo/itoa@1.0.1"
+    return BuildSpec(
+      package: package, rebuild: number, toolchain: SHA256.hash(Array("toolchain".utf8)),
+      target: "x86_64-unknown-linux-gnu", profile: "release", features: [],
+      sources: [
+        SourceItem(
+          purl: package, tree: SHA256.hash(Array("tree".utf8)), claim: SHA256.hash(Array("claim".utf8)),
+          origin: "pkg:deb/debian/librust-itoa-dev@1.0.1-1?arch=amd64")
+      ],
+      lock: nil, environment: [EnvironmentVariable(name: "SOURCE_DATE_EPOCH", value: "0")],
+      limits: Limits(
+        wallSeconds: 600, cpuSeconds: 1200, memoryBytes: 1 << 31, processes: 256, diskBytes: 1 << 32,
+        transcriptBytes: 1 << 20),
+      recipe: Array("cargo build\n".utf8), artifacts: ["bin/itoa"])
+  }
+
+  /// What a build gives whose artifact holds this one number.
+  static func outcome(_ content: UInt64) -> Outcome {
+    .built([Artifact(path: "bin/itoa", mode: 0o644, size: 8, sha256: SHA256.hash(Array("\(content)".utf8)))])
+  }
+
+  // MARK: Entries
+
+  func submission(_ spec: BuildSpec, by index: UInt16) -> [UInt8] {
+    let bytes = Entry.submissionSignedBytes(job: spec.jobID, submitter: name(index), chainID: group.chainID)
+    return Entry.submission(Submission(spec: spec, submitter: name(index), signature: sign(bytes, index))).encode()
+  }
+
+  func reveal(of job: Digest, by index: UInt16, _ outcome: Outcome, nonce: [UInt8]) throws -> Reveal {
+    try Reveal(
+      group: group.origin, job: job, builder: name(index), outcome: outcome, nonce: nonce, statement: statement)
+  }
+
+  func commitment(to reveal: Reveal, by index: UInt16) -> [UInt8] {
+    let bytes = Entry.commitmentSignedBytes(
+      job: reveal.job, builder: reveal.builder, commitment: reveal.commitment, chainID: group.chainID)
+    return Entry.commitment(
+      SignedCommitment(
+        job: reveal.job, builder: reveal.builder, commitment: reveal.commitment, signature: sign(bytes, index))
+    ).encode()
+  }
+
+  func abstention(from job: Digest, by index: UInt16) -> [UInt8] {
+    let bytes = Entry.abstentionSignedBytes(job: job, builder: name(index), chainID: group.chainID)
+    return Entry.abstention(SignedAbstention(job: job, builder: name(index), signature: sign(bytes, index))).encode()
+  }
+
+  func opening(_ reveal: Reveal, by index: UInt16) -> [UInt8] {
+    let signature = sign(reveal.signedBytes(), index)
+    let bytes = Entry.revealSignedBytes(reveal, signature: signature, chainID: group.chainID)
+    return Entry.reveal(SignedReveal(reveal: reveal, signature: signature, entrySignature: sign(bytes, index)))
+      .encode()
+  }
+
+  private func sign(_ bytes: [UInt8], _ index: UInt16) -> Signature { builderKeys[Int(index)].sign(bytes) }
+}
+
+/// What the simulated builders give for one job, drawn when it is submitted.
+struct SimulatedJob {
+  /// By replica.
+  let builds: [Build]
+
+  enum Build {
+    /// Ends after so many milliseconds with this outcome, every time.
+    case gives(Outcome, milliseconds: UInt64)
+    /// Ends with another outcome each time, as a build does that is not deterministic.
+    case varies(milliseconds: UInt64)
+    /// The builder's sandbox fails.
+    case fails(milliseconds: UInt64)
+    /// Never ends.
+    case hangs
+  }
+
+  init(replicas: Int, random: inout SeededGenerator) {
+    // All alike, all alike a failure, or each one of a few.
+    let contents: UInt64 = [1, 1, 1, 2, 3][Int(random.below(5))]
+    let isFailure = random.happens(perMille: 150)
+    builds = (0..<replicas).map { _ in
+      let isSlow = random.happens(perMille: 100)
+      let milliseconds = 20 + random.below(isSlow ? 4_000 : 500)
+      let content = random.below(contents)
+      switch random.below(20) {
+      case 0: return .varies(milliseconds: milliseconds)
+      case 1: return .fails(milliseconds: milliseconds)
+      case 2: return .hangs
+      default:
+        let outcome = isFailure ? .failed(.exitStatus(1)) : LedgerFixture.outcome(content)
+        return .gives(outcome, milliseconds: milliseconds)
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/// Everything that goes wrong in one simulation, in no order that matters.
+public struct ConsensusFaultPlan: Hashable, Sendable {
+  public var faults: [ConsensusFault]
+
+  public init(_ faults: [ConsensusFault] = []) { self.faults = faults }
+
+  /// One line for each fault, with semicolons between: what `--faults` takes.
+  public var text: String { faults.map(\.description).joined(separator: ";") }
+
+  /// Reads lines that are separated by semicolons or line feeds; blanks around a line and empty lines do not matter.
+  ///
+  /// - Throws: With the first line that is none.
+  public init(parsing text: String) throws(ConsensusFaultError) {
+    faults = []
+    for line in text.split(whereSeparator: { $0 == ";" || $0.isNewline }) {
+      let line = line.drop { $0 == " " }
+      guard let end = line.lastIndex(where: { $0 != " " }) else { continue }
+      faults.append(try ConsensusFault(parsing: String(line[...end])))
+    }
+  }
+
+  /// Replicas that prove nothing about the rules: twins and liars.
+  var faulty: Set<UInt16> {
+    Set(
+      faults.compactMap {
+        switch $0 {
+        case .twin(let replica), .liar(let replica): UInt16(replica)
+        default: nil
+        }
+      })
+  }
+
+  /// Replicas that run twice, ascending.
+  var twins: [UInt16] {
+    Set(faults.compactMap { if case .twin(let replica) = $0 { UInt16(replica) } else { nil } }).sorted()
+  }
+
+  var dead: Set<Int> { Set(faults.compactMap { if case .dead(let instance, _) = $0 { instance } else { nil } }) }
+
+  /// - Throws: When it names what the group has not, or makes more replicas faulty or dead than the group tolerates.
+  func check(replicas: Int) throws(ConsensusFaultError) {
+    let instances = replicas + twins.count
+    for fault in faults {
+      let bound =
+        switch fault {
+        case .twin, .liar: replicas
+        default: instances
+        }
+      guard fault.named.allSatisfy({ $0 < bound }) else {
+        throw ConsensusFaultError("\"\(fault)\" names what a group of \(replicas) has not")
+      }
+    }
+    let lost = faulty.union(dead.map { $0 < replicas ? UInt16($0) : twins[$0 - replicas] })
+    let tolerated = (replicas - 1) / 3
+    guard lost.count <= tolerated else {
+      throw ConsensusFaultError(
+        "\(lost.count) replicas are faulty or dead; a group of \(replicas) tolerates \(tolerated)")
+    }
+  }
+}

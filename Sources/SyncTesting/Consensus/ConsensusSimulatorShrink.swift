@@ -1,0 +1,73 @@
+/// Making a failing plan small, and saying how to run it again.
+extension ConsensusSimulator.Result {
+  /// The command that gives the same events again.
+  ///
+  /// - Parameter options: Those of the run.
+  public func replayCommand(_ options: ConsensusSimulator.Options) -> String {
+    var command = "synchronicity simulate --seed \(seed)"
+    if let replicas = options.replicas { command += " --replicas \(replicas)" }
+    if let jobs = options.jobs { command += " --jobs \(jobs)" }
+    let standard = ConsensusSimulator.Options().faultSeconds
+    if options.faultSeconds != standard { command += " --fault-seconds \(options.faultSeconds)" }
+    return command + " --faults '\(plan.text)'"
+  }
+}
+
+extension ConsensusFaultPlan {
+  /// The smallest plan that deltas find: halves are dropped first, then ever smaller parts, then single faults, and
+  /// whatever still fails is kept. No single fault of the answer can be dropped.
+  ///
+  /// Source: Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002 (ddmin).
+  ///
+  /// - Parameters:
+  ///   - runsMax: After so many runs the smallest plan so far is the answer.
+  ///   - fails: Whether a plan still fails; this plan does.
+  public func shrunk(runsMax: Int = 2_000, where fails: (ConsensusFaultPlan) -> Bool) -> ConsensusFaultPlan {
+    var faults = faults
+    var parts = 2
+    var runs = 0
+    while !faults.isEmpty, runs < runsMax {
+      let size = max(1, faults.count / parts)
+      var dropped = false
+      var start = 0
+      while start < faults.count, runs < runsMax {
+        var rest = faults
+        rest.removeSubrange(start..<min(start + size, faults.count))
+        runs += 1
+        if fails(ConsensusFaultPlan(rest)) {
+          faults = rest
+          dropped = true
+        } else {
+          start += size
+        }
+      }
+      if size == 1, !dropped { break }
+      parts = dropped ? 2 : parts * 2
+    }
+    return ConsensusFaultPlan(faults)
+  }
+}
+
+extension ConsensusSimulator {
+  /// Runs a failing seed again and again with fewer faults.
+  ///
+  /// - Parameters:
+  ///   - result: Of a run with these options that failed.
+  ///   - runsMax: Bounds the work.
+  /// - Returns: The result of the smallest plan that still fails; `result` itself where the failure does not come again.
+  public static func shrink(_ result: Result, options: Options, runsMax: Int = 2_000) -> Result {
+    func run(_ plan: ConsensusFaultPlan) -> Result? {
+      var options = options
+      options.plan = plan
+      guard var simulator = try? ConsensusSimulator(seed: result.seed, options: options) else { return nil }
+      let result = simulator.run()
+      return result.failure == nil ? nil : result
+    }
+    // Crashes at a rate become crashes one by one, which can be dropped one by one.
+    var start = result.plan
+    let explicit = ConsensusFaultPlan(
+      start.faults.filter { if case .crashes = $0 { false } else { true } } + result.injected)
+    if !result.injected.isEmpty, run(explicit) != nil { start = explicit }
+    return run(start.shrunk(runsMax: runsMax) { run($0) != nil }) ?? result
+  }
+}
