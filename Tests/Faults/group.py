@@ -153,7 +153,7 @@ class Group:
     def __init__(self, root, folder, program, namespaces, disk_node):
         self.folder = folder
         self.policy = folder / "policy"
-        archive, digest = (run([root / "scripts/toolchain", "rust", f"--{what}"]).strip() for what in ("path", "digest"))
+        archive, digest = (run([root / "scripts/toolchain", "rust", what]).strip() for what in ("--path", "--digest"))
         toolchains = folder / "toolchains"
         toolchains.mkdir()
         (toolchains / f"{digest}.tar").symlink_to(archive)

@@ -56,10 +56,12 @@ class Judge:
         self.figures["fresh"] = self._fresh_job()
         took = within(VERDICT_SECONDS, self._are_level)
         if took is None:
-            logs = ", ".join(f"{s['name']} {s['logSize']}/{s['checkpointSize']}/{s['openJobs']}" for s in self.statuses())
+            numbers = ("logSize", "checkpointSize", "openJobs")
+            logs = ", ".join(" ".join([s["name"], *(str(s[number]) for number in numbers)]) for s in self.statuses())
             self.find(f"the nodes do not come to the same log (leaves/cosigned/open jobs): {logs}")
 
     def _have_verdicts(self):
+        self.traffic.submit_lost()
         for builder in self.builders:
             self.traffic.look(builder, 10)
         return not self.traffic.open()

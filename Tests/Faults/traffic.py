@@ -40,7 +40,8 @@ class Traffic:
         self.verdicts = []
         self.tried = self.refused = self.again = 0
         self.is_over = threading.Event()
-        self.threads = [threading.Thread(target=work, daemon=True) for work in (self._submit, self._submit, self._watch)]
+        works = (self._submit, self._submit, self._watch)
+        self.threads = [threading.Thread(target=work, daemon=True) for work in works]
 
     def start(self):
         for thread in self.threads:
@@ -59,18 +60,30 @@ class Traffic:
 
     def _submit(self):
         while not self.is_over.is_set():
-            lost = self._take_lost()
-            if not lost and len(self.open()) >= OPEN_MAX:
+            if self.submit_lost():
+                continue
+            if len(self.open()) >= OPEN_MAX:
                 self.is_over.wait(0.3)
                 continue
             with self.lock:
-                up = [builder for builder in self.builders if builder.is_up]
-                builder = self.chance.choice(up) if up else None
-                self.tried += not lost
-                package, number = (lost.package, lost.rebuild) if lost else (self.chance.choice(DECK), self.tried)
-            if builder is None or not self.submit(builder, package, number):
-                self.refused += 1
-                self.is_over.wait(0.5)
+                self.tried += 1
+                package, number = self.chance.choice(DECK), self.tried
+            self._submit_anywhere(package, number)
+
+    def submit_lost(self):
+        """Submits again what only a process that is gone had; whether there was such a job."""
+        job = self._take_lost()
+        if job:
+            self._submit_anywhere(job.package, job.rebuild)
+        return job is not None
+
+    def _submit_anywhere(self, package, number):
+        with self.lock:
+            up = [builder for builder in self.builders if builder.is_up]
+            builder = self.chance.choice(up) if up else None
+        if builder is None or not self.submit(builder, package, number):
+            self.refused += 1
+            self.is_over.wait(0.5)
 
     def submit(self, builder, package, number):
         life = builder.life
@@ -86,7 +99,6 @@ class Traffic:
         return True
 
     def _take_lost(self):
-        """One job that only a process that is gone had: its submitter is to submit it again."""
         with self.lock:
             for job in self.jobs.values():
                 if not job.ordered and job.builder and not (job.builder.is_up and job.builder.life == job.life):
