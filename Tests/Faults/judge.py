@@ -11,7 +11,7 @@ from traffic import PACKAGES
 # Bounds that two busy cores meet; without load each takes a few seconds.
 PATIENCE_SECONDS = 60
 VERDICT_SECONDS = COMMIT_SECONDS + REVEAL_SECONDS + PATIENCE_SECONDS
-PROOFS_MAX = 12
+PROOFS_MAX = 6
 # What no honest node may say, at any time.
 NEVER_SAID = re.compile(
     r"misbehaviour|Wrong opening|different commitment|is not what this builder committed|Fatal error|Stack dump|"

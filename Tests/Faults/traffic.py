@@ -8,7 +8,9 @@ import time
 from group import Refused
 
 # At once, so that a loaded machine still builds within the commit phase.
-OPEN_MAX = 4
+OPEN_MAX = 6
+# One in so many is built by the real compiler.
+REAL_EVERY = 12
 # By package, what its verdict can be. `inconclusive`: too many builders were away for too long.
 PACKAGES = {
     "pkg:cargo/sync-plain@0.1.0": ("reproduced", "inconclusive"),
@@ -23,6 +25,8 @@ class Job:
     id: str
     package: str
     rebuild: int
+    # None for the quick one.
+    toolchain: str
     # Who said that it takes it, in which of its lives; that and nothing else may be lost with the process.
     builder: object
     life: int
@@ -32,8 +36,8 @@ class Job:
 
 
 class Traffic:
-    def __init__(self, builders, seed, find):
-        self.builders, self.find = builders, find
+    def __init__(self, builders, rust, seed, find):
+        self.builders, self.rust, self.find = builders, rust, find
         self.chance = random.Random(seed)
         self.lock = threading.Lock()
         self.jobs = {}
@@ -67,35 +71,37 @@ class Traffic:
                 continue
             with self.lock:
                 self.tried += 1
-                package, number = self.chance.choice(DECK), self.tried
-            self._submit_anywhere(package, number)
+                number = self.tried
+                package = self.chance.choice(DECK)
+            self._submit_anywhere(package, number, self.rust if number % REAL_EVERY == 0 else None)
 
     def submit_lost(self):
         """Submits again what only a process that is gone had; whether there was such a job."""
         job = self._take_lost()
         if job:
-            self._submit_anywhere(job.package, job.rebuild)
+            self._submit_anywhere(job.package, job.rebuild, job.toolchain)
         return job is not None
 
-    def _submit_anywhere(self, package, number):
+    def _submit_anywhere(self, package, number, toolchain):
         with self.lock:
             up = [builder for builder in self.builders if builder.is_up]
             builder = self.chance.choice(up) if up else None
-        if builder is None or not self.submit(builder, package, number):
+        if builder is None or not self.submit(builder, package, number, toolchain):
             self.refused += 1
             self.is_over.wait(0.5)
 
-    def submit(self, builder, package, number):
+    def submit(self, builder, package, number, toolchain):
         life = builder.life
+        body = {"package": package, "rebuild": number} | ({"toolchain": toolchain} if toolchain else {})
         try:
-            answer = builder.request("POST", "/v1/jobs", {"package": package, "rebuild": number}, 40)
+            answer = builder.request("POST", "/v1/jobs", body, 40)
         except Refused:
             return False
         name = json.loads(answer)["id"]
         with self.lock:
             old = self.jobs.get(name)
             if old is None or not old.ordered:
-                self.jobs[name] = Job(name, package, number, builder, life, time.monotonic())
+                self.jobs[name] = Job(name, package, number, toolchain, builder, life, time.monotonic())
         return True
 
     def _take_lost(self):
