@@ -8,8 +8,8 @@ import audit
 from group import COMMIT_SECONDS, REVEAL_SECONDS, Refused
 from traffic import PACKAGES
 
-# Bounds that two busy cores meet; without load each takes a few seconds.
-PATIENCE_SECONDS = 60
+# A bound that two cores with a load of thirty meet; without load everything takes a few seconds.
+PATIENCE_SECONDS = 120
 VERDICT_SECONDS = COMMIT_SECONDS + REVEAL_SECONDS + PATIENCE_SECONDS
 PROOFS_MAX = 6
 # What no honest node may say, at any time.

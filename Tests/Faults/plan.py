@@ -3,7 +3,7 @@ import dataclasses
 import random
 
 # A window in which a quorum may be missing is followed by one without faults, in which the group must recover.
-RECOVERY_SECONDS = 25
+RECOVERY_SECONDS = 20
 # A node whose clock is off by more than this refuses the others' proposals, or they its own.
 CRASH_LIKE = ["kill", "stop", "isolate", "clock", "mute", "kill", "cut", "disk", "clock", "deaf", "kill", "stop"]
 AWAY = ["split", "kill-many", "power", "stop-many"]
@@ -56,7 +56,7 @@ def make(seed, seconds, nodes, disk_node):
     crashes, aways, links = (Deck(chance, kinds) for kinds in (CRASH_LIKE, AWAY, LINKS))
     start = 2.0
     while start < seconds - 10:
-        end = start + chance.uniform(35, 55)
+        end = start + chance.uniform(25, 40)
         with_away = end + 15 + RECOVERY_SECONDS <= seconds
         if not with_away:
             end = seconds
