@@ -19,7 +19,7 @@ struct RecipeNamesTests {
     let reason: FailureReason
   }
 
-  static let root = fixtureCrates.dropLast("crates".count) + "defects"
+  static let root = String(fixtureCrates.dropLast("crates".count)) + "defects"
 
   static let defects = [
     Defect(crate: "sync-bare-0.1.0", reason: .recipe("no-manifest")),
