@@ -2,8 +2,8 @@ import SyncTesting
 import Testing
 
 @Suite struct TwinsTests {
-  /// One view over all two-sided partitions, and five over four of them, as far as a test's time goes; the longer
-  /// enumerations are those that docs/consensus-protocol.md reports.
+  /// Two views over four partitions, which is what the time of a test allows; docs/TWINS.md reports the longer
+  /// enumerations.
   @Test(arguments: 0..<4 as Range<UInt16>) func enumeration(twin: UInt16) throws {
     let report = try TwinsEnumeration.run(twin: twin, views: 2, alphabet: .tiny, healEvery: 6)
     #expect(report.failure == nil)

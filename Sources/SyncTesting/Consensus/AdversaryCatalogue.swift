@@ -358,7 +358,7 @@ package struct FutureLeader: Adversary {
     let block = first.block
     let ahead = context.proposal(
       block.view, on: block.parentCertificate, block.timeoutCertificate,
-      timeMilliseconds: context.wallMilliseconds + 3_600_000)
+      timeMilliseconds: block.timeMilliseconds + 3_600_000)
     return context.toAll(.proposal(ahead), message.sync)
   }
 }
@@ -370,7 +370,7 @@ package struct RepeatingLeader: Adversary {
   package init() {}
 
   package mutating func receive(_ message: Message, by context: AdversaryContext) -> [AdversarySend] {
-    guard case .proposal(let proposal) = message.body, !proposal.block.entries.isEmpty else { return [] }
+    guard seen.isEmpty, case .proposal(let proposal) = message.body else { return [] }
     seen = proposal.block.entries
     return []
   }

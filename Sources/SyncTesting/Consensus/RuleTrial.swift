@@ -18,7 +18,7 @@ package enum RuleTrial {
       let view = voted + random.below(3)
       let current = random.happens(perMille: 900) ? view : view + 1
       let qc = bareCertificate(view: random.below(view + 2), epoch: random.happens(perMille: 950) ? 1 : 2)
-      let tc = random.happens(perMille: 600) ? bareTC(view: view &- random.below(2), &random) : nil
+      let tc = random.happens(perMille: 600) ? bareTC(view: view - min(view, random.below(2)), &random) : nil
       if random.happens(perMille: 500) {
         let block = Block(
           epoch: random.happens(perMille: 950) ? 1 : 2, view: view, height: 1,
