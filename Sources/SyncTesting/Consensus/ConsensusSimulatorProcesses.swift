@@ -36,6 +36,9 @@ extension ConsensusSimulator {
     let isHonest = !faulty.contains(processes[instance].index)
     checker.restarted(instance)
     let disk = processes[instance].disk
+    // A write may have come through although the process ended in it.
+    let attempts: [UInt8] = [UInt8(ascii: "A"), UInt8(ascii: "/")]
+    noteAttempts(disk.scan(prefix: attempts, from: attempts, limit: .max), of: instance)
     var replayed: [DecidedBlock<SimulatedLedger>] = []
     do {
       var configuration = try group.configuration(of: Int(processes[instance].index))
@@ -159,10 +162,7 @@ extension ConsensusSimulator {
     if ends(CrashPoint(instance: instance, place: .write(number, .before))) { return }
     if !isHealed, let failed = faults.failedSyncs[instance]?[number] {
       // The driver's part: whatever the disk holds now, nothing may be signed any more.
-      if failed.isKept {
-        processes[instance].disk.write(records)
-        noteAttempts(records, of: instance)
-      }
+      if failed.isKept { processes[instance].disk.write(records) }
       crashPoints += 1
       return crash(instance, down: failed.down)
     }
