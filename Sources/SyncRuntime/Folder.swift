@@ -46,8 +46,9 @@ package enum Folder {
     return failed ? nil : bytes
   }
 
-  /// All of a file of `/proc` or `/sys`, whose size says nothing, so that Foundation would stop at 4 KiB; `nil` where it
-  /// cannot be read, or has more than 16 MiB.
+  /// All of a file of `/proc` or `/sys`, whose size says nothing, so that Foundation would stop at 4 KiB.
+  ///
+  /// - Returns: `nil` where it cannot be read, or has more than 16 MiB.
   package static func readKernelFile(_ path: String) -> String? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }

@@ -42,6 +42,14 @@ struct Journal {
     try storage.apply(batch, durable: durable)
   }
 
+  /// Makes durable what a process that was killed had written and not synced: it is readable, and a power cut could
+  /// still take it, with the nonce of a commitment that has left meanwhile.
+  func settle() throws(PluginError) {
+    var batch = StorageBatch()
+    batch.put(.value, [UInt8]("settled".utf8), [1])
+    try write(batch, durable: true)
+  }
+
   func close() { storage.close() }
 }
 

@@ -124,6 +124,7 @@ public actor Node: NodeView, Service {
       workshop: workshop, capacity: configuration.capacity, pauses: configuration.faultPauses, logger: logger,
       finished: { [weak self] job, outcome in await self?.finished(job, outcome) })
     let exchange = openDesk()
+    try journal.settle()
     try sweepAttempts()
     process([.start])
     try await plugins.transport.start { [weak self, mailbox] event in

@@ -12,7 +12,7 @@ extension ConsensusSimulator {
   /// Runs a seed, and at every write (before it, in it, after it) and behind every effect branches off a run in which
   /// the process ends there.
   ///
-  /// A branch is the run that the plan with that one fault more gives, and goes to its end with every check. Faults that
+  /// A branch is the run that the plan with that one fault more gives, to its end and with every check. Faults that
   /// end processes are left out of the plan: this is what they are about.
   ///
   /// - Parameters:

@@ -54,7 +54,7 @@ extension ConsensusSimulator {
   /// - Parameters:
   ///   - result: Of a run with these options that failed.
   ///   - runsMax: Bounds the work.
-  /// - Returns: The result of the smallest plan that still fails; `result` itself where the failure does not come again.
+  /// - Returns: The result of the smallest plan that still fails; `result` where the failure does not come again.
   public static func shrink(_ result: Result, options: Options, runsMax: Int = 2_000) -> Result {
     func run(_ plan: ConsensusFaultPlan) -> Result? {
       var options = options
