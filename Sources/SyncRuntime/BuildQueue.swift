@@ -14,11 +14,14 @@ import SyncProof
 /// 4. Jobs that fit may overtake one that does not, ``overtakesMax`` times; then nothing starts before it.
 /// 5. After a fault of this host a job waits for the next of the pauses, and others have its place meanwhile. After
 ///    the last, or where the pause would pass the job's deadline, the builder abstains.
-/// 6. A job whose commit phase is over is dropped: nobody would count its outcome any more.
+/// 6. A job whose commit phase is over by this host's clock does not start: nobody would count its outcome any more. It
+///    waits until the group says so too, for the clock may be wrong, and set right again.
 ///
 /// Complexity: a step costs O(waiting jobs), of which the ledger's bounds allow ``LedgerLimits/openJobsMax``.
 struct BuildQueue: Sendable {
   static let overtakesMax = 8
+  /// How often the clock is looked at for those that are late by it.
+  static let lateLookNanoseconds: UInt64 = 5_000_000_000
 
   struct Job: Sendable, Equatable {
     let id: Digest
@@ -36,7 +39,7 @@ struct BuildQueue: Sendable {
     case cancel(Digest)
     /// Tells the group that this builder has no outcome, and its operator why.
     case abstain(Digest, reason: String)
-    /// The commit phase is over.
+    /// The commit phase is over by this host's clock; told once.
     case expired(Digest)
     /// After a fault the job waits for so long.
     case pause(Digest, Duration, reason: String)
@@ -57,6 +60,7 @@ struct BuildQueue: Sendable {
     /// Place in the order of arrival, which is the decided order.
     let sequence: UInt64
     var isCancelled = false
+    var isLate = false
     var faults = 0
     var notBeforeNanoseconds: UInt64 = 0
     var overtakes = 0
@@ -67,7 +71,7 @@ struct BuildQueue: Sendable {
   private var waiting: [Digest: Entry] = [:]
   private var active: [Digest: Entry] = [:]
   private var nextSequence: UInt64 = 0
-  /// Not above the first deadline of those that wait.
+  /// Not above the first deadline of those that wait and are not known to be late.
   private var earliestDeadline = UInt64.max
   private var accounts: [Text: Account] = [:]
   private var startCount: UInt64 = 0
@@ -91,7 +95,9 @@ struct BuildQueue: Sendable {
 
   /// When ``step(now:)`` wants to be called again although nothing happens, in monotonic nanoseconds.
   func nextWakeUp(now: Instant) -> UInt64? {
-    waiting.values.lazy.map(\.notBeforeNanoseconds).filter { $0 > now.monotonicNanoseconds }.min()
+    let look = now.monotonicNanoseconds + BuildQueue.lateLookNanoseconds
+    return waiting.values.lazy.map { $0.isLate ? look : $0.notBeforeNanoseconds }
+      .filter { $0 > now.monotonicNanoseconds }.min()
   }
 
   /// Takes a job; one that waits or runs here already keeps its place.
@@ -144,9 +150,9 @@ struct BuildQueue: Sendable {
     return [.pause(id, pauses[entry.faults - 1], reason: message)] + step(now: now)
   }
 
-  /// Starts what may start, and drops what is too late.
+  /// Starts what may start, and tells what is too late.
   mutating func step(now: Instant) -> [Action] {
-    var actions = dropExpired(now)
+    var actions = noteLate(now)
     while let next = chooseNext(now), let entry = waiting.removeValue(forKey: next) {
       active[next] = entry
       startCount += 1
@@ -157,15 +163,12 @@ struct BuildQueue: Sendable {
     return actions
   }
 
-  private mutating func dropExpired(_ now: Instant) -> [Action] {
+  private mutating func noteLate(_ now: Instant) -> [Action] {
     guard earliestDeadline <= now.wallMilliseconds else { return [] }
-    let expired = waiting.values.filter { $0.job.deadlineMilliseconds <= now.wallMilliseconds }
-    for entry in expired {
-      waiting[entry.job.id] = nil
-      leave(entry)
-    }
-    earliestDeadline = waiting.values.lazy.map(\.job.deadlineMilliseconds).min() ?? .max
-    return expired.sorted { $0.sequence < $1.sequence }.map { .expired($0.job.id) }
+    let late = waiting.values.filter { !$0.isLate && $0.job.deadlineMilliseconds <= now.wallMilliseconds }
+    for entry in late { waiting[entry.job.id]?.isLate = true }
+    earliestDeadline = waiting.values.lazy.filter { !$0.isLate }.map(\.job.deadlineMilliseconds).min() ?? .max
+    return late.sorted { $0.sequence < $1.sequence }.map { .expired($0.job.id) }
   }
 
   private mutating func leave(_ entry: Entry) {
@@ -178,7 +181,9 @@ struct BuildQueue: Sendable {
     let cores = capacity.cores - active.values.reduce(0) { $0 + min($1.job.cores, capacity.cores) }
     let memory = capacity.memoryBytes - active.values.reduce(0) { $0 + $1.job.memoryBytes }
     guard active.count < capacity.concurrentMax, cores > 0 else { return nil }
-    let ready = waiting.values.filter { $0.notBeforeNanoseconds <= now.monotonicNanoseconds }
+    let ready = waiting.values.filter {
+      $0.notBeforeNanoseconds <= now.monotonicNanoseconds && $0.job.deadlineMilliseconds > now.wallMilliseconds
+    }
     let fitting = ready.filter { min($0.job.cores, capacity.cores) <= cores && $0.job.memoryBytes <= memory }
     guard let next = fitting.min(by: goesBefore) else { return nil }
     let overtaken = ready.filter { goesBefore($0, next) }

@@ -58,7 +58,11 @@ actor BuildRunner {
   func setPriority(_ priority: Int, of job: Digest) { queue.setPriority(priority, of: job) }
 
   /// Drops a job whose outcome nobody would count any more.
-  func drop(_ job: Digest) { perform(queue.drop(job, now: Clock.now())) }
+  func drop(_ job: Digest) {
+    let actions = queue.drop(job, now: Clock.now())
+    if !queue.holds(job) { specs[job] = nil }
+    perform(actions)
+  }
 
   /// When the oldest of the running attempts began, Unix seconds: what is younger on disk may be one's own.
   var oldestStartSeconds: Int? { running.values.map(\.sinceSeconds).min() }
@@ -77,9 +81,7 @@ actor BuildRunner {
       switch action {
       case .start(let job): start(job)
       case .cancel(let job): running[job]?.task.cancel()
-      case .expired(let job):
-        specs[job] = nil
-        log(job).notice("Dropped: its commit phase is over")
+      case .expired(let job): log(job).notice("Not started: its commit phase is over by this host's clock")
       case .pause(let job, let pause, let reason): log(job).warning("Trying again in \(pause): \(reason)")
       case .abstain(let job, let reason):
         specs[job] = nil

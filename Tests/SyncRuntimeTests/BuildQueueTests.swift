@@ -16,6 +16,8 @@ struct BuildQueueTests {
     case priority(Character, Int)
     /// Seconds go by, then the queue is stepped.
     case wait(UInt64)
+    /// The wall clock alone jumps by so many seconds.
+    case clock(Int64)
   }
 
   struct Row: CustomTestStringConvertible, Sendable {
@@ -110,10 +112,17 @@ struct BuildQueueTests {
       name: "no pause beyond the deadline",
       steps: [(.enqueue("a", by: "alder", deadline: 2_000), "+a"), (.end("a", fault), "!a")]),
     Row(
-      name: "what is too late is dropped, what runs goes on",
+      name: "what is too late does not start, what runs goes on",
       steps: [
         (.enqueue("a", by: "alder", deadline: 10_000), "+a"), (.enqueue("b", by: "alder", deadline: 10_000), ""),
-        (.enqueue("c", by: "alder", deadline: 90_000), ""), (.wait(10), "x"), (.end("a"), "+c"),
+        (.enqueue("c", by: "alder", deadline: 90_000), ""), (.wait(10), "x"), (.end("a"), "+c"), (.end("c"), ""),
+        (.drop("b"), ""),
+      ]),
+    Row(
+      name: "what was too late by a wrong clock starts when it is set right",
+      steps: [
+        (.enqueue("a", by: "alder"), "+a"), (.enqueue("b", by: "alder", deadline: 10_000), ""), (.clock(80), "x"),
+        (.end("a"), ""), (.wait(5), ""), (.clock(-80), "+b"), (.end("b"), ""),
       ]),
     Row(
       name: "dropping",
@@ -157,6 +166,9 @@ struct BuildQueueTests {
     case .wait(let seconds):
       now.monotonicNanoseconds += seconds * 1_000_000_000
       now.wallMilliseconds += seconds * 1_000
+      return queue.step(now: now)
+    case .clock(let seconds):
+      now.wallMilliseconds = UInt64(Int64(now.wallMilliseconds) + seconds * 1_000)
       return queue.step(now: now)
     }
   }
