@@ -13,6 +13,10 @@ func demand(_ name: String, _ failure: String?) {
 for adversary in AdversaryCatalogue.all {
   demand("adversaries", try AdversaryTrial.run(adversary, replicas: 4, seed: 0).failure)
 }
+for seed in 0..<20 as Range<UInt64> {
+  demand("rules", try RuleTrial.safetyRules(seed: seed))
+  demand("rules", try RuleTrial.certificates(seed: seed))
+}
 for twin in 0..<4 as Range<UInt16> {
   demand("twins", try TwinsEnumeration.run(twin: twin, views: 2, alphabet: .tiny, healEvery: 4).failure)
 }
@@ -24,8 +28,4 @@ for seed in 0..<24 as Range<UInt64> {
   options.faultSeconds = 3
   var simulator = try ConsensusSimulator(seed: seed, options: options)
   demand("seeds", simulator.run().failure)
-}
-for seed in 0..<20 as Range<UInt64> {
-  demand("rules", try RuleTrial.safetyRules(seed: seed))
-  demand("rules", try RuleTrial.certificates(seed: seed))
 }

@@ -6,7 +6,8 @@ package enum AdversaryCatalogue {
   /// One of each.
   package static var all: [any Adversary] {
     [
-      EquivocatingLeader(), VoteWithholder(), Delayer(), Replayer(), CertificateForger(), TimeoutCertificateForger(),
+      EquivocatingLeader(), Silent(), VoteWithholder(), Delayer(), Replayer(), CertificateForger(),
+      TimeoutCertificateForger(),
       WrongEpoch(), GarbageSender(), LockHider(), TimeoutCertificateLowerer(), StaleLeader(), ImpostorLeader(),
       FutureLeader(), RepeatingLeader(), DoubleVoter(), BadSigner(),
     ]
@@ -32,6 +33,16 @@ package struct EquivocatingLeader: Adversary {
       return send.to % 2 == 0 ? pair : pair.reversed()
     }
   }
+}
+
+/// Sends nothing, as if it were down.
+package struct Silent: Adversary {
+  package let name = "silent"
+  package init() {}
+
+  package mutating func send(
+    _ message: Message, as sends: [AdversarySend], by context: AdversaryContext
+  ) -> [AdversarySend] { [] }
 }
 
 /// Keeps its votes and timeouts to itself; it proposes, though, so that its views look alive.
