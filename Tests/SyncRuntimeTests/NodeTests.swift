@@ -146,6 +146,18 @@ struct NodeTests {
     await world.stop()
   }
 
+  /// What a killed process wrote and did not sync is readable, and may be gone with the power.
+  @Test func `a start syncs what was there, before anything leaves`() async throws {
+    let world = try World(recipes: ["x": "echo out same"])
+    world.storages[0].fail(after: 0, .failed)
+    try world.start([0, 1])
+    while !world.storages[0].hasFaulted || world.storages[1].durableWrites == 0 {
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    #expect(await world.stop([0]).count == 1)
+    await world.stop()
+  }
+
   @Test(arguments: [FaultyStorage.Fault.failed, .failedButPersisted])
   func `a node that stops at any durable write comes back to the same job`(kind: FaultyStorage.Fault) async throws {
     var write = 0
