@@ -111,7 +111,7 @@ final class World {
 
   /// The first status of the job for which `condition` holds, seen from node `number`.
   func wait(
-    _ job: Digest, on number: Int, seconds: Int = 30, until condition: (JobStatus) -> Bool
+    _ job: Digest, on number: Int, seconds: Int = 120, until condition: (JobStatus) -> Bool
   ) async throws -> JobStatus {
     let deadline = ContinuousClock.now + .seconds(seconds)
     var last: JobStatus?
