@@ -56,10 +56,15 @@ package enum Folder {
     var bytes: [UInt8] = []
     while bytes.count <= 16 << 20 {
       // Some of these files give no other offset than the one behind what was read.
+      var failed = false
       let got = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, filled in
-        let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+        var count = 0
+        repeat { count = Glibc.read(descriptor, buffer.baseAddress, buffer.count) } while count < 0 && errno == EINTR
+        failed = count < 0
         filled = max(count, 0)
       }
+      // Half a file would pass for a whole one.
+      if failed { return nil }
       if got.isEmpty { return String(decoding: bytes, as: UTF8.self) }
       bytes += got
     }
