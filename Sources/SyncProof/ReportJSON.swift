@@ -138,12 +138,14 @@ package enum VisibleText {
 
   /// The text with U+FFFD for each hidden character and each byte that is not UTF-8.
   package static func encode(_ text: [UInt8]) -> [UInt8] {
+    // Almost all text is shown as it is.
+    guard text.contains(where: { !(0x20..<0x7f ~= $0) }) else { return text }
     var out: [UInt8] = []
     var scanner = UTF8Scanner(text)
     while !scanner.isAtEnd {
       let start = scanner.offset
       if let scalar = scanner.next() {
-        out += isHidden(scalar) ? replacement : [UInt8](text[start..<scanner.offset])
+        out += isHidden(scalar) ? replacement[...] : text[start..<scanner.offset]
       } else {
         scanner.skip()
         out += replacement
