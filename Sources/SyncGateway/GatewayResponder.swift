@@ -71,6 +71,7 @@ struct GatewayResponder: HTTPResponder {
     case .proof(let id): try await proof(id)
     case .artifact(let digest): try await artifact(digest, request.headers)
     case .status: JSON.response(await view.status())
+    case .misbehaviours: JSON.response(Misbehaviours(misbehaviours: await view.misbehaviours()))
     case .live: JSON.response(Live(live: true))
     case .ready: await ready()
     }
@@ -233,6 +234,7 @@ struct GatewayResponder: HTTPResponder {
   private struct Submitted: Encodable { let id: String }
   private struct JobPage: Encodable { let jobs: [JobStatus], next: String? }
   private struct Live: Encodable { let live: Bool }
+  private struct Misbehaviours: Encodable { let misbehaviours: [MisbehaviourStatus] }
   private struct Ready: Encodable { let ready: Bool, reasons: [String] }
 
   private static let text = "text/plain; charset=utf-8"

@@ -15,6 +15,7 @@ enum Route: Equatable, Sendable {
   case proof(Digest)
   case artifact(Digest)
   case status
+  case misbehaviours
   case live
   case ready
 
@@ -29,6 +30,7 @@ enum Route: Equatable, Sendable {
     case ["livez"]: self = .live
     case ["readyz"]: self = .ready
     case ["v1", "status"]: self = .status
+    case ["v1", "misbehaviours"]: self = .misbehaviours
     case ["v1", "jobs"]: self = .jobs
     case let rest where rest.first == "tile":
       guard let tile = TilePath(elements: Array(rest.dropFirst())) else {

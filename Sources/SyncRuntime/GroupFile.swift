@@ -4,6 +4,8 @@ import SyncProof
 /// The group and its members, for those above the runtime, who need not know the ledger.
 public typealias Group = SyncLedger.Group
 public typealias GroupMember = SyncLedger.GroupMember
+public typealias LogAudit = SyncLedger.LogAudit
+public typealias PolicyChange = SyncLedger.PolicyChange
 
 /// What a builder hands to whoever creates the group: its name, where it is reached, and its public keys.
 ///

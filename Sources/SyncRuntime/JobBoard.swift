@@ -26,8 +26,8 @@ struct JobBoard {
   private var entries: [Digest: Entry] = [:]
   /// Keys of `entries` in the order in which the jobs were ordered.
   private var order: [Digest] = []
-  /// Replicas and builders of whom a proof of misbehaviour is kept.
-  var misbehaved: Set<Text> = []
+  /// Builders' proofs of misbehaviour, the first of each kind against each: more would not prove more.
+  private(set) var misbehaviours: [BuilderMisbehaviour] = []
   /// Which job's evidence stands at which index: for proofs by job, all jobs ever closed.
   private(set) var indexes: [Digest: UInt64] = [:]
   /// Artifacts of all jobs that were ever reproduced: what proofs name.
@@ -57,7 +57,9 @@ struct JobBoard {
       entries[job]?.outcomes = evidence.outcomes.count
       entries[job]?.artifacts = evidence.artifacts
       for artifact in evidence.artifacts { proven.insert(artifact.sha256) }
-    case .misbehaviour(let proof): misbehaved.insert(proof.builder)
+    case .misbehaviour(let proof):
+      let isFirst = !misbehaviours.contains { $0.builder == proof.builder && $0.kind == proof.kind }
+      if isFirst { misbehaviours.append(proof) }
     case .doubleCommitment, .refused: break
     }
   }

@@ -80,9 +80,6 @@ public actor Node: NodeView, Service {
     self.own = own
     self.journal = journal
     self.replica = replica
-    for proof in replica.misbehaviours {
-      board.misbehaved.insert(configuration.group.members[Int(proof.offender.rawValue)].name)
-    }
     self.board = board
     self.log = log
     executor = plugins.eventLoop.executor

@@ -86,7 +86,6 @@ extension Node {
     case .halted(let error): fail(PluginError(.io, error.message))
     case .misbehaviour(let proof):
       let name = configuration.group.members[Int(proof.offender.rawValue)].name
-      board.misbehaved.insert(name)
       logger.error("Proof of misbehaviour kept", metadata: ["replica": "\(name.string)", "kind": "\(proof.kind)"])
     }
   }

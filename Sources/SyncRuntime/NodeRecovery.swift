@@ -90,8 +90,7 @@ extension Node {
     throws(ConsensusError) -> Configuration
   {
     let group = configuration.group
-    let set = try ReplicaSet(
-      epoch: group.epoch, members: group.members.map { .init(name: $0.name, key: $0.consensusKey) })
+    let set = try NodeConfiguration.replicas(of: group)
     return try Configuration(
       chainID: group.chainID, set: set, own: ReplicaIndex(rawValue: UInt16(ownIndex)),
       timeoutBaseNanoseconds: min(configuration.timeoutBaseMilliseconds, 3_600_000) * 1_000_000)

@@ -130,6 +130,8 @@ public protocol NodeView: Sendable {
   /// The newest jobs first, at most `limit` (1...1,000), those ordered before the job `before` where given.
   func jobs(limit: Int, before: Digest?) async -> [JobStatus]
   func job(_ id: Digest) async -> JobStatus?
+  /// Proofs against members, each a file that is checked offline; at most one of each kind against each.
+  func misbehaviours() async -> [MisbehaviourStatus]
   /// The newest checkpoint that a quorum has cosigned, a signed note.
   func checkpoint() async -> [UInt8]?
   /// C2SP tlog-tiles: `level` 0...5, `width` 1...256 hashes; `nil` where the published tree has no such tile.
@@ -148,6 +150,7 @@ public protocol NodeView: Sendable {
 }
 
 extension NodeView {
+  public func misbehaviours() async -> [MisbehaviourStatus] { [] }
   public func transcriptPath(job: Digest, attempt: Int?) async -> String? { nil }
   public func reportPath(job: Digest, _ file: ReportFile) async -> String? { nil }
 }

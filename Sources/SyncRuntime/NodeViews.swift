@@ -13,7 +13,21 @@ extension Node {
       epoch: configuration.group.epoch, view: replica.currentView, height: replica.head.height, logSize: log.size,
       checkpointSize: publishedSize, openJobs: replica.state.openJobs.count, connectedPeers: connected.sorted(),
       replicas: configuration.group.members.count, quorum: configuration.group.quorum,
-      misbehaved: board.misbehaved.sorted().map(\.string))
+      misbehaved: Set(misbehaviourProofs.map(\.member)).sorted().map(\.string))
+  }
+
+  /// Of replicas, then of builders.
+  private var misbehaviourProofs: [MisbehaviourProof] {
+    replica.misbehaviours.map { MisbehaviourProof($0, of: configuration.group) }
+      + board.misbehaviours.map { MisbehaviourProof($0, of: configuration.group) }
+  }
+
+  public func misbehaviours() -> [MisbehaviourStatus] {
+    misbehaviourProofs.map {
+      MisbehaviourStatus(
+        member: $0.member.string, kind: $0.kind.rawValue, place: $0.place,
+        proof: String(decoding: $0.encode(), as: UTF8.self))
+    }
   }
 
   public func jobs(limit: Int, before: Digest?) -> [JobStatus] {

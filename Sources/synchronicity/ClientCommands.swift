@@ -152,7 +152,11 @@ struct StatusCommand: AsyncParsableCommand {
     Console.line("  \(status.openJobs) open jobs")
     let peers = status.connectedPeers.isEmpty ? "none" : status.connectedPeers.joined(separator: ", ")
     Console.line("  connected: \(peers) (quorum \(status.quorum) of \(status.replicas), this one included)")
-    for name in status.misbehaved { Console.line(Console.paint("  misbehaved: \(name)", .red)) }
+    guard !status.misbehaved.isEmpty else { return }
+    for proof in try await node.client.misbehaviours() {
+      Console.line(Console.paint("  misbehaved: \(proof.member), \(proof.kind) in \(proof.place)", .red))
+    }
+    Console.line("  fetch the proofs with: synchronicity misbehaviour get --node \(node.node)")
   }
 }
 
@@ -234,10 +238,11 @@ struct ArtifactCommand: AsyncParsableCommand {
   }
 }
 
-/// `log checkpoint`.
+/// `log checkpoint`, `log audit`.
 struct LogCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "log", abstract: "Shows the transparency log.", subcommands: [CheckpointCommand.self])
+    commandName: "log", abstract: "Shows the transparency log, and checks it.",
+    subcommands: [CheckpointCommand.self, Audit.self])
 
   struct CheckpointCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

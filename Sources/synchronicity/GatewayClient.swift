@@ -35,6 +35,10 @@ struct GatewayClient {
   }
 
   func status() async throws(CommandFailure) -> NodeStatus { try await json("/v1/status") }
+  func misbehaviours() async throws(CommandFailure) -> [MisbehaviourStatus] {
+    let list: MisbehaviourList = try await json("/v1/misbehaviours")
+    return list.misbehaviours
+  }
   func job(_ id: String) async throws(CommandFailure) -> JobStatus { try await json("/v1/jobs/\(id)") }
 
   /// The newest jobs, those ordered before `before` where given.
@@ -56,6 +60,11 @@ struct GatewayClient {
   /// - Parameter suffix: Nothing for the summary, `.txt` or `.html`.
   func report(job: String, suffix: String) async throws(CommandFailure) -> [UInt8] {
     try await bytes("/v1/jobs/\(job)/divergence\(suffix)", max: GatewayClient.textBytesMax)
+  }
+
+  /// A file of the log, as C2SP tlog-tiles names it.
+  func file(_ path: String, bytesMax: Int) async throws(CommandFailure) -> [UInt8] {
+    try await bytes("/" + path, max: bytesMax)
   }
 
   func checkpoint() async throws(CommandFailure) -> [UInt8] { try await bytes("/checkpoint", max: 1 << 20) }
@@ -147,6 +156,7 @@ struct GatewayClient {
   }
 
   private struct JobList: Decodable { let jobs: [JobStatus] }
+  private struct MisbehaviourList: Decodable { let misbehaviours: [MisbehaviourStatus] }
   private struct Accepted: Decodable { let id: String }
   private struct Refusal: Decodable {
     struct Body: Decodable {

@@ -43,8 +43,8 @@ struct Synchronicity: AsyncParsableCommand {
     subcommands: [
       DemoCommand.self, InitCommand.self, GroupCommand.self, NodeCommand.self, SubmitCommand.self,
       StatusCommand.self, JobsCommand.self, ProofCommand.self, ArtifactCommand.self, VerifyCommand.self,
-      InspectCommand.self, LogCommand.self, TranscriptCommand.self, ReportCommand.self,
-      CheckCommand.self, ToolchainCommand.self, SimulateCommand.self,
+      InspectCommand.self, PolicyCommand.self, LogCommand.self, TranscriptCommand.self, ReportCommand.self,
+      MisbehaviourCommand.self, CheckCommand.self, ToolchainCommand.self, SimulateCommand.self,
     ])
 
   /// ArgumentParser ends wrong usage with 64; here it is 2, as the design fixes it.

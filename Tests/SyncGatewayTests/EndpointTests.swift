@@ -260,7 +260,7 @@ struct EndpointTests {
       let id = NodeDouble.id(1).hex
       let targets = [
         "/checkpoint", "/tile/0/000", "/tile/entries/001.p/44", "/v1/jobs", "/v1/jobs/\(id)", "/v1/proofs/\(id)",
-        "/v1/artifacts/\(id)", "/v1/status", "/livez", "/readyz", "/nothing",
+        "/v1/artifacts/\(id)", "/v1/status", "/v1/misbehaviours", "/livez", "/readyz", "/nothing",
       ]
       for target in targets {
         let got = try await get(port, target)
@@ -279,6 +279,10 @@ struct EndpointTests {
       let view = NodeDouble()
       #expect(try JSONDecoder().decode(NodeStatus.self, from: Data(status.body)) == (await view.status()))
       #expect(status.text.hasPrefix(#"{"checkpointSize":300,"connectedPeers":["beta","gamma"],"epoch":1,"#))
+      #expect(
+        try await get(port, "/v1/misbehaviours").text
+          == #"{"misbehaviours":[{"kind":"votes","member":"beta","place":"view 7 of epoch 1","proof":"text\n"}]}"#
+          + "\n")
       #expect(try await get(port, "/livez").text == "{\"live\":true}\n")
       #expect(try await get(port, "/readyz").text == "{\"ready\":true,\"reasons\":[]}\n")
     }

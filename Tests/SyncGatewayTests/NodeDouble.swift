@@ -83,6 +83,10 @@ struct NodeDouble: NodeView {
       connectedPeers: peers, replicas: 4, quorum: 3, misbehaved: [])
   }
 
+  func misbehaviours() async -> [MisbehaviourStatus] {
+    [MisbehaviourStatus(member: "beta", kind: "votes", place: "view 7 of epoch 1", proof: "text\n")]
+  }
+
   func submit(_ request: SubmitRequest) async throws(PluginError) -> Digest {
     if let trouble { throw trouble }
     return try await onSubmit(request)

@@ -1,0 +1,166 @@
+import SyncLedger
+import SyncProof
+import Testing
+
+@Suite struct LogAuditTests {
+  /// A log of real evidence, as a folder of files would have it.
+  struct Log {
+    let builders: Builders
+    let leaves: [[UInt8]]
+
+    /// - Parameter count: Leaves; from the fifth on they are the first four's over again, which is enough for a tree.
+    init(_ count: Int, builders: Builders = Builders()) {
+      self.builders = builders
+      var world = World(builders)
+      var made: [[UInt8]] = []
+      for number in 0..<min(4, count) {
+        let spec = BuildSpec.sample(rebuild: UInt64(100 + number))
+        let good = Outcome.sample("good", of: spec)
+        let answers = [good, good, good, .failed(.wallTime)]
+        let job = world.committed(spec, answers)
+        let openings = zip(builders.names, answers).map { builders.opening(job, by: $0, of: $1) }
+        made.append(world.block(of: openings).leaf ?? [])
+      }
+      leaves = (0..<count).map { made[$0 % 4] }
+    }
+
+    init(builders: Builders, leaves: [[UInt8]]) { (self.builders, self.leaves) = (builders, leaves) }
+
+    func note(size: Int? = nil, cosigners: Int = 3) throws -> SignedNote {
+      var tree = MerkleFrontier()
+      for leaf in leaves.prefix(size ?? leaves.count) { tree.append(leafHash: Merkle.leafHash(leaf)) }
+      let origin = builders.group.origin
+      let body = Checkpoint(origin: origin, treeSize: tree.size, root: tree.root).body()
+      let log = try NoteKey(name: origin, kind: .ed25519, publicKey: builders.key("ada", .log).publicKey)
+      var signatures = [NoteSignature(key: log, signature: builders.key("ada", .log).sign(body))]
+      for member in builders.group.members.prefix(cosigners) {
+        let pair = builders.key(member.name, .cosigner)
+        let key = try NoteKey(
+          name: builders.group.keyName(of: member), kind: .cosignatureV1, publicKey: pair.publicKey)
+        let message = Cosignature.message(timestamp: 1_800_000_000, body: body)
+        signatures.append(NoteSignature(key: key, timestamp: 1_800_000_000, signature: pair.sign(message)))
+      }
+      return try SignedNote(text: body, signatures: signatures)
+    }
+
+    func bundle(_ tile: Tile) -> [UInt8] {
+      leaves[Int(tile.index) * 256..<Int(tile.index) * 256 + tile.width].flatMap {
+        [UInt8($0.count >> 8), UInt8($0.count & 255)] + $0
+      }
+    }
+
+    /// The hashes of a tile, from the leaves up: another way than the audit's.
+    func hashes(_ tile: Tile) -> [UInt8] {
+      guard case .hashes(let level) = tile.kind else { return [] }
+      var row = leaves.map(Merkle.leafHash)
+      for _ in 0..<8 * level {
+        row = stride(from: 0, to: row.count - 1, by: 2).map { Merkle.nodeHash(row[$0], row[$0 + 1]) }
+      }
+      return row[Int(tile.index) * 256..<Int(tile.index) * 256 + tile.width].flatMap(\.bytes)
+    }
+  }
+
+  private func replay(_ log: Log, _ audit: inout LogAudit) throws -> [LogAudit.ExpectedTile] {
+    var tiles: [LogAudit.ExpectedTile] = []
+    while let bundle = audit.nextBundle { tiles += try audit.take(bundle: log.bundle(bundle)) }
+    return tiles
+  }
+
+  @Test(arguments: [0, 1, 2, 255, 256, 257, 300, 700])
+  func `a log of any size is replayed with every tile that it has`(size: Int) throws {
+    let log = Log(size)
+    var audit = try LogAudit(note: try log.note(), earlier: nil, policy: log.builders.group.policy())
+    let tiles = try replay(log, &audit)
+    #expect(audit.replayed == UInt64(size) && audit.findingsCount == 0)
+    #expect(audit.verdicts == (size == 0 ? [:] : [.reproduced: UInt64(size)]))
+    #expect(Set(tiles.map(\.tile)) == Set(Tile.tiles(from: 0, to: UInt64(size))))
+    for tile in tiles { #expect(tile.bytes == log.hashes(tile.tile), "\(tile.tile.path)") }
+  }
+
+  @Test func `a tree of three levels has the tiles of its second level`() throws {
+    // Leaves that are no evidence: 65,537 of them are checked quickly, and each is found to be none.
+    let leaves = (0..<65_537).map { (number: Int) -> [UInt8] in
+      [UInt8(number >> 16), UInt8(number >> 8 & 255), UInt8(number & 255)]
+    }
+    let log = Log(builders: Builders(), leaves: leaves)
+    var audit = try LogAudit(note: try log.note(), earlier: nil, policy: log.builders.group.policy())
+    let tiles = try replay(log, &audit)
+    #expect(Set(tiles.map(\.tile)) == Set(Tile.tiles(from: 0, to: 65_537)))
+    for tile in tiles where tile.tile.kind != .hashes(level: 0) { #expect(tile.bytes == log.hashes(tile.tile)) }
+    #expect(audit.findingsCount == 65_537 && audit.findings.count == LogAudit.findingsMax)
+    #expect(audit.findings.allSatisfy { $0.error.code == .notEvidence })
+  }
+
+  @Test func `a log continues the checkpoints that it had, and no other`() throws {
+    let log = Log(300)
+    let policy = log.builders.group.policy()
+    for size in [0, 1, 256, 299, 300] {
+      var audit = try LogAudit(note: try log.note(), earlier: try log.note(size: size), policy: policy)
+      _ = try replay(log, &audit)
+      #expect(audit.earlier?.checkpoint.treeSize == UInt64(size))
+    }
+    // Rewritten: the same size, another leaf among them.
+    var leaves = log.leaves
+    leaves.swapAt(0, 1)
+    let rewritten = Log(builders: log.builders, leaves: leaves)
+    var audit = try LogAudit(note: try rewritten.note(), earlier: try log.note(size: 256), policy: policy)
+    let error = #expect(throws: ProofError.self) { _ = try replay(rewritten, &audit) }
+    #expect(error?.code == .consistencyMismatch && error?.message.contains("rewritten") == true)
+    // Shorter than it was.
+    let shorter = #expect(throws: ProofError.self) {
+      _ = try LogAudit(note: try log.note(size: 200), earlier: try log.note(), policy: policy)
+    }
+    #expect(shorter?.code == .consistencyMismatch)
+  }
+
+  struct Forgery: CustomTestStringConvertible, Sendable {
+    let name: String
+    let code: ProofError.Code
+    let bundle: @Sendable ([UInt8]) -> [UInt8]
+    var testDescription: String { name }
+  }
+
+  @Test(arguments: [
+    Forgery(name: "empty", code: .malformed) { _ in [] },
+    Forgery(name: "cut within a length", code: .malformed) { Array($0.prefix(1)) },
+    Forgery(name: "cut within a leaf", code: .malformed) { $0.dropLast() },
+    Forgery(name: "a byte more", code: .malformed) { $0 + [0] },
+    Forgery(name: "a leaf more", code: .malformed) { $0 + [0, 0] },
+    Forgery(name: "a flipped bit", code: .consistencyMismatch) { bytes in
+      var bytes = bytes
+      bytes[bytes.count - 1] ^= 1
+      return bytes
+    },
+  ])
+  func `a bundle that is not the log's is refused`(row: Forgery) throws {
+    let log = Log(3)
+    var audit = try LogAudit(note: try log.note(), earlier: nil, policy: log.builders.group.policy())
+    let bundle = log.bundle(try #require(audit.nextBundle))
+    let error = #expect(throws: ProofError.self) { _ = try audit.take(bundle: row.bundle(bundle)) }
+    #expect(error?.code == row.code)
+    if row.code == .malformed {
+      // Nothing has happened: the right one is still taken.
+      _ = try audit.take(bundle: bundle)
+      #expect(audit.nextBundle == nil && audit.findingsCount == 0)
+    }
+  }
+
+  @Test func `a leaf that its builders did not sign is found, and told by its index`() throws {
+    let log = Log(4)
+    // Evidence of the same origin, signed with other keys: a log that holds it is cosigned all the same.
+    let stranger = Log(4, builders: Builders(salt: "other"))
+    let mixed = Log(builders: log.builders, leaves: [log.leaves[0], stranger.leaves[1], log.leaves[2]])
+    var audit = try LogAudit(note: try mixed.note(), earlier: nil, policy: log.builders.group.policy())
+    _ = try replay(mixed, &audit)
+    #expect(audit.findings.map(\.index) == [1] && audit.findings.map(\.error.code) == [.invalidReveal])
+    #expect(audit.verdicts == [.reproduced: 2])
+  }
+
+  @Test func `a checkpoint without its quorum is no log's head`() throws {
+    let log = Log(1)
+    let error = #expect(throws: ProofError.self) {
+      _ = try LogAudit(note: try log.note(cosigners: 2), earlier: nil, policy: log.builders.group.policy())
+    }
+    #expect(error?.code == .quorumMissed)
+  }
+}
