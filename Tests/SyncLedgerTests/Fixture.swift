@@ -62,6 +62,20 @@ struct Builders: Sendable {
       transportKey: publicKey(.transport))
   }
 
+  /// A checkpoint signed by the first member's log key and cosigned by so many.
+  func note(size: UInt64, root: Digest, cosigners: Int) throws -> SignedNote {
+    let body = Checkpoint(origin: group.origin, treeSize: size, root: root).body()
+    let log = try NoteKey(name: group.origin, kind: .ed25519, publicKey: key("ada", .log).publicKey)
+    var signatures = [NoteSignature(key: log, signature: key("ada", .log).sign(body))]
+    for member in group.members.prefix(cosigners) {
+      let pair = key(member.name, .cosigner)
+      let vkey = try NoteKey(name: group.keyName(of: member), kind: .cosignatureV1, publicKey: pair.publicKey)
+      let message = Cosignature.message(timestamp: 1_800_000_000, body: body)
+      signatures.append(NoteSignature(key: vkey, timestamp: 1_800_000_000, signature: pair.sign(message)))
+    }
+    return try SignedNote(text: body, signatures: signatures)
+  }
+
   func submission(_ spec: BuildSpec, by name: Text = "ada", chain: Digest? = nil, signer: Text? = nil) -> [UInt8] {
     let bytes = Entry.submissionSignedBytes(job: spec.jobID, submitter: name, chainID: chain ?? group.chainID)
     return Entry.submission(

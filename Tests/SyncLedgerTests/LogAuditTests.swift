@@ -29,18 +29,7 @@ import Testing
     func note(size: Int? = nil, cosigners: Int = 3) throws -> SignedNote {
       var tree = MerkleFrontier()
       for leaf in leaves.prefix(size ?? leaves.count) { tree.append(leafHash: Merkle.leafHash(leaf)) }
-      let origin = builders.group.origin
-      let body = Checkpoint(origin: origin, treeSize: tree.size, root: tree.root).body()
-      let log = try NoteKey(name: origin, kind: .ed25519, publicKey: builders.key("ada", .log).publicKey)
-      var signatures = [NoteSignature(key: log, signature: builders.key("ada", .log).sign(body))]
-      for member in builders.group.members.prefix(cosigners) {
-        let pair = builders.key(member.name, .cosigner)
-        let key = try NoteKey(
-          name: builders.group.keyName(of: member), kind: .cosignatureV1, publicKey: pair.publicKey)
-        let message = Cosignature.message(timestamp: 1_800_000_000, body: body)
-        signatures.append(NoteSignature(key: key, timestamp: 1_800_000_000, signature: pair.sign(message)))
-      }
-      return try SignedNote(text: body, signatures: signatures)
+      return try builders.note(size: tree.size, root: tree.root, cosigners: cosigners)
     }
 
     func bundle(_ tile: Tile) -> [UInt8] {

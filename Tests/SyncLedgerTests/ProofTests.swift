@@ -30,19 +30,9 @@ import Testing
       }
       return row[Int(index)]
     }
-    let origin = builders.group.origin
-    let body = Checkpoint(origin: origin, treeSize: world.ledger.logSize, root: world.ledger.logRoot).body()
-    let log = try NoteKey(name: origin, kind: .ed25519, publicKey: builders.key("ada", .log).publicKey)
-    var signatures = [NoteSignature(key: log, signature: builders.key("ada", .log).sign(body))]
-    for member in builders.group.members.prefix(cosigners) {
-      let pair = builders.key(member.name, .cosigner)
-      let key = try NoteKey(
-        name: builders.group.keyName(of: member), kind: .cosignatureV1, publicKey: pair.publicKey)
-      let message = Cosignature.message(timestamp: 1_800_000_000, body: body)
-      signatures.append(NoteSignature(key: key, timestamp: 1_800_000_000, signature: pair.sign(message)))
-    }
+    let note = try builders.note(size: world.ledger.logSize, root: world.ledger.logRoot, cosigners: cosigners)
     return try Proof(
-      leaf: leaves[2], index: 2, path: path, note: SignedNote(text: body, signatures: signatures)
+      leaf: leaves[2], index: 2, path: path, note: note
     ).encode()
   }
 
