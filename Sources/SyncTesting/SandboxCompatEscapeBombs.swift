@@ -66,7 +66,8 @@ extension SandboxCompatTest {
       ]
       try require(
         said != "worked" && (isRefused || limits.contains(result.termination)),
-        "it \(said ?? "says nothing") and ends with \(result.termination)")
+        "it \(said ?? "says nothing of it") and ends with \(result.termination): "
+          + String(decoding: result.transcript.suffix(200), as: UTF8.self))
       try require(result.wallNanoseconds < 60_000_000_000, "it took \(result.wallNanoseconds / 1_000_000) ms")
       try require(Self.processes(with: run.runID).isEmpty, "a process is left")
     }

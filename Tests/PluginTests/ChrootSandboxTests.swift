@@ -64,6 +64,30 @@ import Testing
     }
   }
 
+  @Test(.enabled { ChrootWorld.isPossible }) func aProgramThatIsStillBeingWrittenIsWaitedFor() async throws {
+    try await ChrootWorld.with { world in
+      try await world.prepare()
+      let program = world.folder("input") + "/program"
+      try Data("#!/bin/sh\necho here\n".utf8).write(to: URL(fileURLWithPath: program))
+      chmod(program, 0o755)
+      let mount = SandboxMount(hostPath: world.folder("input"), insidePath: "/input", isWritable: false)
+      let writer = open(program, O_WRONLY | O_CLOEXEC)
+      try #require(writer >= 0)
+      var request = world.request("", mounts: [mount])
+      request.command = ["/input/program"]
+      let refused = try await world.sandbox.run(request)
+      #expect(refused.termination == .exited(status: 126))
+      #expect(String(decoding: refused.transcript, as: UTF8.self).hasSuffix("/input/program: Text file busy\n"))
+      request.runID += "-again"
+      async let running = world.sandbox.run(request)
+      try await Task.sleep(for: .milliseconds(300))
+      close(writer)
+      let result = try await running
+      #expect(result.termination == .exited(status: 0))
+      #expect(String(decoding: result.transcript, as: UTF8.self) == "here\n")
+    }
+  }
+
   @Test(.enabled { ChrootWorld.isPossible }) func theHostsPathsAreNotInMountOptions() async throws {
     try await ChrootWorld.with { world in
       try await world.prepare()

@@ -93,6 +93,17 @@ struct ChrootWorld: Sendable {
       scratchDirectory: folder("scratch"))
   }
 
+  /// By a process of its own: nobody can execute a file that any process has open for writing, and what this one has
+  /// open, a process has too that it starts meanwhile.
+  static func copyProgram(_ source: String, to target: String) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/cp")
+    process.arguments = [source, target]
+    try process.run()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { throw PluginError(.io, "Cannot copy \(source) to \(target)") }
+  }
+
   func run(
     _ script: String, mounts: [SandboxMount] = [], runID: String? = nil,
     limits change: (inout SandboxLimits) -> Void = { _ in }
@@ -138,7 +149,7 @@ struct ChrootWorld: Sendable {
     let state = folder("user")
     for name in ["runs", "mountpoint"] { _ = folder("user/" + name) }
     let launcher = root + "/launcher"
-    try FileManager.default.copyItem(atPath: ChrootWorld.initPath ?? "", toPath: launcher)
+    try Self.copyProgram(ChrootWorld.initPath ?? "", to: launcher)
     try FileManager.default.copyItem(atPath: try await Self.unpacked.value, toPath: state + "/toolchain")
     chmod(root, 0o755)
     for path in ["", "/runs", "/mountpoint", "/toolchain"] { chown(state + path, user, user) }

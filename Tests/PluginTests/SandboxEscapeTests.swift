@@ -86,14 +86,15 @@ struct OrdinaryUserSandbox: Sandbox {
     self.world = world
     state = world.root + "/user-state"
     let launcher = world.root + "/launcher"
-    try FileManager.default.copyItem(atPath: ChrootWorld.initPath ?? "", toPath: launcher)
+    try ChrootWorld.copyProgram(ChrootWorld.initPath ?? "", to: launcher)
     let wrapper = world.root + "/as-user"
     let script = """
       #!/bin/sh
       exec setpriv --reuid=\(Self.user) --regid=\(Self.user) --clear-groups \(launcher) "$@"
 
       """
-    try Data(script.utf8).write(to: URL(fileURLWithPath: wrapper))
+    try Data(script.utf8).write(to: URL(fileURLWithPath: wrapper + ".text"))
+    try ChrootWorld.copyProgram(wrapper + ".text", to: wrapper)
     for path in [world.root, launcher, wrapper] { chmod(path, 0o755) }
     inner = try ChrootSandbox(stateDirectory: state, initPath: wrapper)
     Self.give(state)

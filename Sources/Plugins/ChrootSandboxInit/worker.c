@@ -13,7 +13,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+// Two seconds in all.
+enum { BUSY_TRIES = 200, BUSY_NANOSECONDS = 10000000 };
 
 enum { OPEN_FILES = 4096, STACK_BYTES = 8 << 20, LOCKED_BYTES = 64 << 10, CAPABILITY_MAX = 63 };
 
@@ -70,6 +74,17 @@ static void become_user(struct Identity identity) {
     give_up("drop the capabilities");
 }
 
+// A program that any process has open for writing cannot be executed (ETXTBSY). The host may have just written it, and
+// a process that it started meanwhile shares the open file until that one executes something: no fault of the run's.
+static void execute(const struct Settings *s) {
+  for (int tries = 0; tries < BUSY_TRIES; tries++) {
+    execve(s->arguments[0], s->arguments, s->environment);
+    if (errno != ETXTBSY) return;
+    nanosleep(&(struct timespec){.tv_nsec = BUSY_NANOSECONDS}, NULL);
+  }
+  errno = ETXTBSY;
+}
+
 void worker(struct Settings *s, struct Identity identity, struct Sampled sampled, int mapped) {
   char byte;
   if (read(mapped, &byte, 1) != 1) _exit(STATUS_SET_UP);
@@ -95,7 +110,7 @@ void worker(struct Settings *s, struct Identity identity, struct Sampled sampled
   // The build alone is niced: on a busy host its setting up would otherwise wait for a turn at every step.
   errno = 0;
   if (nice(NICENESS) == -1 && errno) _exit(STATUS_SET_UP);
-  execve(s->arguments[0], s->arguments, s->environment);
+  execute(s);
   int error = errno;
   dprintf(STDERR_FILENO, "synchronicity: cannot execute %s: %s\n", s->arguments[0], strerror(error));
   _exit(error == ENOENT || error == ENOTDIR ? STATUS_NOT_FOUND : STATUS_CANNOT_EXECUTE);
