@@ -41,6 +41,13 @@ public struct Configuration: Sendable {
   public var localPool: PoolBounds
   /// Bounds of the pool for what one peer sent.
   public var peerPool: PoolBounds
+  /// Whether the records may be older than what this replica has signed, as after a restored backup or on a new disk:
+  /// it observes, and signs nothing until that is safe. Stays so over restarts without being said again.
+  public var isRestored = false
+  /// A number that no earlier start of this replica had; an observer's questions carry it, and no old answer counts.
+  public var startNumber: UInt64 = 0
+  /// Whether an own signature that the records do not know makes this replica an observer.
+  package var noticesUnknownSignatures = true
   /// Checks a signature. Only a simulation of many replicas in one process puts something else here: the same check,
   /// remembered for all of them.
   package var acceptsSignature: @Sendable (PublicKey, Signature, [UInt8]) -> Bool = { $0.accepts($1, on: $2) }

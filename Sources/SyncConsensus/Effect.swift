@@ -32,6 +32,8 @@ public indirect enum Effect<State: StateMachine>: Sendable {
   case decided(DecidedBlock<State>)
   /// A replica signed what no honest one signs; each kind once for each offender, over all restarts.
   case misbehaviour(Misbehaviour)
+  /// The replica signs nothing from here on, or signs again; the record of it is durable.
+  case observation(ObservationChange)
   /// Reads records and feeds back ``Input/loaded(_:_:)``.
   case load(LoadRequest)
   /// The replica has stopped for good and ignores every input: state and quorum contradict each other, or the key is

@@ -115,6 +115,10 @@ package struct Message: Hashable, Sendable {
     case entries([[UInt8]])
     case fetch(FetchRequest)
     case blocks(FetchAnswer)
+    /// An observer's question which view the receiver is in, with the number of its start.
+    case ask(UInt64)
+    /// The answer, with that number: the message's certificates are what is told.
+    case answer(UInt64)
   }
 
   /// The first byte of every message.
@@ -153,6 +157,12 @@ package struct Message: Hashable, Sendable {
     case .blocks(let answer):
       writer.write(UInt8(6))
       answer.encode(to: &writer)
+    case .ask(let number):
+      writer.write(UInt8(7))
+      writer.write(number)
+    case .answer(let number):
+      writer.write(UInt8(8))
+      writer.write(number)
     }
     return writer.bytes
   }
@@ -183,6 +193,8 @@ package struct Message: Hashable, Sendable {
       body = .entries(entries)
     case 5: body = .fetch(try FetchRequest(from: &reader))
     case 6: body = .blocks(try FetchAnswer(from: &reader))
+    case 7: body = .ask(try reader.read())
+    case 8: body = .answer(try reader.read())
     default: throw ProofError(.malformed, "A message of unknown kind", at: start)
     }
     try reader.expectEnd()

@@ -68,7 +68,7 @@ extension Replica {
   /// matters and is not decided yet.
   mutating func propose() {
     let view = currentView
-    guard leader == own, view > safety.state.lastVotedView, view < .max,
+    guard leader == own, !isObserving, view > safety.state.lastVotedView, view < .max,
       let tip = tree.info(of: highQC.proposed.id), let state = tree.state(of: tip.id),
       let parentTime = tree.timeMilliseconds(of: tip.id), parentTime < .max, let path = tree.path(to: tip.id)
     else { return }

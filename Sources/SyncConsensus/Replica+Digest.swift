@@ -42,6 +42,10 @@ extension Replica {
     writer.write(UInt64(pool.count))
     for entry in pool.entriesToResend(includingPeers: true, bytesMax: .max) { writer.write(SHA256.hash(entry)) }
     writer.write(remaining(until: viewDeadline))
+    if let observation {
+      writer.write(observation.floor ?? .max)
+      for peer in observation.answered.sorted() { writer.write(peer) }
+    }
     if let fetch {
       writer.write(name(fetch.target.proposed.id))
       writer.write(UInt64(fetch.next % max(fetch.peers.count, 1)))

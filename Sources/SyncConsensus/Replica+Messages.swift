@@ -33,6 +33,8 @@ extension Replica {
       help(peer, message.sync, isUrgent: false)
     case .fetch(let request): serve(request, to: peer)
     case .blocks(let answer): receive(answer, from: peer)
+    case .ask(let number): answer(number, to: peer)
+    case .answer(let number): hear(number, from: peer)
     }
   }
 
@@ -82,6 +84,7 @@ extension Replica {
   mutating func greet(_ peer: ReplicaIndex) {
     guard replicas.contains(peer), peer != own else { return }
     send(.status, to: peer)
+    ask(peer)
     let entries = pool.entriesToResend(includingPeers: false, bytesMax: Self.regossipBytesMax)
     if !entries.isEmpty { send(.entries(entries), to: peer) }
     if let body = ownCurrentVote { send(body, to: peer) }

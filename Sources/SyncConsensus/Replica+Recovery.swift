@@ -23,8 +23,15 @@ extension Replica {
     highQC = genesisQC
     safety = SafetyRules(state: SafetyState(epoch: replicas.epoch), chainID: configuration.chainID)
 
+    if configuration.isRestored, replicas.faultyMax == 0 {
+      throw ConsensusError(
+        .configuration,
+        "A group of \(replicas.count) does not go on without the signatures of all, so that none can come back with"
+          + " older records: start a new group")
+    }
     let safetyBytes = try recovered.value(of: RecordKey.safety)
     if let safetyBytes { try recoverSafety(safetyBytes) }
+    try recoverObservation(recovered)
     try replay(recovered, replayed)
     let pacemaker = try recovered.value(of: RecordKey.pacemaker)
     let hasBlocks = try !recovered.scan(RecordKey.blockPrefix, RecordKey.blockPrefix, 1).isEmpty
@@ -56,6 +63,20 @@ extension Replica {
     }
     safety = SafetyRules(state: state, chainID: configuration.chainID)
     outbox.isSafetyStored = true
+  }
+
+  private mutating func recoverObservation(_ recovered: RecoveredRecords) throws(ConsensusError) {
+    var isObserving = configuration.isRestored
+    if let bytes = try recovered.value(of: RecordKey.observation) {
+      guard let record = try? ObservationRecord(decoding: bytes) else {
+        throw Self.corrupted("a record of an observation that does not parse")
+      }
+      switch record {
+      case .observing: isObserving = true
+      case .ended(let height): observedHeight = height
+      }
+    }
+    if isObserving { beginObservation(.restored) }
   }
 
   /// Applies the decided blocks in order; each must follow from the one before, and the last be proven.

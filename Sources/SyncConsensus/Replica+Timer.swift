@@ -30,8 +30,10 @@ extension Replica {
         viewsSinceDecided: currentView > head.view ? currentView - head.view : 0)
       viewDeadline = now.monotonicNanoseconds &+ (hasGivenUpView ? configuration.timeoutBaseNanoseconds : timeout)
     }
-    nextWakeUp = [viewDeadline, fetch?.deadline, stateDeadline].compactMap { $0 }.min()
+    nextWakeUp = [viewDeadline, fetch?.deadline, stateDeadline, askDeadline].compactMap { $0 }.min()
   }
+
+  private var askDeadline: UInt64? { observation?.floor == nil ? observation?.askAgain : nil }
 
   /// The state's next deadline on the monotonic clock, by the difference that the two clocks have now.
   private var stateDeadline: UInt64? {

@@ -14,6 +14,7 @@ extension Replica {
       if commit.height > head.height, commit.height > pendingCommit?.commit?.height ?? 0 { pendingCommit = certificate }
     }
     tree.markCertified(certificate.proposed.id)
+    noticeForgotten(certificate.view, certificate.shares.lazy.map(\.signer))
     guard certificate.view > highQC.view else { return }
     let before = currentView
     highQC = certificate
@@ -24,6 +25,7 @@ extension Replica {
   /// Takes a verified timeout certificate.
   mutating func process(_ certificate: TimeoutCertificate) {
     process(certificate.highQC)
+    noticeForgotten(certificate.view, certificate.shares.lazy.map(\.signer))
     guard certificate.view >= currentView else { return }
     let before = currentView
     highTC = certificate
@@ -121,6 +123,7 @@ extension Replica {
 
   /// Sends what was signed; its safety record is durable.
   mutating func release(_ request: SigningRequest, _ signature: Signature) {
+    guard !isObserving else { return }
     guard let key = replicas.key(of: own), verifier.accepts(key, signature, request.message) else {
       return halt(.wrongKey, "The signer does not hold the key that the set names for replica \(own)")
     }

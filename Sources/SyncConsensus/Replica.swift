@@ -39,6 +39,12 @@ public struct Replica<State: StateMachine>: Sendable {
   var recent: Deque<RecentBlock> = []
   var recentBytes = 0
 
+  /// Present while nothing may be signed.
+  var observation: Observation?
+  /// The height up to which this replica has observed, over all lives: what was ordered up to there may have been
+  /// answered by a life that is forgotten.
+  public internal(set) var observedHeight: UInt64 = 0
+
   var kept: [MisbehaviourKey: Misbehaviour] = [:]
   var decidedEntries: Set<Digest> = []
   var hasDecided = false
@@ -117,6 +123,7 @@ public struct Replica<State: StateMachine>: Sendable {
   private mutating func advance() {
     absorbProposals()
     resolveCommit()
+    observe()
     refilterPool()
     vote()
     propose()

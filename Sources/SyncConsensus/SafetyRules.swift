@@ -60,6 +60,8 @@ package struct SafetyState: Hashable, Sendable, CanonicallyCodable {
 /// Source: DiemBFT v4, Safety module; Jolteon (arXiv 2106.10362), figure 3.
 package struct SafetyRules: Sendable {
   package private(set) var state: SafetyState
+  /// Nothing is permitted: the state may be older than what was signed.
+  package var isSilent = false
   private let chainID: Digest
 
   package init(state: SafetyState, chainID: Digest) { (self.state, self.chainID) = (state, chainID) }
@@ -103,6 +105,7 @@ package struct SafetyRules: Sendable {
   package mutating func vote(
     for block: Block, info: BlockInfo, parent: BlockInfo, leader: ReplicaIndex, currentView: UInt64
   ) throws(ConsensusError) -> Permit {
+    guard !isSilent else { throw unsafe("a vote with records that may be an older copy") }
     let statement = VoteStatement(proposed: info, parent: parent)
     guard block.epoch == state.epoch, info.epoch == state.epoch, parent.epoch == state.epoch else {
       throw unsafe("a block of epoch \(block.epoch) in epoch \(state.epoch)")
@@ -132,6 +135,7 @@ package struct SafetyRules: Sendable {
   package mutating func timeout(
     view: UInt64, currentView: UInt64, highQC: Certificate, lastTC: TimeoutCertificate?
   ) throws(ConsensusError) -> Permit {
+    guard !isSilent else { throw unsafe("a timeout with records that may be an older copy") }
     let isEnteredByQC = highQC.view < view && highQC.view == view - 1
     let content = UnsignedTimeout(view: view, highQC: highQC, lastTC: isEnteredByQC ? nil : lastTC)
     guard content.statement.epoch == state.epoch else { throw unsafe("a timeout of another epoch") }
@@ -153,10 +157,22 @@ package struct SafetyRules: Sendable {
   }
 
   /// Permits signing the last vote once more: the same bytes give the same signature.
-  package func lastVoteAgain() -> Permit? { state.lastVote.map { permit(.vote($0)) } }
+  package func lastVoteAgain() -> Permit? { isSilent ? nil : state.lastVote.map { permit(.vote($0)) } }
 
   /// Permits signing the last timeout once more.
-  package func lastTimeoutAgain() -> Permit? { state.lastTimeout.map { permit(.timeout($0)) } }
+  package func lastTimeoutAgain() -> Permit? { isSilent ? nil : state.lastTimeout.map { permit(.timeout($0)) } }
+
+  /// Signs again after an observation.
+  ///
+  /// - Parameters:
+  ///   - view: No view above it was ever signed in.
+  ///   - oneChainView: Of a certificate that is not older than the parent of anything voted for.
+  package mutating func resume(afterView view: UInt64, oneChainView: UInt64) {
+    state.lastVotedView = max(state.lastVotedView, view)
+    state.oneChainView = max(state.oneChainView, oneChainView)
+    (state.lastVote, state.lastTimeout) = (nil, nil)
+    isSilent = false
+  }
 
   package var record: StoredRecord { StoredRecord(key: RecordKey.safety, value: state.encode()) }
 

@@ -54,13 +54,17 @@ public struct OpenJob: Sendable {
     let submitter: Int
     let sequence: UInt64
     let timeMilliseconds: UInt64
+    let height: UInt64
 
-    init(spec: BuildSpec, specBytesCount: Int, submitter: Int, sequence: UInt64, timeMilliseconds: UInt64) {
+    init(
+      spec: BuildSpec, specBytesCount: Int, submitter: Int, sequence: UInt64, timeMilliseconds: UInt64, height: UInt64
+    ) {
       self.spec = spec
       self.specBytesCount = specBytesCount
       self.submitter = submitter
       self.sequence = sequence
       self.timeMilliseconds = timeMilliseconds
+      self.height = height
     }
   }
 
@@ -91,6 +95,9 @@ public struct OpenJob: Sendable {
 
   /// Decided time at which the job was ordered, Unix milliseconds.
   public var orderedMilliseconds: UInt64 { order.timeMilliseconds }
+
+  /// Height of the block that ordered it.
+  public var orderedHeight: UInt64 { order.height }
 
   /// A step for each member of the group, in the order of their names.
   public var steps: [Step] { answers.map(\.step) }

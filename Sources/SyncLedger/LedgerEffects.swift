@@ -49,7 +49,7 @@ extension Ledger {
     let deadline = deadline(after: group.commitSeconds, block)
     let order = OpenJob.Order(
       spec: submission.spec, specBytesCount: specBytesCount, submitter: member, sequence: sequence,
-      timeMilliseconds: block.timeMilliseconds)
+      timeMilliseconds: block.timeMilliseconds, height: block.height)
     sequence += 1
     shares[member].jobs += 1
     shares[member].specBytes += specBytesCount

@@ -220,6 +220,7 @@ public actor Node: NodeView, Service {
 
   /// Signs the newest tree head, as the log and as a cosigner, and hands the signatures to the others.
   func beginCheckpoint() {
+    guard !replica.isObserving else { return }
     let checkpoint = Checkpoint(origin: configuration.group.origin, treeSize: log.size, root: log.root)
     let body = checkpoint.body()
     let timestamp = Clock.now().wallMilliseconds / 1_000
@@ -294,7 +295,7 @@ public actor Node: NodeView, Service {
       throw PluginError(
         .io,
         "The journal holds a checkpoint of \(size) leaves but blocks for \(logSize) only: it is not"
-          + " whole. Do not vote with it: move the folder away and join with new keys"
+          + " whole. Do not vote with it: move it away and start with --restored"
       )
     }
     return (note, size)

@@ -26,13 +26,16 @@ public struct NodeConfiguration: Sendable {
   public var timeoutBaseMilliseconds: UInt64
   public var divergence: DivergencePolicy
   public var retention: RetentionPolicy
+  /// Whether the data folder was put back from an older copy, or is new although this builder has signed before: the
+  /// node observes, and signs nothing until that is safe.
+  public var isRestored: Bool
 
   public init(
     name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchains: [String: Digest] = [:],
     toolchainDirectories: [String] = [], capacity: BuildCapacity = .ofThisHost(), dataPolicy: DataPolicy = DataPolicy(),
     faultPauses: [Duration] = .backOff(first: .seconds(2), factor: 4, longest: .seconds(600), count: 5),
     timeoutBaseMilliseconds: UInt64 = 1_000, divergence: DivergencePolicy = DivergencePolicy(),
-    retention: RetentionPolicy = RetentionPolicy()
+    retention: RetentionPolicy = RetentionPolicy(), isRestored: Bool = false
   ) {
     self.name = name
     self.group = group
@@ -46,6 +49,7 @@ public struct NodeConfiguration: Sendable {
     self.timeoutBaseMilliseconds = timeoutBaseMilliseconds
     self.divergence = divergence
     self.retention = retention
+    self.isRestored = isRestored
   }
 }
 

@@ -84,9 +84,26 @@ extension Node {
         fail(error)
       }
     case .halted(let error): fail(PluginError(.io, error.message))
+    case .observation(.began(let reason)): noteObservation(reason)
+    case .observation(.ended(let height)):
+      logger.notice("Signing again: all that was forgotten is over", metadata: ["height": "\(height)"])
+      if log.size > 0 { beginCheckpoint() }
     case .misbehaviour(let proof):
       let name = configuration.group.members[Int(proof.offender.rawValue)].name
       logger.error("Proof of misbehaviour kept", metadata: ["replica": "\(name.string)", "kind": "\(proof.kind)"])
+    }
+  }
+
+  private func noteObservation(_ reason: ObservationChange.Reason) {
+    let until = "this builder signs nothing until the group is beyond all that it may have signed"
+    switch reason {
+    case .restored: logger.warning("Observing: the journal may be an older copy; \(until)")
+    case .unknownSignature(let view):
+      logger.error(
+        """
+        Observing: the group has this builder's signature of view \(view), of which the journal knows nothing: it is \
+        an older copy, or another process runs with the same keys, which must be stopped; \(until)
+        """)
     }
   }
 
@@ -160,7 +177,10 @@ extension Node {
 
   /// Does what an open job wants of this builder next: rebuild, commit, or reveal. Safe to call again at any time.
   func resume(_ job: Digest) {
-    guard !hasEnded, case .open(let open) = replica.state.job(job) else { return }
+    // What was ordered before the end of an observation may have been answered already, by a life that is forgotten.
+    guard !hasEnded, !replica.isObserving, case .open(let open) = replica.state.job(job),
+      open.orderedHeight > replica.observedHeight
+    else { return }
     do throws(PluginError) {
       let stored = try journal.get(.attempt, job.bytes)
       if open.phase == .commit, open.steps[own.index] == .waiting {

@@ -91,9 +91,12 @@ extension Node {
   {
     let group = configuration.group
     let set = try NodeConfiguration.replicas(of: group)
-    return try Configuration(
+    var consensus = try Configuration(
       chainID: group.chainID, set: set, own: ReplicaIndex(rawValue: UInt16(ownIndex)),
       timeoutBaseNanoseconds: min(configuration.timeoutBaseMilliseconds, 3_600_000) * 1_000_000)
+    consensus.isRestored = configuration.isRestored
+    consensus.startNumber = .random(in: 0 ... .max)
+    return consensus
   }
 
   private static func records(_ journal: Journal) -> RecoveredRecords {

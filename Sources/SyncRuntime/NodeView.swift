@@ -96,10 +96,13 @@ public struct NodeStatus: Sendable, Equatable, Codable {
   public let quorum: Int
   /// Names of replicas of which a proof of misbehaviour is kept.
   public let misbehaved: [String]
+  /// Whether the node signs nothing, since its journal may be older than what it has signed.
+  public let isObserving: Bool
 
   public init(
     name: String, origin: String, version: String, epoch: UInt64, view: UInt64, height: UInt64, logSize: UInt64,
-    checkpointSize: UInt64, openJobs: Int, connectedPeers: [String], replicas: Int, quorum: Int, misbehaved: [String]
+    checkpointSize: UInt64, openJobs: Int, connectedPeers: [String], replicas: Int, quorum: Int, misbehaved: [String],
+    isObserving: Bool = false
   ) {
     self.name = name
     self.origin = origin
@@ -114,6 +117,7 @@ public struct NodeStatus: Sendable, Equatable, Codable {
     self.replicas = replicas
     self.quorum = quorum
     self.misbehaved = misbehaved
+    self.isObserving = isObserving
   }
 }
 

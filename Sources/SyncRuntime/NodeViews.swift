@@ -13,7 +13,8 @@ extension Node {
       epoch: configuration.group.epoch, view: replica.currentView, height: replica.head.height, logSize: log.size,
       checkpointSize: publishedSize, openJobs: replica.state.openJobs.count, connectedPeers: connected.sorted(),
       replicas: configuration.group.members.count, quorum: configuration.group.quorum,
-      misbehaved: Set(misbehaviourProofs.map(\.member)).sorted().map(\.string))
+      misbehaved: Set(misbehaviourProofs.map(\.member)).sorted().map(\.string),
+      isObserving: replica.isObserving)
   }
 
   /// Of replicas, then of builders.

@@ -36,6 +36,12 @@ public final class FaultyStorage: Storage {
   /// Loses one entry, as a write that was not durable is lost.
   public func forget(_ key: [UInt8]) { state.withLock { $0.entries[key] = nil } }
 
+  /// All entries, to be put back later as an old backup would be.
+  public var copy: [[UInt8]: [UInt8]] { state.withLock { $0.entries } }
+
+  /// Puts an older copy back, with nothing of what was written since.
+  public func restore(_ copy: [[UInt8]: [UInt8]]) { state.withLock { $0.entries = copy } }
+
   public var durableWrites: Int { state.withLock { $0.durableWrites } }
 
   public func get(_ key: [UInt8]) throws(PluginError) -> [UInt8]? { state.withLock { $0.entries[key] } }

@@ -152,6 +152,9 @@ struct StatusCommand: AsyncParsableCommand {
     Console.line("  \(status.openJobs) open jobs")
     let peers = status.connectedPeers.isEmpty ? "none" : status.connectedPeers.joined(separator: ", ")
     Console.line("  connected: \(peers) (quorum \(status.quorum) of \(status.replicas), this one included)")
+    if status.isObserving {
+      Console.line(Console.paint("  observing: signs nothing, since its journal may be an older copy", .yellow))
+    }
     guard !status.misbehaved.isEmpty else { return }
     for proof in try await node.client.misbehaviours() {
       Console.line(Console.paint("  misbehaved: \(proof.member), \(proof.kind) in \(proof.place)", .red))

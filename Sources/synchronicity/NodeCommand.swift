@@ -32,6 +32,12 @@ struct NodeCommand: AsyncParsableCommand {
     var config: String
     @Option(help: "Take crates from this sparse registry, whatever the configuration says.")
     var registry: String?
+    @Flag(
+      help: """
+        The data folder was put back from an older copy, or is new although this builder has signed before: sign \
+        nothing until that is safe.
+        """)
+    var restored = false
     @Flag(help: "Stop, as after SIGTERM, when the process that started this one is gone.")
     var stopWithParent = false
 
@@ -58,7 +64,7 @@ struct NodeCommand: AsyncParsableCommand {
           toolchains: file.toolchains,
           toolchainDirectories: file.toolchainDirectories, capacity: file.capacity, dataPolicy: file.dataPolicy,
           timeoutBaseMilliseconds: file.timeoutBaseMilliseconds, divergence: file.divergence,
-          retention: file.retention),
+          retention: file.retention, isRestored: restored),
         plugins: NodePlugins(
           storage: try SQLiteStorage(path: file.data + "/journal.sqlite"),
           transport: try Self.transport(file, group, signer, logger), signer: signer, sandbox: sandbox,

@@ -29,3 +29,10 @@ for seed in 0..<24 as Range<UInt64> {
   var simulator = try ConsensusSimulator(seed: seed, options: options)
   demand("seeds", simulator.run().failure)
 }
+for seed in 0..<20 as Range<UInt64> {
+  var options = ConsensusSimulator.Options()
+  (options.replicas, options.hasTwin, options.hasRestored) = (7, true, true)
+  (options.faultSeconds, options.jobs) = (3, 8)
+  var simulator = try ConsensusSimulator(seed: seed, options: options)
+  demand("restored", simulator.run().failure)
+}

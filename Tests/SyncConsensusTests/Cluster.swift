@@ -14,6 +14,10 @@ struct Cluster {
   var messages = 0
   var loads = 0
   var decided: [[Digest]]
+  /// Over all lives of each.
+  var observations: [[ObservationChange]]
+  var signed: [[SigningRequest]]
+  private(set) var lastStart: UInt64?
   private var queue: [(to: Int, input: Input)] = []
 
   init(replicas count: Int) throws {
@@ -21,15 +25,22 @@ struct Cluster {
     replicas = [Replica<AppendLog>?](repeating: nil, count: count)
     disks = [[[UInt8]: [UInt8]]](repeating: [:], count: count)
     decided = [[Digest]](repeating: [], count: count)
+    observations = [[ObservationChange]](repeating: [], count: count)
+    signed = [[SigningRequest]](repeating: [], count: count)
     for index in 0..<count { try start(index) }
     run()
   }
 
-  mutating func start(_ index: Int) throws {
+  mutating func start(_ index: Int, isRestored: Bool = false, noticesUnknownSignatures: Bool = true) throws {
     isDown.remove(index)
+    lastStart = (lastStart ?? 0) + 1
+    var configuration = try group.configuration(of: index)
+    configuration.isRestored = isRestored
+    configuration.startNumber = lastStart ?? 0
+    configuration.noticesUnknownSignatures = noticesUnknownSignatures
     var replayed: [Digest] = []
     replicas[index] = try Replica(
-      configuration: try group.configuration(of: index), genesis: AppendLog(),
+      configuration: configuration, genesis: AppendLog(),
       recovered: RecoveredRecords(disks[index].map { (key: $0.key, value: $0.value) })
     ) { block throws(ConsensusError) in replayed.append(block.info.id) }
     decided[index] = replayed
@@ -83,7 +94,9 @@ struct Cluster {
       case .persist(let records, let then):
         for record in records { disks[index][record.key] = record.value }
         perform(then, of: index)
-      case .sign(let request): queue.append((index, .signed(request, group.keys[index].sign(request.message))))
+      case .sign(let request):
+        signed[index].append(request)
+        queue.append((index, .signed(request, group.keys[index].sign(request.message))))
       case .send(let peer, let bytes): transmit(bytes, from: index, to: Int(peer.rawValue))
       case .broadcast(let bytes):
         for peer in replicas.indices where peer != index { transmit(bytes, from: index, to: peer) }
@@ -93,6 +106,7 @@ struct Cluster {
         let found = try? RecoveredRecords(disks[index].map { (key: $0.key, value: $0.value) })
           .scan(request.prefix, request.from, request.limit)
         queue.append((index, .loaded(request, found ?? [])))
+      case .observation(let change): observations[index].append(change)
       case .misbehaviour, .halted: break
       }
     }

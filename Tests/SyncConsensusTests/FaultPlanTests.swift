@@ -6,6 +6,7 @@ import Testing
   static let lines = [
     "crash 1 write 17 before down 300", "crash 1 write 17 inside down 0", "crash 0 write 1 after down 60000",
     "crash 1 effect 40 down 300", "crash 1 at 900 down 300", "power 1 at 0 down 300",
+    "restored 1 to 300 at 900 down 20",
     "sync-fails 1 write 17 lost down 300", "sync-fails 1 write 17 kept down 300", "crashes 50 from 0 to 4000",
     "dead 2 at 900", "slow 1 by 200 from 0 to 4000", "partition 0,1|2,3 from 500 to 900",
     "one-way 0,1>2 from 500 to 900", "drop 50 from 0 to 4000", "duplicate 30 from 1 to 2",

@@ -16,7 +16,7 @@ import Testing
   ])
   func regressions(seed: UInt64, faultSeconds: UInt64, finding: String) throws {
     var options = ConsensusSimulator.Options()
-    options.faultSeconds = faultSeconds
+    (options.faultSeconds, options.hasRestored) = (faultSeconds, false)
     let result = try run(seed, options)
     #expect(result.failure == nil, "\(finding)")
   }

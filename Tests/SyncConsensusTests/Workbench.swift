@@ -117,6 +117,7 @@ struct Flattened {
   var misbehaviours: [Misbehaviour] = []
   var loads: [LoadRequest] = []
   var halts: [ConsensusError] = []
+  var observations: [ObservationChange] = []
 
   init(_ effects: [Effect<AppendLog>]) { add(effects, isHeld: false) }
 
@@ -136,6 +137,7 @@ struct Flattened {
         bareDecided += isHeld ? 0 : 1
       case .misbehaviour(let proof): misbehaviours.append(proof)
       case .load(let request): loads.append(request)
+      case .observation(let change): observations.append(change)
       case .halted(let error): halts.append(error)
       }
     }

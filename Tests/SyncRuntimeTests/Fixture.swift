@@ -73,7 +73,7 @@ final class World {
     self.recipes = recipes
   }
 
-  func start(_ numbers: [Int] = [0, 1, 2, 3]) throws {
+  func start(_ numbers: [Int] = [0, 1, 2, 3], isRestored: Bool = false) throws {
     for number in numbers {
       let name = Keys.names[number]
       var logger = Logger(label: "test")
@@ -82,7 +82,7 @@ final class World {
         configuration: NodeConfiguration(
           name: Text(name), group: keys.group, dataDirectory: "\(scratch.path)/\(name)", toolchain: World.toolchain,
           dataPolicy: dataPolicy, faultPauses: [.milliseconds(50), .milliseconds(50)], timeoutBaseMilliseconds: 100,
-          divergence: divergence),
+          divergence: divergence, isRestored: isRestored),
         plugins: NodePlugins(
           storage: storages[number],
           transport: QuietTransport(inner: network.transport(of: name), name: name, silence: silent),

@@ -197,6 +197,38 @@ struct NodeTests {
     return true
   }
 
+  @Test func `a node with an older journal observes, and builds again when that is safe`() async throws {
+    let world = try World(recipes: ["x": "echo out same"], commitSeconds: 3)
+    try world.start()
+    var rebuild: UInt64 = 0
+    func job(on number: Int) async throws -> JobStatus {
+      rebuild += 1
+      let job = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1", rebuild: rebuild))
+      return try await world.wait(job, on: number) { $0.phase == .cosigned }
+    }
+    #expect(try await job(on: 3).agreeing == 4)
+    await world.stop([3])
+    let copy = world.storages[3].copy
+    try world.start([3])
+    for _ in 0..<3 { #expect(try await job(on: 3).agreeing == 4) }
+    await world.stop([3])
+    world.storages[3].restore(copy)
+    try world.start([3], isRestored: true)
+    var agreeing: [Int?] = []
+    // What is ordered while it observes goes on without it.
+    while agreeing.last != 4, agreeing.count < 12 { agreeing.append(try await job(on: 0).agreeing) }
+    #expect(agreeing.last == 4 && agreeing.first == 3, "\(agreeing)")
+    #expect(try await world.node(3).status().isObserving == false)
+    for number in 0..<4 {
+      let status = await (try world.node(number)).status()
+      #expect(status.misbehaved.isEmpty)
+    }
+    // It is counted on again.
+    await world.stop([1])
+    #expect(try await job(on: 3).agreeing == 3)
+    await world.stop()
+  }
+
   @Test func `all nodes restarted at once go on with the same log`() async throws {
     let world = try World(recipes: ["x": "echo out same", "y": "echo out other"])
     try world.start()

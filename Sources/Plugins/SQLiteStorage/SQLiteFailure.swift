@@ -32,7 +32,7 @@ func translate(_ error: any Error, path: String) -> PluginError {
     return PluginError(.io, "The disk is full: the journal \(path) cannot grow; free some space")
   case .SQLITE_NOTADB:
     return PluginError(
-      .io, "\(path) is not an SQLite file, or its head is damaged; restore a backup or name a new file")
+      .io, "\(path) is not an SQLite file, or its head is damaged; move it away and start with --restored")
   case .SQLITE_CORRUPT:
     return PluginError(.io, damaged(path, detail))
   case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_READONLY:
@@ -49,7 +49,8 @@ func translate(_ error: any Error, path: String) -> PluginError {
 }
 
 func damaged(_ path: String, _ finding: String) -> String {
-  "The journal \(path) is damaged (\(finding)); restore a backup, or start with a new file and catch up"
+  "The journal \(path) is damaged (\(finding)); move it away, put an older copy or nothing in its place, and start the"
+    + " node with --restored"
 }
 
 /// Whether the file's state is unknown after this error, so that nothing more may be written.

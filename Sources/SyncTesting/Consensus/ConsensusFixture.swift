@@ -72,11 +72,14 @@ public struct FixtureGroup: Sendable {
       })
   }
 
+  /// One that takes a second process with its key for granted, as where that is the test.
   public func configuration(
     of index: Int, timeoutBaseNanoseconds: UInt64 = 100_000_000, skewMilliseconds: UInt64 = 5_000
   ) throws -> Configuration {
-    try Configuration(
+    var configuration = try Configuration(
       chainID: chainID, set: set, own: ReplicaIndex(rawValue: UInt16(index)),
       timeoutBaseNanoseconds: timeoutBaseNanoseconds, clockSkewMaxMilliseconds: skewMilliseconds)
+    configuration.noticesUnknownSignatures = false
+    return configuration
   }
 }

@@ -14,6 +14,8 @@ public struct ConsensusSimulator {
     public var replicas: Int?
     /// `nil` draws it from the seed, where the group tolerates a faulty replica; without meaning where a plan is given.
     public var hasTwin: Bool?
+    /// Whether a replica may come back with an older disk; `nil` draws it from the seed.
+    public var hasRestored: Bool?
     /// How long things go wrong, at least 1.
     public var faultSeconds: UInt64 = 4
     /// Jobs that are submitted meanwhile; `nil` draws 1 to 6.
@@ -65,6 +67,7 @@ public struct ConsensusSimulator {
     case connect(instance: Int, peer: UInt16)
     case restart(instance: Int)
     case fault(Int)
+    case copy(Int)
     case mend(Int)
     case heal
     case probe
@@ -94,6 +97,10 @@ public struct ConsensusSimulator {
     var partsPerMillion: Int64 = 0
     var wakeUp: UInt64?
     var building: Set<Digest> = []
+    /// Its disk as faults will put it back, by the millisecond.
+    var copies: [UInt64: SimulatedDisk] = [:]
+    /// Whether its operator says so at each start, until that is stored.
+    var isRestored = false
   }
 
   static let millisecond: UInt64 = 1_000_000
@@ -145,8 +152,9 @@ public struct ConsensusSimulator {
       throw ConsensusFaultError("1 to 25 replicas and 1 to 60 seconds of faults are simulated")
     }
     var drawer = ConsensusFaultDrawer(
-      replicas: count, hasTwin: options.hasTwin, milliseconds: options.faultSeconds * 1_000,
-      crashesPerMille: options.crashesPerMille, random: SeededGenerator(seed: ~seed))
+      replicas: count, hasTwin: options.hasTwin, hasRestored: options.hasRestored,
+      milliseconds: options.faultSeconds * 1_000, crashesPerMille: options.crashesPerMille,
+      random: SeededGenerator(seed: ~seed))
     plan = options.plan ?? drawer.draw()
     try plan.check(replicas: count)
     fixture = try LedgerFixture(
@@ -209,6 +217,9 @@ public struct ConsensusSimulator {
       switch fault {
       case .crash(_, let at, _), .powerCut(_, let at, _), .dead(_, let at), .clock(_, _, let at):
         queue.push(.fault(number), at: at * Self.millisecond)
+      case .restored(_, let copied, let at, _):
+        queue.push(.copy(number), at: copied * Self.millisecond)
+        queue.push(.fault(number), at: at * Self.millisecond)
       case .partition(_, _, let window), .oneWay(_, _, let window):
         queue.push(.mend(number), at: window.to * Self.millisecond)
       default: break
@@ -247,6 +258,9 @@ public struct ConsensusSimulator {
       put(.peerConnected(ReplicaIndex(rawValue: peer)), into: instance)
     case .restart(let instance): if processes[instance].replica == nil { start(instance) }
     case .fault(let number): if !isHealed { suffer(plan.faults[number]) }
+    case .copy(let number):
+      guard !isHealed, case .restored(let instance, let copied, _, _) = plan.faults[number] else { return }
+      processes[instance].copies[copied] = processes[instance].disk
     case .mend(let number): if !isHealed { mend(plan.faults[number]) }
     case .heal: heal()
     case .probe:
@@ -279,6 +293,7 @@ public struct ConsensusSimulator {
       if replica.head.height != UInt64(checker.height) {
         return checker.fail("instance \(instance) stands at \(replica.head.height) of \(checker.height)")
       }
+      if replica.isObserving { return checker.fail("instance \(instance) still observes") }
       if replica.nextWakeUp != nil { return checker.fail("instance \(instance) does not rest") }
       if process.log.size != UInt64(evidence.leaves) { return checker.fail("instance \(instance) lacks leaves") }
     }
@@ -316,6 +331,8 @@ public struct ConsensusSimulator {
       case .entries(let entries): "entries \(entries.count)"
       case .fetch(let request): "fetch above \(request.knownHeight)"
       case .blocks(let answer): "blocks \(answer.blocks.count)"
+      case .ask: "ask"
+      case .answer: "answer"
       }
     }
     let milliseconds = time / Self.millisecond

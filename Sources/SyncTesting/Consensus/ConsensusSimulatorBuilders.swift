@@ -33,7 +33,9 @@ extension ConsensusSimulator {
 
   /// Does what an open job wants of this builder next: rebuild, commit, or reveal. Safe to call again at any time.
   mutating func resume(_ job: Digest, at instance: Int) {
-    guard let ledger = processes[instance].replica?.state.ledger, case .open(let open) = ledger.job(job) else { return }
+    guard let replica = processes[instance].replica, !replica.isObserving,
+      case .open(let open) = replica.state.ledger.job(job), open.orderedHeight > replica.observedHeight
+    else { return }
     let index = processes[instance].index
     let stored = processes[instance].disk.current[attemptKey(job)]
     if open.phase == .commit, open.steps[Int(index)] == .waiting {

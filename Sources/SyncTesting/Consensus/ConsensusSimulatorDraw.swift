@@ -3,6 +3,8 @@ struct ConsensusFaultDrawer {
   let replicas: Int
   /// `nil` leaves it to the seed.
   let hasTwin: Bool?
+  /// `nil` leaves it to the seed.
+  let hasRestored: Bool?
   /// The phase in which things go wrong.
   let milliseconds: UInt64
   /// Of all writes and effects; `nil` leaves it to the seed.
@@ -11,8 +13,12 @@ struct ConsensusFaultDrawer {
   private var faults: [ConsensusFault] = []
   private var instances: Int
 
-  init(replicas: Int, hasTwin: Bool?, milliseconds: UInt64, crashesPerMille: UInt64?, random: SeededGenerator) {
-    (self.replicas, self.hasTwin, self.milliseconds) = (replicas, hasTwin, milliseconds)
+  init(
+    replicas: Int, hasTwin: Bool?, hasRestored: Bool?, milliseconds: UInt64, crashesPerMille: UInt64?,
+    random: SeededGenerator
+  ) {
+    (self.replicas, self.hasTwin, self.hasRestored) = (replicas, hasTwin, hasRestored)
+    self.milliseconds = milliseconds
     (self.crashesPerMille, self.random) = (crashesPerMille, random)
     instances = replicas
   }
@@ -23,6 +29,7 @@ struct ConsensusFaultDrawer {
     drawCuts()
     drawMessages()
     drawClocks()
+    drawRestored()
     return ConsensusFaultPlan(faults)
   }
 
@@ -54,6 +61,23 @@ struct ConsensusFaultDrawer {
       faults.append(.dead(instance: replica, at: time()))
     }
     if twin != nil { instances += 1 }
+  }
+
+  /// Last, so that the rest of a seed's plan is what it is without.
+  private mutating func drawRestored() {
+    guard hasRestored ?? random.happens(perMille: 250) else { return }
+    let plan = ConsensusFaultPlan(faults)
+    let lost = plan.faulty.union(plan.dead.filter { $0 < replicas }.map(UInt16.init))
+    let candidates = (0..<replicas).filter { !lost.contains(UInt16($0)) }
+    guard lost.count < (replicas - 1) / 3, milliseconds > 1 else { return }
+    let replica = candidates[Int(random.below(UInt64(candidates.count)))]
+    for _ in 0..<1 + random.below(6) {
+      let at = 1 + random.below(milliseconds - 1)
+      // Mostly a little older and soon back, when the others are still where it was.
+      let age = 1 + random.below(random.happens(perMille: 700) ? 300 : at)
+      let down = random.happens(perMille: 700) ? random.below(30) : down()
+      faults.append(.restored(instance: replica, to: at - min(at, age), at: at, down: down))
+    }
   }
 
   private mutating func drawCrashes() {

@@ -11,6 +11,7 @@
 /// crash 1 effect 40 down 300             the process ends behind the 40th effect that it performed
 /// crash 1 at 900 down 300                the process ends at a time
 /// power 1 at 900 down 300                the same with its power: a suffix of what is not synced is lost
+/// restored 1 to 300 at 900 down 300      the process ends, its disk is put back to what it was, its operator says so
 /// sync-fails 1 write 17 lost down 300    the sync reports an error, so the process must stop; nothing was written,
 /// sync-fails 1 write 17 kept down 300    or it was written all the same
 /// crashes 50 from 0 to 4000              at so many of all writes and effects a process ends
@@ -45,6 +46,7 @@ public enum ConsensusFault: Hashable, Sendable {
   case crashAtEffect(instance: Int, effect: Int, down: UInt64)
   case crash(instance: Int, at: UInt64, down: UInt64)
   case powerCut(instance: Int, at: UInt64, down: UInt64)
+  case restored(instance: Int, to: UInt64, at: UInt64, down: UInt64)
   case failedSync(instance: Int, write: Int, isKept: Bool, down: UInt64)
   case crashes(perMille: UInt64, Window)
   case dead(instance: Int, at: UInt64)
@@ -64,7 +66,7 @@ public enum ConsensusFault: Hashable, Sendable {
   /// Whether it ends a process that comes back.
   var isCrash: Bool {
     switch self {
-    case .crashAtWrite, .crashAtEffect, .crash, .powerCut, .failedSync, .crashes: true
+    case .crashAtWrite, .crashAtEffect, .crash, .powerCut, .restored, .failedSync, .crashes: true
     default: false
     }
   }
@@ -73,8 +75,9 @@ public enum ConsensusFault: Hashable, Sendable {
   var named: [Int] {
     switch self {
     case .crashAtWrite(let instance, _, _, _), .crashAtEffect(let instance, _, _), .crash(let instance, _, _),
-      .powerCut(let instance, _, _), .failedSync(let instance, _, _, _), .dead(let instance, _),
-      .slow(let instance, _, _), .clock(let instance, _, _), .drift(let instance, _), .twin(let instance),
+      .powerCut(let instance, _, _), .restored(let instance, _, _, _), .failedSync(let instance, _, _, _),
+      .dead(let instance, _), .slow(let instance, _, _), .clock(let instance, _, _), .drift(let instance, _),
+      .twin(let instance),
       .liar(let instance):
       [instance]
     case .partition(let a, let b, _), .oneWay(let a, let b, _): a + b
@@ -104,6 +107,7 @@ extension ConsensusFault: CustomStringConvertible {
     case .crashAtEffect(let i, let effect, let down): "crash \(i) effect \(effect) down \(down)"
     case .crash(let i, let at, let down): "crash \(i) at \(at) down \(down)"
     case .powerCut(let i, let at, let down): "power \(i) at \(at) down \(down)"
+    case .restored(let i, let to, let at, let down): "restored \(i) to \(to) at \(at) down \(down)"
     case .failedSync(let i, let write, let isKept, let down):
       "sync-fails \(i) write \(write) \(isKept ? "kept" : "lost") down \(down)"
     case .crashes(let rate, let window): "crashes \(rate) \(window.text)"
@@ -159,6 +163,11 @@ extension ConsensusFault: CustomStringConvertible {
         return nil
       }
       self = .powerCut(instance: instance, at: at, down: down)
+    case "restored":
+      guard let instance = words.instance(), let to = words.time(after: "to"), let at = words.time(after: "at"),
+        to < at, let down = words.down()
+      else { return nil }
+      self = .restored(instance: instance, to: to, at: at, down: down)
     case "sync-fails":
       guard let instance = words.instance(), words.take("write"), let write = words.count(),
         let isKept = ["lost": false, "kept": true][words.next()], let down = words.down()

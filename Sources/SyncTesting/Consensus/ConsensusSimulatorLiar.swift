@@ -2,7 +2,7 @@ import SyncConsensus
 import SyncProof
 
 /// What a faulty replica does beside running twice: it votes for everything, leads from stale certificates, and hides
-/// what it has seen when it gives up a view.
+/// what it has seen when it gives up a view, or when one that has forgotten asks.
 struct Liar {
   /// Certificates that it has seen, the newest last.
   private var certificates: [Certificate] = []
@@ -32,6 +32,8 @@ struct Liar {
     }
     var bodies: [Message.Body] = []
     if case .proposal(let proposal) = message.body { bodies.append(.vote(vote(proposal.vote.statement))) }
+    // With the asker's own certificates, as if nothing had happened since.
+    if case .ask(let number) = message.body { bodies.append(.answer(number)) }
     let view = sync.currentView
     let tc = sync.highTC.flatMap { $0.view + 1 == view ? $0 : nil }
     if group.set.leader(of: view) == own, lastProposed < view, random.happens(perMille: 700) {

@@ -166,7 +166,7 @@ struct FaultTable {
         delays.append(Rate(perMille: rate, by: by, window: Span(window)))
       case .reorder(let rate, let window): reorders.append(Rate(perMille: rate, window: Span(window)))
       case .garbage(let rate, let window): garbage.append(Rate(perMille: rate, window: Span(window)))
-      case .crash, .powerCut, .dead, .clock, .drift, .twin, .liar: break
+      case .crash, .powerCut, .restored, .dead, .clock, .drift, .twin, .liar: break
       }
     }
   }

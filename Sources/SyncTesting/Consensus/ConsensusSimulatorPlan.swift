@@ -37,6 +37,11 @@ public struct ConsensusFaultPlan: Hashable, Sendable {
 
   var dead: Set<Int> { Set(faults.compactMap { if case .dead(let instance, _) = $0 { instance } else { nil } }) }
 
+  /// Instances whose disks are put back: away, as it were, until they sign again.
+  var restored: Set<Int> {
+    Set(faults.compactMap { if case .restored(let instance, _, _, _) = $0 { instance } else { nil } })
+  }
+
   /// - Throws: When it names what the group has not, or makes more replicas faulty or dead than the group tolerates.
   func check(replicas: Int) throws(ConsensusFaultError) {
     let instances = replicas + twins.count
@@ -50,11 +55,11 @@ public struct ConsensusFaultPlan: Hashable, Sendable {
         throw ConsensusFaultError("\"\(fault)\" names what a group of \(replicas) has not")
       }
     }
-    let lost = faulty.union(dead.map { $0 < replicas ? UInt16($0) : twins[$0 - replicas] })
+    let lost = faulty.union(dead.union(restored).map { $0 < replicas ? UInt16($0) : twins[$0 - replicas] })
     let tolerated = (replicas - 1) / 3
     guard lost.count <= tolerated else {
       throw ConsensusFaultError(
-        "\(lost.count) replicas are faulty or dead; a group of \(replicas) tolerates \(tolerated)")
+        "\(lost.count) replicas are faulty, dead or restored; a group of \(replicas) tolerates \(tolerated)")
     }
   }
 }

@@ -22,6 +22,8 @@ struct CrashPoint: Hashable, Sendable {
 
 /// Processes and their disks.
 extension ConsensusSimulator {
+  private static let observationKey = [UInt8(ascii: "o")]
+
   // MARK: Lives
 
   mutating func start(_ instance: Int) {
@@ -42,6 +44,9 @@ extension ConsensusSimulator {
     var replayed: [DecidedBlock<SimulatedLedger>] = []
     do {
       var configuration = try group.configuration(of: Int(processes[instance].index))
+      configuration.noticesUnknownSignatures = isHonest
+      configuration.isRestored = processes[instance].isRestored
+      configuration.startNumber = UInt64(processes[instance].life)
       configuration.acceptsSignature = { [memo] in memo.accepts($0, $1, $2) }
       processes[instance].replica = try Replica(
         configuration: configuration, genesis: SimulatedLedger(group: fixture.group, memo: memo),
@@ -87,6 +92,11 @@ extension ConsensusSimulator {
     case .powerCut(let instance, _, let down):
       if processes[instance].replica != nil { losePower(instance) }
       crash(instance, down: down)
+    case .restored(let instance, let copied, _, let down):
+      guard let copy = processes[instance].copies[copied], options.defect != .diskForgetsSafety else { return }
+      crash(instance, down: down)
+      processes[instance].disk = copy
+      processes[instance].isRestored = true
     case .dead(let instance, _):
       processes[instance].isDead = true
       processes[instance].replica = nil
@@ -187,6 +197,7 @@ extension ConsensusSimulator {
     processes[instance].disk.sync()
     noteAttempts(records, of: instance)
     processes[instance].isWriting = false
+    if records.contains(where: { $0.key == Self.observationKey }) { processes[instance].isRestored = false }
     if ends(CrashPoint(instance: instance, place: .write(processes[instance].writes, .after))) { return }
     switch then {
     case .perform(let effects): perform(effects, for: instance)
@@ -271,6 +282,9 @@ extension ConsensusSimulator {
     case .load(let request):
       let records = processes[instance].disk.scan(prefix: request.prefix, from: request.from, limit: request.limit)
       processes[instance].inbox.append(.loaded(request, records))
+    case .observation(.began(let reason)):
+      if reason != .restored { checker.fail("instance \(instance) has not signed what it sees: \(reason)") }
+    case .observation(.ended): break
     case .halted(let error):
       if !faulty.contains(index) { checker.fail("instance \(instance) halted: \(error)") }
     }

@@ -416,6 +416,8 @@ public struct ExhaustiveSearch: Sendable {
       }
     case .decided(let block): outcome.outputs.append(.decided(block))
     case .misbehaviour(let proof): outcome.outputs.append(.accused(Int(proof.offender.rawValue)))
+    // Nothing is restored in a search, and twins are no news to each other.
+    case .observation: break
     case .halted(let error): outcome.outputs.append(.halted(error))
     }
   }

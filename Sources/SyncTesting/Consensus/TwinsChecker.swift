@@ -177,7 +177,7 @@ package struct TwinsChecker {
     case .timeout(let timeout):
       guard timeout.author.rawValue == index else { return fail("replica \(index) sends another's timeout") }
       check(timeout.content, by: index)
-    case .status, .entries, .fetch, .blocks: break
+    case .status, .entries, .fetch, .blocks, .ask, .answer: break
     }
   }
 

@@ -92,7 +92,7 @@ struct TwinsRun {
         guard isDue(envelope.message.body) else { return .hold }
         return isWithin ? .deliver : .drop
       case .entries: return .drop
-      case .status, .fetch, .blocks: return isWithin ? .deliver : .drop
+      case .status, .fetch, .blocks, .ask, .answer: return isWithin ? .deliver : .drop
       }
     }
   }

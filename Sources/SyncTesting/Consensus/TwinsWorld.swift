@@ -226,6 +226,7 @@ package struct TwinsWorld {
         let stored = RecoveredRecords(instances[instance].disk.map { (key: $0.key, value: $0.value) })
         let found = try? stored.scan(request.prefix, request.from, request.limit)
         inputs.append((instance, .loaded(request, found ?? [])))
+      case .observation: if isHonest(instance) { checker.fail("instance \(instance) observes") }
       case .halted(let error): if isHonest(instance) { checker.fail("instance \(instance) halted: \(error)") }
       }
     }
