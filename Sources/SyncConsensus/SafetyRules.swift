@@ -165,10 +165,10 @@ package struct SafetyRules: Sendable {
   /// Signs again after an observation.
   ///
   /// - Parameters:
-  ///   - view: No view above it was ever signed in.
+  ///   - floor: No view above it was ever signed in.
   ///   - oneChainView: Of a certificate that is not older than the parent of anything voted for.
-  package mutating func resume(afterView view: UInt64, oneChainView: UInt64) {
-    state.lastVotedView = max(state.lastVotedView, view)
+  package mutating func resume(afterView floor: UInt64, oneChainView: UInt64) {
+    state.lastVotedView = max(state.lastVotedView, floor)
     state.oneChainView = max(state.oneChainView, oneChainView)
     (state.lastVote, state.lastTimeout) = (nil, nil)
     isSilent = false
