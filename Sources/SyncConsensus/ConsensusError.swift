@@ -19,6 +19,8 @@ public struct ConsensusError: Error, Equatable, Sendable, CustomStringConvertibl
     public static let diverged = Code(rawValue: 6)
     /// The signer's signature is not by this replica's key: it has stopped.
     public static let wrongKey = Code(rawValue: 7)
+    /// Another process signs with this replica's key: it has stopped.
+    public static let sharedKey = Code(rawValue: 8)
   }
 
   public let code: Code

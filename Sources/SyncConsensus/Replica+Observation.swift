@@ -22,7 +22,7 @@ struct Observation: Sendable {
   /// Whether the record of it was handed out to be stored.
   var isTold = false
   var answered: Set<ReplicaIndex> = []
-  /// No view above it was ever signed in; `nil` until enough have answered.
+  /// The highest view that the others were in; in none above the next was ever signed. `nil` until enough answered.
   var floor: UInt64?
   /// Monotonic nanoseconds after which whoever is silent is asked again.
   var askAgain: UInt64 = 0
@@ -35,7 +35,7 @@ extension Replica {
   /// Whether it signs nothing, since its records may be older than its signatures.
   public var isObserving: Bool { observation != nil }
 
-  /// The highest view that the forgotten life can have signed in; known to an observer once enough have answered.
+  /// The highest view that the others were in, known to an observer once enough have answered.
   package var observationFloor: UInt64? { observation?.floor }
 
   /// Answers that bound what was forgotten: whatever view was signed in, a quorum had ended the one before, of which at
@@ -44,6 +44,9 @@ extension Replica {
 
   mutating func beginObservation(_ reason: ObservationChange.Reason) {
     guard observation == nil else { return }
+    guard replicas.faultyMax > 0 else {
+      return halt(.configuration, Replica.noWayBack(replicas.count))
+    }
     observation = Observation(reason)
     safety.isSilent = true
     (ownVote, ownTimeout) = (nil, nil)
@@ -52,10 +55,40 @@ extension Replica {
     }
   }
 
-  /// An own signature that the records do not know.
-  mutating func noticeForgotten(_ view: UInt64, _ signers: some Sequence<ReplicaIndex>) {
-    guard configuration.noticesUnknownSignatures, view > safety.state.lastVotedView, signers.contains(own) else {
-      return
+  static func noWayBack(_ count: Int) -> String {
+    "A group of \(count) does not go on without the signatures of all, so that none can come back with older records:"
+      + " start a new group"
+  }
+
+  /// Looks for an own signature that the records do not know.
+  mutating func noticeOwnSignature(in certificate: Certificate) {
+    let (view, state) = (certificate.view, safety.state)
+    guard view >= state.lastVotedView, certificate.shares.contains(where: { $0.signer == own }) else { return }
+    var isUnknown = view > state.lastVotedView
+    if !isUnknown {
+      if let vote = state.lastVote, vote.proposed.view == view {
+        isUnknown = vote != VoteStatement(proposed: certificate.proposed, parent: certificate.parent)
+      } else {
+        isUnknown = state.lastTimeout?.view == view
+      }
+    }
+    if isUnknown { noticeForgotten(view) }
+  }
+
+  /// The same in the other kind of certificate.
+  mutating func noticeOwnSignature(in certificate: TimeoutCertificate) {
+    let (view, state) = (certificate.view, safety.state)
+    guard view >= state.lastVotedView, let share = certificate.shares.first(where: { $0.signer == own }) else { return }
+    let isOther = state.lastTimeout.map { $0.view == view && $0.highQC.view != share.highQCView } ?? false
+    if view > state.lastVotedView || isOther { noticeForgotten(view) }
+  }
+
+  private mutating func noticeForgotten(_ view: UInt64) {
+    guard configuration.noticesUnknownSignatures else { return }
+    // No life that has ended can have signed so late: whoever did, does it now.
+    let isSignedNow = observation.map { $0.floor.map { view > $0 && view - $0 > 1 } ?? false } ?? hasObserved
+    if isSignedNow {
+      return halt(.sharedKey, "Another process signs with this replica's key, in view \(view): stop it")
     }
     beginObservation(.unknownSignature(view: view))
   }
@@ -75,10 +108,7 @@ extension Replica {
   mutating func hear(_ number: UInt64, from peer: ReplicaIndex) {
     guard var current = observation, number == configuration.startNumber, current.floor == nil else { return }
     current.answered.insert(peer)
-    if current.answered.count >= answersWanted {
-      // The view that a quorum's end of the highest answered view leads into may have been signed in too.
-      current.floor = currentView < .max ? currentView + 1 : .max
-    }
+    if current.answered.count >= answersWanted { current.floor = currentView }
     observation = current
   }
 
@@ -98,12 +128,14 @@ extension Replica {
     endObservation()
   }
 
-  /// A certificate of a view that was never signed in is newer than any that the forgotten life had, and its block too.
+  /// A certificate of a view above the floor leads into one that was never signed in, and is newer than any that the
+  /// forgotten life had seen beneath its votes; its block stands on all that was decided for it.
   private mutating func endObservation() {
     guard let floor = observation?.floor, highQC.view > floor, let tip = tree.info(of: highQC.proposed.id) else {
       return
     }
-    safety.resume(afterView: floor, oneChainView: highQC.view)
+    safety.resume(after: highQC.view)
+    hasObserved = true
     observation = nil
     observedHeight = tip.height
     outbox.records += [safety.record, ObservationRecord.ended(height: tip.height).stored]

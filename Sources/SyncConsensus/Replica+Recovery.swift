@@ -24,10 +24,7 @@ extension Replica {
     safety = SafetyRules(state: SafetyState(epoch: replicas.epoch), chainID: configuration.chainID)
 
     if configuration.isRestored, replicas.faultyMax == 0 {
-      throw ConsensusError(
-        .configuration,
-        "A group of \(replicas.count) does not go on without the signatures of all, so that none can come back with"
-          + " older records: start a new group")
+      throw ConsensusError(.configuration, Self.noWayBack(replicas.count))
     }
     let safetyBytes = try recovered.value(of: RecordKey.safety)
     if let safetyBytes { try recoverSafety(safetyBytes) }

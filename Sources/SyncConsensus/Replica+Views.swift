@@ -14,7 +14,7 @@ extension Replica {
       if commit.height > head.height, commit.height > pendingCommit?.commit?.height ?? 0 { pendingCommit = certificate }
     }
     tree.markCertified(certificate.proposed.id)
-    noticeForgotten(certificate.view, certificate.shares.lazy.map(\.signer))
+    noticeOwnSignature(in: certificate)
     guard certificate.view > highQC.view else { return }
     let before = currentView
     highQC = certificate
@@ -25,7 +25,7 @@ extension Replica {
   /// Takes a verified timeout certificate.
   mutating func process(_ certificate: TimeoutCertificate) {
     process(certificate.highQC)
-    noticeForgotten(certificate.view, certificate.shares.lazy.map(\.signer))
+    noticeOwnSignature(in: certificate)
     guard certificate.view >= currentView else { return }
     let before = currentView
     highTC = certificate

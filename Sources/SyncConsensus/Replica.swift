@@ -41,6 +41,8 @@ public struct Replica<State: StateMachine>: Sendable {
 
   /// Present while nothing may be signed.
   var observation: Observation?
+  /// Whether an observation has ended in this life: whatever it was about is over.
+  var hasObserved = false
   /// The height up to which this replica has observed, over all lives: what was ordered up to there may have been
   /// answered by a life that is forgotten.
   public internal(set) var observedHeight: UInt64 = 0

@@ -164,12 +164,10 @@ package struct SafetyRules: Sendable {
 
   /// Signs again after an observation.
   ///
-  /// - Parameters:
-  ///   - floor: No view above it was ever signed in.
-  ///   - oneChainView: Of a certificate that is not older than the parent of anything voted for.
-  package mutating func resume(afterView floor: UInt64, oneChainView: UInt64) {
-    state.lastVotedView = max(state.lastVotedView, floor)
-    state.oneChainView = max(state.oneChainView, oneChainView)
+  /// - Parameter view: Of a certificate: in no later view was ever signed, and nothing that was voted for has a parent
+  ///   of a later one.
+  package mutating func resume(after view: UInt64) {
+    (state.lastVotedView, state.oneChainView) = (max(state.lastVotedView, view), max(state.oneChainView, view))
     (state.lastVote, state.lastTimeout) = (nil, nil)
     isSilent = false
   }

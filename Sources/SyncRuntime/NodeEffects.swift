@@ -97,7 +97,8 @@ extension Node {
   private func noteObservation(_ reason: ObservationChange.Reason) {
     let until = "this builder signs nothing until the group is beyond all that it may have signed"
     switch reason {
-    case .restored: logger.warning("Observing: the journal may be an older copy; \(until)")
+    case .restored:
+      logger.warning("Observing: the journal may be an older copy; \(until). Start it without --restored from now on")
     case .unknownSignature(let view):
       logger.error(
         """
@@ -177,13 +178,12 @@ extension Node {
 
   /// Does what an open job wants of this builder next: rebuild, commit, or reveal. Safe to call again at any time.
   func resume(_ job: Digest) {
-    // What was ordered before the end of an observation may have been answered already, by a life that is forgotten.
-    guard !hasEnded, !replica.isObserving, case .open(let open) = replica.state.job(job),
-      open.orderedHeight > replica.observedHeight
-    else { return }
+    guard !hasEnded, !replica.isObserving, case .open(let open) = replica.state.job(job) else { return }
     do throws(PluginError) {
       let stored = try journal.get(.attempt, job.bytes)
       if open.phase == .commit, open.steps[own.index] == .waiting {
+        // What was ordered up to there may have been answered already, by a life that is forgotten.
+        guard open.orderedHeight > replica.observedHeight else { return }
         guard let stored else {
           return build(job, open)
         }

@@ -34,8 +34,8 @@ struct NodeCommand: AsyncParsableCommand {
     var registry: String?
     @Flag(
       help: """
-        The data folder was put back from an older copy, or is new although this builder has signed before: sign \
-        nothing until that is safe.
+        For one start: the data folder was put back from an older copy, or is new although this builder has signed \
+        before. Sign nothing until that is safe.
         """)
     var restored = false
     @Flag(help: "Stop, as after SIGTERM, when the process that started this one is gone.")

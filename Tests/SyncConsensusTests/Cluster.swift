@@ -54,6 +54,7 @@ struct Cluster {
   mutating func stop(_ index: Int) {
     isDown.insert(index)
     replicas[index] = nil
+    queue.removeAll { $0.to == index }
   }
 
   mutating func submit(_ entry: [UInt8], at index: Int) {
@@ -61,10 +62,27 @@ struct Cluster {
     run()
   }
 
-  /// Delivers everything; time stands still.
-  mutating func run() {
+  /// Hands entries to everybody who is up, as if a peer had sent them.
+  mutating func offer(_ entries: [[UInt8]]) throws {
+    for index in replicas.indices {
+      guard let replica = replicas[index] else { continue }
+      let sync = SyncInfo(highQC: replica.headCertificate ?? genesisQC, highTC: nil, finality: nil)
+      let message = Message(epoch: group.set.epoch, sync: sync, body: .entries(entries)).encode()
+      queue.append((index, .message(from: ReplicaIndex(rawValue: index == 0 ? 1 : 0), message)))
+    }
+    run()
+  }
+
+  private var genesisQC: Certificate {
+    .genesis(
+      BlockInfo.genesis(
+        chainID: group.chainID, epoch: group.set.epoch, logSize: 0, logRoot: AppendLog().logRoot))
+  }
+
+  /// Delivers everything, or so many inputs; time stands still.
+  mutating func run(stepsMax: Int = 100_000) {
     var steps = 0
-    while !queue.isEmpty, steps < 100_000 {
+    while !queue.isEmpty, steps < stepsMax {
       steps += 1
       let (to, input) = queue.removeFirst()
       guard !isDown.contains(to), let effects = replicas[to]?.step(input, now: now) else { continue }

@@ -183,6 +183,42 @@ import Testing
     #expect(contradictions(cluster.signed[3]) == 0)
   }
 
+  /// The old process was not dead at all: whoever is told of it stops for good.
+  @Test func aSecondProcessThatSignsMeanwhileStopsIt() throws {
+    var (cluster, _) = try aged()
+    try cluster.start(3, isRestored: true)
+    cluster.run()
+    let floor = try #require(cluster.replicas[3]?.observationFloor)
+    var replica = try #require(cluster.replicas[3])
+    let bench = try Workbench()
+    for (view, halts) in [(floor, false), (floor + 1, false), (floor + 2, true)] {
+      let info = bench.info(view: view, height: 1_000)
+      let parent = bench.info(view: view - 1, height: 999)
+      let message = bench.message(.status, highQC: bench.certificate(info, on: parent, by: [1, 2, 3]))
+      _ = replica.step(.message(from: ReplicaIndex(rawValue: 1), message), now: cluster.now)
+      #expect((replica.halted?.code == .sharedKey) == halts, "view \(view) with floor \(floor)")
+    }
+  }
+
+  /// The last view that the records know of, in which something else was signed.
+  @Test func anotherSignatureInTheLastVotedViewIsNoticed() throws {
+    let bench = try Workbench()
+    var configuration = try bench.group.configuration(of: 3)
+    configuration.noticesUnknownSignatures = true
+    for isSame in [true, false] {
+      var replica = try Replica(configuration: configuration, genesis: AppendLog())
+      _ = replica.step(.start, now: noon)
+      let block = bench.block(view: 1, on: bench.genesisQC, entries: [[1]], time: noon.wallMilliseconds)
+      let proposal = bench.message(.proposal(bench.proposal(block)))
+      _ = replica.step(.message(from: ReplicaIndex(rawValue: 1), proposal), now: noon)
+      let vote = try #require(replica.safetyState.lastVote)
+      let certified = isSame ? vote.proposed : bench.info(view: 1, height: 1, salt: 9)
+      let message = bench.message(.status, highQC: bench.certificate(certified, on: vote.parent, by: [1, 2, 3]))
+      _ = replica.step(.message(from: ReplicaIndex(rawValue: 1), message), now: noon)
+      #expect(replica.currentView == 2 && replica.isObserving != isSame)
+    }
+  }
+
   @Test(arguments: [1, 2, 3]) func aGroupThatToleratesNobodyCannotTakeOneBack(replicas: Int) throws {
     var configuration = try FixtureGroup(replicas: replicas).configuration(of: 0)
     configuration.isRestored = true

@@ -34,11 +34,12 @@ extension ConsensusSimulator {
   /// Does what an open job wants of this builder next: rebuild, commit, or reveal. Safe to call again at any time.
   mutating func resume(_ job: Digest, at instance: Int) {
     guard let replica = processes[instance].replica, !replica.isObserving,
-      case .open(let open) = replica.state.ledger.job(job), open.orderedHeight > replica.observedHeight
+      case .open(let open) = replica.state.ledger.job(job)
     else { return }
     let index = processes[instance].index
     let stored = processes[instance].disk.current[attemptKey(job)]
     if open.phase == .commit, open.steps[Int(index)] == .waiting {
+      guard open.orderedHeight > replica.observedHeight else { return }
       guard let stored else { return build(job, at: instance) }
       let entry: [UInt8]
       if let reveal = try? Reveal(parsing: stored) {
