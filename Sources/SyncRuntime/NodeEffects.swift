@@ -88,6 +88,8 @@ extension Node {
     case .observation(.ended(let height)):
       logger.notice("Signing again: all that was forgotten is over", metadata: ["height": "\(height)"])
       if log.size > 0 { beginCheckpoint() }
+      // What it has committed to already, it can still open.
+      for job in replica.state.openJobs { resume(job) }
     case .misbehaviour(let proof):
       let name = configuration.group.members[Int(proof.offender.rawValue)].name
       logger.error("Proof of misbehaviour kept", metadata: ["replica": "\(name.string)", "kind": "\(proof.kind)"])

@@ -284,7 +284,8 @@ extension ConsensusSimulator {
       processes[instance].inbox.append(.loaded(request, records))
     case .observation(.began(let reason)):
       if reason != .restored { checker.fail("instance \(instance) has not signed what it sees: \(reason)") }
-    case .observation(.ended): break
+    case .observation(.ended):
+      for job in processes[instance].replica?.state.ledger.openJobs ?? [] { resume(job, at: instance) }
     case .halted(let error):
       if !faulty.contains(index) { checker.fail("instance \(instance) halted: \(error)") }
     }
