@@ -54,14 +54,14 @@ import Testing
     #expect(cluster.replicas[3]?.state.logSize == UInt64(total + 1))
   }
 
-  /// What is no chain to the certificate is passed over, and the next peer is asked; nothing of it is kept.
-  @Test func aPeerThatLiesAboutARangeIsPassedOver() throws {
+  /// Peers that give nothing are passed over, and the next one is asked.
+  @Test func peersThatGiveNothingArePassedOver() throws {
     var cluster = try Cluster(replicas: 4)
     cluster.stop(3)
     for number in 0..<200 as Range<UInt8> { try cluster.offer([[1, number]]) }
     cluster.settle()
     let seen = Seen()
-    // Two of the three give nothing: their answers are lost, which looks the same as answers that prove nothing.
+    // The answers of two of the three are lost.
     cluster.drops = { sender, to, message in
       guard to == 3, case .blocks(let answer) = message.body else { return false }
       seen.note(answer)
