@@ -45,7 +45,10 @@ extension Replica {
   mutating func beginObservation(_ reason: ObservationChange.Reason) {
     guard observation == nil else { return }
     guard replicas.faultyMax > 0 else {
-      return halt(.configuration, Replica.noWayBack(replicas.count))
+      return halt(
+        .configuration,
+        "A group of \(replicas.count) does not go on without the signatures of all, so that none can come back with"
+          + " older records: start a new group")
     }
     observation = Observation(reason)
     safety.isSilent = true
@@ -53,11 +56,6 @@ extension Replica {
     outbox.durable.removeAll { effect in
       if case .sign = effect { true } else { false }
     }
-  }
-
-  static func noWayBack(_ count: Int) -> String {
-    "A group of \(count) does not go on without the signatures of all, so that none can come back with older records:"
-      + " start a new group"
   }
 
   /// Looks for an own signature that the records do not know.

@@ -23,9 +23,6 @@ extension Replica {
     highQC = genesisQC
     safety = SafetyRules(state: SafetyState(epoch: replicas.epoch), chainID: configuration.chainID)
 
-    if configuration.isRestored, replicas.faultyMax == 0 {
-      throw ConsensusError(.configuration, Self.noWayBack(replicas.count))
-    }
     let safetyBytes = try recovered.value(of: RecordKey.safety)
     if let safetyBytes { try recoverSafety(safetyBytes) }
     try recoverObservation(recovered)

@@ -8,14 +8,14 @@ import Testing
   private static func entry(_ number: UInt8) -> [UInt8] { [1, number] }
 
   /// A group that has ordered something, and replica 3's disk as it was before more was ordered.
-  private func aged() throws -> (cluster: Cluster, copy: [[UInt8]: [UInt8]]) {
+  private func aged() throws -> Cluster {
     var cluster = try Cluster(replicas: 4)
     for number in 0..<3 as Range<UInt8> { cluster.submit(Self.entry(number), at: 0) }
     let copy = cluster.disks[3]
     for number in 3..<9 as Range<UInt8> { cluster.submit(Self.entry(number), at: 0) }
     cluster.stop(3)
     cluster.disks[3] = copy
-    return (cluster, copy)
+    return cluster
   }
 
   /// Views with two different votes or timeouts of one replica, over all its lives.
@@ -32,7 +32,7 @@ import Testing
   }
 
   @Test func itSignsNothingUntilTheGroupHasMovedOn() throws {
-    var (cluster, _) = try aged()
+    var cluster = try aged()
     let before = cluster.signed[3].count
     try cluster.start(3, isRestored: true)
     cluster.run()
@@ -65,7 +65,7 @@ import Testing
   @Test func withoutItVotesTwice() throws {
     var contradicting = 0
     for number in 50..<60 as Range<UInt8> {
-      var (cluster, _) = try aged()
+      var cluster = try aged()
       // The others' certificates do not reach it, so that it believes to be in an old view.
       cluster.stop(0)
       cluster.stop(1)
@@ -79,7 +79,7 @@ import Testing
   }
 
   @Test func itStaysAnObserverOverRestartsWithoutBeingToldAgain() throws {
-    var (cluster, _) = try aged()
+    var cluster = try aged()
     try cluster.start(3, isRestored: true)
     cluster.run()
     cluster.stop(3)
@@ -98,7 +98,7 @@ import Testing
   }
 
   @Test func anEmptyDiskIsAnOlderCopyToo() throws {
-    var (cluster, _) = try aged()
+    var cluster = try aged()
     cluster.disks[3] = [:]
     try cluster.start(3, isRestored: true)
     cluster.run()
@@ -111,7 +111,7 @@ import Testing
 
   /// Of four, all three others must answer: among two there may be none who knows the newest view.
   @Test func tooFewAnswersAreNone() throws {
-    var (cluster, _) = try aged()
+    var cluster = try aged()
     cluster.drops = { sender, _, message in
       if sender == 1, case .answer = message.body { true } else { false }
     }
@@ -129,7 +129,7 @@ import Testing
   }
 
   @Test func anAnswerToAnEarlierStartDoesNotCount() throws {
-    var (cluster, _) = try aged()
+    var cluster = try aged()
     cluster.drops = { _, _, message in
       if case .ask = message.body { true } else { false }
     }
@@ -170,7 +170,7 @@ import Testing
 
   /// An older copy of which nobody was told, or a second process with the same keys.
   @Test func aSignatureThatItDoesNotKnowMakesItAnObserver() throws {
-    var (cluster, _) = try aged()
+    var cluster = try aged()
     try cluster.start(3)
     cluster.run()
     guard case .began(.unknownSignature)? = cluster.observations[3].first else {
@@ -185,7 +185,7 @@ import Testing
 
   /// The old process was not dead at all: whoever is told of it stops for good.
   @Test func aSecondProcessThatSignsMeanwhileStopsIt() throws {
-    var (cluster, _) = try aged()
+    var cluster = try aged()
     try cluster.start(3, isRestored: true)
     cluster.run()
     let floor = try #require(cluster.replicas[3]?.observationFloor)
