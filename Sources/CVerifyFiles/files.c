@@ -133,7 +133,19 @@ const char *vf_names_next(struct vf_names *names, int *error) {
 
 void vf_names_close(struct vf_names *names) { closedir((DIR *)names); }
 
-const char *vf_reason(int error) { return strerror(error < 0 ? -error : error); }
+const char *vf_reason(int error) {
+  const int code = error < 0 ? -error : error;
+  /* Where C libraries use different words for what a file can be refused for, these are said by all programs. */
+  switch (code) {
+  case EIO: return "Input/output error";
+  case ELOOP: return "Too many levels of symbolic links";
+  case EMFILE: return "Too many open files";
+  case ENAMETOOLONG: return "File name too long";
+  case ENFILE: return "Too many open files in system";
+  case ESTALE: return "Stale file handle";
+  default: return strerror(code);
+  }
+}
 
 int vf_is_missing(int error) { return error == -ENOENT || error == -ENOTDIR; }
 

@@ -2,8 +2,6 @@
  * What libsodium's object files name and verifying never calls. Its own definitions of these would bring along code
  * for key exchange, password hashing and stream ciphers, a third of the whole library.
  */
-#include <errno.h>
-#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,18 +17,6 @@ __attribute__((visibility("hidden"), noreturn)) void randombytes_buf(void *buffe
   (void)buffer;
   (void)size;
   abort();
-}
-
-/*
- * Swift asks for all its memory by this, at an alignment that malloc has anyway; glibc's own looks for a place twice as
- * large first.
- */
-__attribute__((visibility("hidden"))) int posix_memalign(void **memory, size_t alignment, size_t size) {
-  if (alignment < sizeof(void *) || (alignment & (alignment - 1)) != 0) return EINVAL;
-  void *found = alignment <= 2 * sizeof(void *) ? malloc(size) : memalign(alignment, size);
-  if (found == NULL) return ENOMEM;
-  *memory = found;
-  return 0;
 }
 
 #ifdef __aarch64__
