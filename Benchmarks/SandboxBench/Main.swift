@@ -16,7 +16,8 @@ enum SandboxBench {
            SandboxBench build RUNS STATE ARCHIVE INPUT OUTPUT SCRIPT CLEAN -- COMMAND…
                                   the same of a script in the chroot sandbox; CLEAN is emptied before each command
            SandboxBench prepare SANDBOX STATE ARCHIVE [SOCKET]        milliseconds of making a toolchain ready
-           SandboxBench collect STORE FOLDER                          takes all files of FOLDER as artifacts
+           SandboxBench collect STORE FOLDER [keep]                   takes all files of FOLDER as artifacts, and prints
+                                  the milliseconds; keep: until they are on the disk
 
     SANDBOX is chroot or docker, STATE the plugin's folder, ARCHIVE a toolchain's tar named by its SHA-256.
     """
@@ -33,7 +34,7 @@ enum SandboxBench {
     case ("build", 8) where !command.isEmpty:
       try await build(Int(own[1]) ?? 1, Bench("chroot", own[2], own[3], socket: nil), Array(own[4...]), command)
     case ("prepare", 4...5): try await prepare(Bench(own[1], own[2], own[3], socket: own.dropFirst(4).first))
-    case ("collect", 3): try collect(into: own[1], from: own[2])
+    case ("collect", 3...4): try collect(into: own[1], from: own[2], keeps: own.count == 4)
     default: throw PluginError(.invalid, usage)
     }
   }
@@ -99,18 +100,26 @@ enum SandboxBench {
     print(String(format: "%.2f", time))
   }
 
-  private static func collect(into store: String, from folder: String) throws {
+  private static func collect(into store: String, from folder: String, keeps: Bool) throws {
+    let started = ContinuousClock.now
+    let store = try ArtifactStore(root: store)
     let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted().map { Text($0) }
-    let outcome = try OutputCollector.collect(
-      names, from: folder, bytesMax: 1 << 40, into: try ArtifactStore(root: store))
-    guard outcome.artifacts.count == names.count else { throw PluginError(.io, "The outcome is \(outcome)") }
-    for artifact in outcome.artifacts { print("\(artifact.sha256) \(artifact.path.string)") }
+    let outcome = try OutputCollector.collect(names, from: folder, bytesMax: 1 << 40, into: store)
+    let collected = ContinuousClock.now
+    guard outcome.artifacts.count == names.count, try store.keep(outcome.artifacts.map(\.sha256)).isEmpty else {
+      throw PluginError(.io, "The outcome is \(outcome)")
+    }
+    print(milliseconds((keeps ? ContinuousClock.now : collected) - started))
   }
 
   private static func milliseconds(_ body: () async throws -> Void) async throws -> Double {
     let start = ContinuousClock.now
     try await body()
-    let parts = (ContinuousClock.now - start).components
+    return milliseconds(ContinuousClock.now - start)
+  }
+
+  private static func milliseconds(_ duration: Duration) -> Double {
+    let parts = duration.components
     return Double(parts.seconds) * 1e3 + Double(parts.attoseconds) / 1e15
   }
 

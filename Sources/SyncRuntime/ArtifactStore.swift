@@ -2,12 +2,14 @@ import Dispatch
 import Foundation
 import Glibc
 import SyncProof
+import Synchronization
 
 /// Artifacts on disk by their SHA-256: `<root>/<first two digits>/<digest>`, mode 0644, written once.
 ///
-/// Thread: any. A file appears under its name whole or not at all.
+/// Thread: any. A file appears under its name whole and on the disk, or not at all.
 public struct ArtifactStore: Sendable {
   let root: String
+  private let writing = Writing()
 
   /// - Throws: ``PluginError/Code/io`` when the folder cannot be made.
   public init(root: String) throws(PluginError) {
@@ -30,56 +32,134 @@ public struct ArtifactStore: Sendable {
 
   /// Takes a file into the store: by its move where that is safe, else by a copy; hashes what is kept.
   ///
-  /// The content is on the disk when this returns, its name after ``settle(_:)``.
+  /// The disk is not waited for. The artifact has its name once it is on the disk: see ``keep(_:)``.
   ///
   /// - Returns: Digest and size of what was stored; `nil`, and nothing is stored, if there is more than `bytesMax`.
   func adopt(_ source: Source, name: String, bytesMax: UInt64) throws(PluginError) -> (digest: Digest, size: UInt64)? {
     let temporary = "\(root)/incoming.\(getpid()).\(UInt64.random(in: 0...UInt64.max))"
+    var kept: Int32 = -1
+    let flush = DispatchGroup()
     do throws(PluginError) {
       let result: (digest: Digest, size: UInt64)?
       if move(source, to: temporary) {
-        let flush = Self.flush(temporary)
-        defer { flush.wait() }
+        kept = fcntl(source.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard kept >= 0 else { throw Folder.error("open", temporary) }
+        Self.flush(temporary, flush)
         result = try Self.hash(source.descriptor, andWriteTo: nil, name: name, bytesMax: bytesMax)
-        guard fsync(source.descriptor) == 0 else { throw Folder.error("write", temporary) }
       } else {
-        result = try copy(source.descriptor, to: temporary, name: name, bytesMax: bytesMax)
+        kept = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        guard kept >= 0 else { throw Folder.error("create", temporary) }
+        result = try Self.hash(source.descriptor, andWriteTo: kept, name: name, bytesMax: bytesMax)
       }
       guard let result else {
+        close(kept)
         unlink(temporary)
         return nil
       }
-      let final = location(of: result.digest)
-      try Folder.make(String(final.dropLast(65)))
-      guard rename(temporary, final) == 0 else { throw Folder.error("rename", temporary) }
+      writing.begin(result.digest) { [kept] () throws(PluginError) in
+        defer { close(kept) }
+        flush.wait()
+        do throws(PluginError) {
+          guard fsync(kept) == 0 else { throw Folder.error("write", temporary) }
+          let final = location(of: result.digest)
+          try Folder.make(String(final.dropLast(65)))
+          guard rename(temporary, final) == 0 else { throw Folder.error("rename", temporary) }
+        } catch {
+          unlink(temporary)
+          throw error
+        }
+      }
       return result
     } catch {
+      if kept >= 0 { close(kept) }
       unlink(temporary)
       throw error
     }
   }
 
-  /// Makes the names of adopted artifacts as lasting as their content is.
-  func settle(_ digests: [Digest]) throws(PluginError) {
-    for folder in Set(digests.map { String(location(of: $0).dropLast(65)) }).sorted() + [root] {
+  /// Waits until adopted artifacts are as lasting as the disk makes them, their names too.
+  ///
+  /// Thread: blocks on the disk.
+  /// - Returns: Those that are not here, since a crash came before they were on the disk.
+  /// - Throws: ``PluginError/Code/io`` when one could not be written; it is not here then, and asking again says so.
+  package func keep(_ digests: [Digest]) throws(PluginError) -> [Digest] {
+    for digest in digests { try writing.wait(digest) }
+    let here = digests.filter { access(location(of: $0), R_OK) == 0 }
+    guard !here.isEmpty else { return digests }
+    for folder in Set(here.map { String(location(of: $0).dropLast(65)) }).sorted() + [root] {
       let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       guard descriptor >= 0 else { throw Folder.error("open", folder) }
       defer { close(descriptor) }
       guard fsync(descriptor) == 0 else { throw Folder.error("write", folder) }
     }
+    return digests.filter { !here.contains($0) }
+  }
+
+  /// Waits until nothing is on its way to the disk any more. Thread: blocks on the disk.
+  func settle() { writing.waitForAll() }
+
+  /// What is on its way to the disk, by digest; of what could not be written, the error until it is asked for.
+  private final class Writing: Sendable {
+    private struct Item: Sendable {
+      let number: UInt64
+      let work: Work
+    }
+
+    private final class Work: Sendable {
+      let ended = DispatchGroup()
+      let error = Mutex<PluginError?>(nil)
+    }
+
+    private let items = Mutex<(next: UInt64, all: [Digest: [Item]])>((0, [:]))
+
+    func begin(_ digest: Digest, _ body: @escaping @Sendable () throws(PluginError) -> Void) {
+      let work = Work()
+      work.ended.enter()
+      let number = items.withLock { items in
+        items.next += 1
+        items.all[digest, default: []].append(Item(number: items.next, work: work))
+        return items.next
+      }
+      DispatchQueue.global().async { [self] in
+        do throws(PluginError) {
+          try body()
+          remove(number, digest)
+        } catch {
+          work.error.withLock { $0 = error }
+        }
+        work.ended.leave()
+      }
+    }
+
+    func wait(_ digest: Digest) throws(PluginError) {
+      for item in items.withLock({ $0.all[digest] ?? [] }) {
+        item.work.ended.wait()
+        remove(item.number, digest)
+        if let error = item.work.error.withLock({ $0 }) { throw error }
+      }
+    }
+
+    func waitForAll() {
+      for item in items.withLock({ $0.all.values.flatMap { $0 } }) { item.work.ended.wait() }
+    }
+
+    private func remove(_ number: UInt64, _ digest: Digest) {
+      items.withLock { items in
+        items.all[digest]?.removeAll { $0.number == number }
+        if items.all[digest]?.isEmpty == true { items.all[digest] = nil }
+      }
+    }
   }
 
   /// Has the disk write while the processor hashes. It opens the file for itself, so that an error is still told to who
   /// asks afterwards.
-  private static func flush(_ path: String) -> DispatchWorkItem {
-    let item = DispatchWorkItem {
+  private static func flush(_ path: String, _ group: DispatchGroup) {
+    DispatchQueue.global().async(group: group) {
       let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
       guard descriptor >= 0 else { return }
       fsync(descriptor)
       close(descriptor)
     }
-    DispatchQueue.global().async(execute: item)
-    return item
   }
 
   /// Moves the file if nobody can change it afterwards: it is this user's, has no other name, and is open for writing
@@ -107,17 +187,6 @@ public struct ArtifactStore: Sendable {
     // Who would break the lease in the moment that it lasts sends a signal that nobody minds.
     guard fcntl(descriptor, setSignal, SIGURG) == 0, fcntl(descriptor, setLease, F_RDLCK) == 0 else { return false }
     return fcntl(descriptor, setLease, F_UNLCK) == 0
-  }
-
-  private func copy(_ descriptor: Int32, to temporary: String, name: String, bytesMax: UInt64) throws(PluginError) -> (
-    digest: Digest, size: UInt64
-  )? {
-    let target = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
-    guard target >= 0 else { throw Folder.error("create", temporary) }
-    defer { close(target) }
-    let result = try Self.hash(descriptor, andWriteTo: target, name: name, bytesMax: bytesMax)
-    guard result == nil || fsync(target) == 0 else { throw Folder.error("write", temporary) }
-    return result
   }
 
   private func location(of digest: Digest) -> String {

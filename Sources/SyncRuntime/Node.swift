@@ -43,6 +43,9 @@ public actor Node: NodeView, Service {
   var fullRooms: [String] = []
   /// Told at submission, for open jobs only; a restart forgets them.
   var priorities: [Digest: Int] = [:]
+  /// Open jobs whose reveal waits for the disk, and those whose artifacts a crash has taken and a second build gives.
+  var keeping: Set<Digest> = []
+  var rebuilt: Set<Digest> = []
   /// What else must stay on disk, beside what open jobs and running builds need.
   var pinned: [@Sendable () async -> DataPins] = []
   var connected: Set<String> = []
@@ -145,6 +148,7 @@ public actor Node: NodeView, Service {
     logger.info("Stopping")
     await plugins.transport.stop()
     await runner?.stop()
+    _ = await BlockingThread.run { [workshop] () throws(PluginError) in workshop.artifacts.settle() }
     await desk?.stop()
     // From here on nothing is stepped any more: the journal is about to close.
     isStopped = true

@@ -197,17 +197,50 @@ extension Node {
           // To open another commitment than the decided one would be a signed wrong opening: better to stay silent.
           return logger.error("The stored attempt is not what this builder committed to", metadata: ["job": "\(job)"])
         }
-        submit(try reveal(of: record))
+        keep(job, record)
       }
     } catch {
       fail(error)
     }
   }
 
-  private func build(_ id: Digest, _ open: OpenJob) {
+  /// Opens a commitment once the artifacts are on the disk: whoever asks for them after a power cut finds them. The
+  /// commitment left without that wait, which the other builders' builds last longer than.
+  private func keep(_ job: Digest, _ record: AttemptRecord) {
+    guard keeping.insert(job).inserted else { return }
+    let digests = record.reveal.outcome.artifacts.map(\.sha256)
+    Task { [workshop] in
+      let lost = await BlockingThread.run { () throws(PluginError) in try workshop.artifacts.keep(digests) }
+      self.kept(job, record, lost)
+    }
+  }
+
+  private func kept(_ job: Digest, _ record: AttemptRecord, _ lost: Result<[Digest], PluginError>) {
+    keeping.remove(job)
+    guard !hasEnded, !replica.isObserving, case .open(let open) = replica.state.job(job), open.phase == .reveal,
+      open.steps[own.index] == .committed
+    else { return }
+    var log = logger
+    log[metadataKey: "job"] = "\(job)"
+    do throws(PluginError) {
+      let lost = try lost.get()
+      if lost.isEmpty { return submit(try reveal(of: record)) }
+      log.warning("\(lost.count) of the artifacts that were committed to are not on the disk")
+    } catch {
+      log.error("The artifacts that were committed to are not on the disk: \(error.message)")
+    }
+    // The same spec gives them again, and no others are opened: the record stands.
+    guard rebuilt.insert(job).inserted else {
+      return log.error("This builder stays silent: a second build did not give what it committed to")
+    }
+    build(job, open, deadlineMilliseconds: .max)
+  }
+
+  /// - Parameter deadlineMilliseconds: After it nobody counts the outcome; Unix, the commit phase's if `nil`.
+  private func build(_ id: Digest, _ open: OpenJob, deadlineMilliseconds: UInt64? = nil) {
     let job = BuildQueue.Job(
       id: id, spec: open.spec, submitter: replica.state.submitter(of: open),
-      deadlineMilliseconds: open.deadlineMilliseconds, priority: priorities[id] ?? 0)
+      deadlineMilliseconds: deadlineMilliseconds ?? open.deadlineMilliseconds, priority: priorities[id] ?? 0)
     let spec = open.spec
     Task { [runner] in await runner?.enqueue(job, spec) }
   }
@@ -215,6 +248,7 @@ extension Node {
   /// Nobody counts an outcome of the job any more.
   private func forget(_ job: Digest) {
     priorities[job] = nil
+    rebuilt.remove(job)
     Task { [runner] in await runner?.drop(job) }
   }
 

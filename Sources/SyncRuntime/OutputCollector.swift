@@ -28,8 +28,8 @@ package enum OutputCollector {
   /// - Parameters:
   ///   - paths: Declared artifacts, relative, checked by ``BuildSpec``.
   ///   - bytesMax: What all artifacts together may have.
-  /// - Returns: The outcome: `built` with all of them, each durable in the store, or the first failure in the order of
-  ///   the paths; then the store may have some of them.
+  /// - Returns: The outcome: `built` with all of them, each on its way to the disk (``ArtifactStore/keep(_:)``), or the
+  ///   first failure in the order of the paths; then the store may have some of them.
   package static func collect(_ paths: [Text], from directory: String, bytesMax: UInt64, into store: ArtifactStore)
     throws(PluginError) -> Outcome
   {
@@ -56,7 +56,6 @@ package enum OutputCollector {
       if let failure = finding.failure(path) { return failure }
       if case .artifact(let artifact) = finding { artifacts.append(artifact) }
     }
-    try store.settle(artifacts.map(\.sha256))
     return .built(artifacts)
   }
 

@@ -119,7 +119,9 @@ struct OutputCollectorTests {
     }
 
     func collect(_ paths: [Text], bytesMax: UInt64 = 1 << 20) throws -> Outcome {
-      try OutputCollector.collect(paths, from: output, bytesMax: bytesMax, into: store)
+      let outcome = try OutputCollector.collect(paths, from: output, bytesMax: bytesMax, into: store)
+      #expect(try store.keep(outcome.artifacts.map(\.sha256)).isEmpty)
+      return outcome
     }
   }
 
@@ -138,6 +140,29 @@ struct OutputCollectorTests {
       #expect(try FileDigest.sha256(path: path).digest == artifact.sha256)
     }
     #expect(try FileManager.default.subpathsOfDirectory(atPath: place.store.root).filter { $0.count > 60 }.count == 2)
+  }
+
+  @Test func `what is not on the disk is said to be lost`() throws {
+    let place = try Place()
+    try Data("one".utf8).write(to: URL(fileURLWithPath: place.output + "/a"))
+    let here = try #require(try place.collect(["a"]).artifacts.first).sha256
+    let lost = SHA256.hash([UInt8]("two".utf8))
+    #expect(try place.store.keep([here, lost, here]) == [lost])
+    #expect(try place.store.keep([]) == [])
+    // Two names for the same bytes are on their way at once.
+    for name in ["b", "c"] { try Data("one".utf8).write(to: URL(fileURLWithPath: place.output + "/\(name)")) }
+    #expect(try place.collect(["b", "c"]).artifacts.map(\.sha256) == [here, here])
+    #expect(try FileManager.default.subpathsOfDirectory(atPath: place.store.root).filter { $0.count > 60 }.count == 1)
+  }
+
+  @Test func `what cannot be written is an error, and is not there`() throws {
+    let place = try Place()
+    try Data("one".utf8).write(to: URL(fileURLWithPath: place.output + "/a"))
+    let digest = SHA256.hash([UInt8]("one".utf8))
+    // A file where the folder of its first two digits would be.
+    try Data().write(to: URL(fileURLWithPath: "\(place.store.root)/\(digest.hex.prefix(2))"))
+    #expect(throws: PluginError.self) { try place.collect(["a"]) }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: place.store.root).count == 1)
   }
 
   struct HostileRow: CustomTestStringConvertible, Sendable {

@@ -197,6 +197,38 @@ struct NodeTests {
     return true
   }
 
+  struct LossRow: CustomTestStringConvertible, Sendable {
+    let name: String
+    /// What the second build gives; the first gives "same".
+    let again: String
+    let step: BuilderProgress.Step
+    var testDescription: String { name }
+  }
+
+  /// A commitment does not wait for the disk, its opening does.
+  @Test(arguments: [
+    LossRow(name: "the same again", again: "same", step: .revealed),
+    LossRow(name: "other bytes", again: "other", step: .committed),
+  ])
+  func `what a crash took before it was on the disk is built again before it is opened`(row: LossRow) async throws {
+    let world = try World(recipes: ["x": "who out"], commitSeconds: 4, revealSeconds: 4)
+    for number in 0..<3 { world.whos[number] = "same" }
+    // The fourth is away, so that the commit phase lasts.
+    try world.start([0, 1, 2])
+    let job = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1"))
+    _ = try await world.wait(job, on: 2) { $0.builders[2].step == .committed }
+    await world.stop([2])
+    let artifacts = world.scratch.path + "/cedar/artifacts"
+    try FileManager.default.removeItem(atPath: artifacts)
+    world.whos[2] = row.again
+    try world.start([2])
+    let status = try await world.wait(job, on: 0) { $0.phase == .cosigned }
+    #expect(status.builders.map(\.step) == [.revealed, .revealed, row.step, .waiting])
+    #expect(try await world.node(0).status().misbehaved.isEmpty)
+    #expect(try FileManager.default.subpathsOfDirectory(atPath: artifacts).count { $0.count > 60 } == 1)
+    await world.stop()
+  }
+
   @Test func `a node with an older journal observes, and builds again when that is safe`() async throws {
     let world = try World(recipes: ["x": "echo out same"], commitSeconds: 3)
     try world.start()

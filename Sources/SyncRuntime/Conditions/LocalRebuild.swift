@@ -139,6 +139,10 @@ public struct LocalRebuild: Sendable {
     let started = ContinuousClock.now
     let outcome = try await workshop.build(name, spec, logger, change: change)
     let parts = (ContinuousClock.now - started).components
+    let digests = outcome.artifacts.map(\.sha256)
+    _ = try await BlockingThread.run { [workshop] () throws(PluginError) in
+      try workshop.artifacts.keep(digests)
+    }.get()
     defer { Folder.remove("\(workshop.directory)/transcripts/\(name.hex)") }
     let transcript = workshop.transcripts.path(of: name, attempt: nil).flatMap {
       FileManager.default.contents(atPath: $0)
