@@ -192,6 +192,10 @@ let package = Package(
     .executableTarget(
       name: "SandboxBench", dependencies: ["SyncProof", "SyncRuntime", "ChrootSandbox", "DockerSandbox"],
       path: "Benchmarks/SandboxBench", swiftSettings: settings),
+    .executableTarget(
+      name: "ConsensusBench",
+      dependencies: ["SQLiteStorage", "SyncConsensus", "SyncProof", "SyncRuntime", "SyncTesting"],
+      path: "Benchmarks/ConsensusBench", swiftSettings: settings),
 
     // Tests, one target for each room of the house.
     .testTarget(

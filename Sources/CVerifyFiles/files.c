@@ -137,12 +137,19 @@ const char *vf_reason(int error) {
   const int code = error < 0 ? -error : error;
   /* Where C libraries use different words for what a file can be refused for, these are said by all programs. */
   switch (code) {
+  case EBUSY: return "Device or resource busy";
+  case EDQUOT: return "Disk quota exceeded";
   case EIO: return "Input/output error";
   case ELOOP: return "Too many levels of symbolic links";
   case EMFILE: return "Too many open files";
   case ENAMETOOLONG: return "File name too long";
   case ENFILE: return "Too many open files in system";
+  case ENOMEM: return "Cannot allocate memory";
+  case EOPNOTSUPP: return "Operation not supported";
+  case EOVERFLOW: return "Value too large for defined data type";
   case ESTALE: return "Stale file handle";
+  case ETIMEDOUT: return "Connection timed out";
+  case EUCLEAN: return "Structure needs cleaning";
   default: return strerror(code);
   }
 }

@@ -32,7 +32,8 @@ public struct ArtifactStore: Sendable {
 
   /// Takes a file into the store: by its move where that is safe, else by a copy; hashes what is kept.
   ///
-  /// The disk is not waited for. The artifact has its name once it is on the disk: see ``keep(_:)``.
+  /// The disk is not waited for, unless many are on their way to it already. The artifact has its name once it is on
+  /// the disk: see ``keep(_:)``.
   ///
   /// - Returns: Digest and size of what was stored; `nil`, and nothing is stored, if there is more than `bytesMax`.
   func adopt(_ source: Source, name: String, bytesMax: UInt64) throws(PluginError) -> (digest: Digest, size: UInt64)? {
@@ -62,7 +63,8 @@ public struct ArtifactStore: Sendable {
         do throws(PluginError) {
           guard fsync(kept) == 0 else { throw Folder.error("write", temporary) }
           let final = location(of: result.digest)
-          try Folder.make(String(final.dropLast(65)))
+          let folder = String(final.dropLast(65))
+          guard mkdir(folder, 0o755) == 0 || errno == EEXIST else { throw Folder.error("create the folder", folder) }
           guard rename(temporary, final) == 0 else { throw Folder.error("rename", temporary) }
         } catch {
           unlink(temporary)
@@ -81,10 +83,14 @@ public struct ArtifactStore: Sendable {
   ///
   /// Thread: blocks on the disk.
   /// - Returns: Those that are not here, since a crash came before they were on the disk.
-  /// - Throws: ``PluginError/Code/io`` when one could not be written; it is not here then, and asking again says so.
+  /// - Throws: ``PluginError/Code/io`` when one is not here, since it could not be written; told once.
   package func keep(_ digests: [Digest]) throws(PluginError) -> [Digest] {
-    for digest in digests { try writing.wait(digest) }
-    let here = digests.filter { access(location(of: $0), R_OK) == 0 }
+    for digest in digests { writing.wait(digest) }
+    let lost = Set(digests.filter { access(location(of: $0), R_OK) != 0 })
+    var failure: PluginError?
+    for digest in lost.sorted() { failure = writing.takeFailure(digest) ?? failure }
+    if let failure { throw failure }
+    let here = digests.filter { !lost.contains($0) }
     guard !here.isEmpty else { return digests }
     for folder in Set(here.map { String(location(of: $0).dropLast(65)) }).sorted() + [root] {
       let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -92,73 +98,79 @@ public struct ArtifactStore: Sendable {
       defer { close(descriptor) }
       guard fsync(descriptor) == 0 else { throw Folder.error("write", folder) }
     }
-    return digests.filter { !here.contains($0) }
+    return digests.filter(lost.contains)
   }
 
   /// Waits until nothing is on its way to the disk any more. Thread: blocks on the disk.
   func settle() { writing.waitForAll() }
 
-  /// What is on its way to the disk, by digest; of what could not be written, the error until it is asked for.
+  /// What is on its way to the disk, by digest. A bounded number of threads of its own waits for the disk: none of
+  /// those that Swift's tasks share.
   private final class Writing: Sendable {
-    private struct Item: Sendable {
-      let number: UInt64
-      let work: Work
+    private struct State {
+      var next: UInt64 = 0
+      var items: [Digest: [UInt64: DispatchGroup]] = [:]
+      /// The last failure of what is not here, until it is asked for or written after all.
+      var failures: [Digest: PluginError] = [:]
     }
 
-    private final class Work: Sendable {
-      let ended = DispatchGroup()
-      let error = Mutex<PluginError?>(nil)
-    }
+    /// Each holds two threads and two descriptors at most.
+    private static let itemsMax = 16
+    private static let failuresMax = 256
 
-    private let items = Mutex<(next: UInt64, all: [Digest: [Item]])>((0, [:]))
+    private let state = Mutex(State())
+    private let slots = DispatchSemaphore(value: Writing.itemsMax)
 
     func begin(_ digest: Digest, _ body: @escaping @Sendable () throws(PluginError) -> Void) {
-      let work = Work()
-      work.ended.enter()
-      let number = items.withLock { items in
-        items.next += 1
-        items.all[digest, default: []].append(Item(number: items.next, work: work))
-        return items.next
+      slots.wait()
+      let ended = DispatchGroup()
+      ended.enter()
+      let number = state.withLock { state in
+        state.next += 1
+        state.items[digest, default: [:]][state.next] = ended
+        return state.next
       }
-      DispatchQueue.global().async { [self] in
-        do throws(PluginError) {
-          try body()
-          remove(number, digest)
-        } catch {
-          work.error.withLock { $0 = error }
-        }
-        work.ended.leave()
+      Thread.detachNewThread { [self] in
+        var failure: PluginError?
+        do throws(PluginError) { try body() } catch { failure = error }
+        end(number, digest, failure)
+        ended.leave()
+        slots.signal()
       }
     }
 
-    func wait(_ digest: Digest) throws(PluginError) {
-      for item in items.withLock({ $0.all[digest] ?? [] }) {
-        item.work.ended.wait()
-        remove(item.number, digest)
-        if let error = item.work.error.withLock({ $0 }) { throw error }
+    private func end(_ number: UInt64, _ digest: Digest, _ failure: PluginError?) {
+      state.withLock { state in
+        state.items[digest]?[number] = nil
+        if state.items[digest]?.isEmpty == true { state.items[digest] = nil }
+        // What nobody has asked for is about jobs that are over.
+        if state.failures.count >= Self.failuresMax { state.failures = [:] }
+        state.failures[digest] = failure
       }
+    }
+
+    func wait(_ digest: Digest) {
+      for ended in state.withLock({ Array($0.items[digest, default: [:]].values) }) { ended.wait() }
     }
 
     func waitForAll() {
-      for item in items.withLock({ $0.all.values.flatMap { $0 } }) { item.work.ended.wait() }
+      for ended in state.withLock({ $0.items.values.flatMap(\.values) }) { ended.wait() }
     }
 
-    private func remove(_ number: UInt64, _ digest: Digest) {
-      items.withLock { items in
-        items.all[digest]?.removeAll { $0.number == number }
-        if items.all[digest]?.isEmpty == true { items.all[digest] = nil }
-      }
-    }
+    func takeFailure(_ digest: Digest) -> PluginError? { state.withLock { $0.failures.removeValue(forKey: digest) } }
   }
 
   /// Has the disk write while the processor hashes. It opens the file for itself, so that an error is still told to who
   /// asks afterwards.
   private static func flush(_ path: String, _ group: DispatchGroup) {
-    DispatchQueue.global().async(group: group) {
+    group.enter()
+    Thread.detachNewThread {
       let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-      guard descriptor >= 0 else { return }
-      fsync(descriptor)
-      close(descriptor)
+      if descriptor >= 0 {
+        fsync(descriptor)
+        close(descriptor)
+      }
+      group.leave()
     }
   }
 

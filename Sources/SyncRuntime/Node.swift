@@ -43,9 +43,11 @@ public actor Node: NodeView, Service {
   var fullRooms: [String] = []
   /// Told at submission, for open jobs only; a restart forgets them.
   var priorities: [Digest: Int] = [:]
-  /// Open jobs whose reveal waits for the disk, and those whose artifacts a crash has taken and a second build gives.
+  /// Open jobs whose artifacts are waited for until they are on the disk.
   var keeping: Set<Digest> = []
-  var rebuilt: Set<Digest> = []
+  /// Those whose artifacts were lost behind the commitment: how often they were built again, and whether they are now.
+  var rebuilds: [Digest: Int] = [:]
+  var rebuilding: Set<Digest> = []
   /// What else must stay on disk, beside what open jobs and running builds need.
   var pinned: [@Sendable () async -> DataPins] = []
   var connected: Set<String> = []

@@ -143,7 +143,9 @@ extension Node {
         "Ordered", metadata: ["job": "\(job)", "package": "\(spec.package.string)", "submitter": "\(submitter.string)"])
       if openToolchains.insert(spec.toolchain).inserted { keepOpenToolchains() }
       resume(job)
-    case .committed(let job, let builder): note("Committed", job, builder)
+    case .committed(let job, let builder):
+      note("Committed", job, builder)
+      if builder == configuration.name { resume(job) }
     case .abstained(let job, let builder): note("Abstained", job, builder)
     case .revealPhase(let job):
       logger.info("Revealing", metadata: ["job": "\(job)"])
@@ -191,7 +193,7 @@ extension Node {
         }
         let record = try PluginError.refusing { () throws(ProofError) in try AttemptRecord.decode(stored) }
         if let record { submit(try commitment(of: record)) } else { submit(try abstention(from: job)) }
-      } else if open.phase == .reveal, open.steps[own.index] == .committed, let stored {
+      } else if open.steps[own.index] == .committed, let stored {
         let record = try PluginError.refusing { () throws(ProofError) in try AttemptRecord.decode(stored) }
         guard let record, record.reveal.commitment == open.commitment(ofMember: own.index) else {
           // To open another commitment than the decided one would be a signed wrong opening: better to stay silent.
@@ -204,10 +206,10 @@ extension Node {
     }
   }
 
-  /// Opens a commitment once the artifacts are on the disk: whoever asks for them after a power cut finds them. The
-  /// commitment left without that wait, which the other builders' builds last longer than.
+  /// Waits for the artifacts of a commitment to be on the disk, so that whoever asks for them after a power cut finds
+  /// them, then opens it, if it is time. The commitment left without that wait: the others' builds last longer.
   private func keep(_ job: Digest, _ record: AttemptRecord) {
-    guard keeping.insert(job).inserted else { return }
+    guard !rebuilding.contains(job), keeping.insert(job).inserted else { return }
     let digests = record.reveal.outcome.artifacts.map(\.sha256)
     Task { [workshop] in
       let lost = await BlockingThread.run { () throws(PluginError) in try workshop.artifacts.keep(digests) }
@@ -217,23 +219,48 @@ extension Node {
 
   private func kept(_ job: Digest, _ record: AttemptRecord, _ lost: Result<[Digest], PluginError>) {
     keeping.remove(job)
-    guard !hasEnded, !replica.isObserving, case .open(let open) = replica.state.job(job), open.phase == .reveal,
+    guard !hasEnded, !replica.isObserving, case .open(let open) = replica.state.job(job),
       open.steps[own.index] == .committed
     else { return }
     var log = logger
     log[metadataKey: "job"] = "\(job)"
     do throws(PluginError) {
       let lost = try lost.get()
-      if lost.isEmpty { return submit(try reveal(of: record)) }
-      log.warning("\(lost.count) of the artifacts that were committed to are not on the disk")
+      if lost.isEmpty {
+        if open.phase == .reveal { submit(try reveal(of: record)) }
+        return
+      }
+      log.warning("\(lost.count) of the artifacts that this builder has committed to are not on the disk")
     } catch {
-      log.error("The artifacts that were committed to are not on the disk: \(error.message)")
+      log.error("Artifacts that this builder has committed to cannot be kept: \(error.message)")
     }
-    // The same spec gives them again, and no others are opened: the record stands.
-    guard rebuilt.insert(job).inserted else {
-      return log.error("This builder stays silent: a second build did not give what it committed to")
+    rebuild(job, record, log)
+  }
+
+  /// The same spec gives the same artifacts again, at once and then behind each of the pauses; no others are opened.
+  private func rebuild(_ job: Digest, _ record: AttemptRecord, _ log: Logger) {
+    let number = rebuilds[job] ?? 0
+    guard number <= configuration.faultPauses.count else { return }
+    rebuilds[job] = number + 1
+    guard number < configuration.faultPauses.count || number == 0 else {
+      return log.error("This builder does not open its commitment: its artifacts cannot be kept")
     }
-    build(job, open, deadlineMilliseconds: .max)
+    let pause = number == 0 ? Duration.zero : configuration.faultPauses[number - 1]
+    rebuilding.insert(job)
+    Task {
+      try? await Task.sleep(for: pause)
+      guard !self.hasEnded, case .open(let open) = self.replica.state.job(job) else { return }
+      self.build(job, open, deadlineMilliseconds: .max)
+    }
+  }
+
+  /// A build of what was committed to already: other artifacts are of no use.
+  private func rebuilt(_ job: Digest, _ outcome: Outcome?, _ record: AttemptRecord?) {
+    guard rebuilding.remove(job) != nil, let outcome, let record, outcome != record.reveal.outcome else { return }
+    rebuilds[job] = .max
+    logger.error(
+      "This builder does not open its commitment: its artifacts are lost, and a second build gave others",
+      metadata: ["job": "\(job)"])
   }
 
   /// - Parameter deadlineMilliseconds: After it nobody counts the outcome; Unix, the commit phase's if `nil`.
@@ -248,7 +275,8 @@ extension Node {
   /// Nobody counts an outcome of the job any more.
   private func forget(_ job: Digest) {
     priorities[job] = nil
-    rebuilt.remove(job)
+    rebuilds[job] = nil
+    rebuilding.remove(job)
     Task { [runner] in await runner?.drop(job) }
   }
 
@@ -259,7 +287,11 @@ extension Node {
     defer { sweepData() }
     guard !hasEnded, case .open = replica.state.job(job) else { return }
     do throws(PluginError) {
-      guard try journal.get(.attempt, job.bytes) == nil else { return resume(job) }
+      if let stored = try journal.get(.attempt, job.bytes) {
+        let record = try PluginError.refusing { () throws(ProofError) in try AttemptRecord.decode(stored) }
+        rebuilt(job, outcome, record)
+        return resume(job)
+      }
       let record: AttemptRecord? = if let outcome { try attemptRecord(job, outcome) } else { nil }
       var batch = StorageBatch()
       batch.put(.attempt, job.bytes, AttemptRecord.encode(record))

@@ -8,7 +8,7 @@ extension Node {
   /// Changes that replay holds before it writes them.
   private static let changesMax = 512
 
-  /// Removes what a killed node left half-done; nothing of it is referred to.
+  /// Removes what a killed node left half-done. What was committed to is built again where it is missing.
   static func sweep(_ directory: String) throws(PluginError) {
     Folder.remove(directory + "/attempts")
     Folder.remove(directory + "/resolve")

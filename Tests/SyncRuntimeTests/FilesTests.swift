@@ -155,14 +155,38 @@ struct OutputCollectorTests {
     #expect(try FileManager.default.subpathsOfDirectory(atPath: place.store.root).filter { $0.count > 60 }.count == 1)
   }
 
-  @Test func `what cannot be written is an error, and is not there`() throws {
+  @Test func `what cannot be written is an error once, and is there when it can be`() throws {
     let place = try Place()
-    try Data("one".utf8).write(to: URL(fileURLWithPath: place.output + "/a"))
-    let digest = SHA256.hash([UInt8]("one".utf8))
-    // A file where the folder of its first two digits would be.
-    try Data().write(to: URL(fileURLWithPath: "\(place.store.root)/\(digest.hex.prefix(2))"))
-    #expect(throws: PluginError.self) { try place.collect(["a"]) }
-    #expect(try FileManager.default.contentsOfDirectory(atPath: place.store.root).count == 1)
+    let digests = ["one", "two", "three"].map { SHA256.hash([UInt8]($0.utf8)) }
+    // Files where the folders of their first two digits would be.
+    let obstacles = digests.dropLast().map { "\(place.store.root)/\($0.hex.prefix(2))" }
+    for path in obstacles { try Data().write(to: URL(fileURLWithPath: path)) }
+    func collect() throws -> Outcome {
+      for (name, text) in [("a", "one"), ("b", "two"), ("c", "three")] {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(place.output)/\(name)"))
+      }
+      return try OutputCollector.collect(["a", "b", "c"], from: place.output, bytesMax: 100, into: place.store)
+    }
+    #expect(try collect().artifacts.map(\.sha256) == digests)
+    #expect(throws: PluginError.self) { try place.store.keep(digests) }
+    #expect(try place.store.keep(digests) == Array(digests.dropLast()))
+    for path in obstacles { try FileManager.default.removeItem(atPath: path) }
+    _ = try collect()
+    #expect(try place.store.keep(digests) == [])
+    let names = try FileManager.default.contentsOfDirectory(atPath: place.store.root)
+    #expect(names.count == 3 && names.allSatisfy { $0.count == 2 })
+  }
+
+  @Test func `a thousand artifacts hold few descriptors`() throws {
+    let place = try Place()
+    let names = (0..<1_000).map { String($0) }
+    for name in names { try Data(name.utf8).write(to: URL(fileURLWithPath: "\(place.output)/\(name)")) }
+    let before = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+    let outcome = try OutputCollector.collect(
+      names.map { Text($0) }, from: place.output, bytesMax: 1 << 20, into: place.store)
+    // Other tests open files meanwhile, but not hundreds.
+    #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count < before + 200)
+    #expect(try place.store.keep(outcome.artifacts.map(\.sha256)).isEmpty)
   }
 
   struct HostileRow: CustomTestStringConvertible, Sendable {

@@ -201,17 +201,18 @@ struct NodeTests {
     let name: String
     /// What the second build gives; the first gives "same".
     let again: String
+    let revealSeconds: UInt64
     let step: BuilderProgress.Step
     var testDescription: String { name }
   }
 
   /// A commitment does not wait for the disk, its opening does.
   @Test(arguments: [
-    LossRow(name: "the same again", again: "same", step: .revealed),
-    LossRow(name: "other bytes", again: "other", step: .committed),
+    LossRow(name: "the same again", again: "same", revealSeconds: 60, step: .revealed),
+    LossRow(name: "other bytes", again: "other", revealSeconds: 3, step: .committed),
   ])
   func `what a crash took before it was on the disk is built again before it is opened`(row: LossRow) async throws {
-    let world = try World(recipes: ["x": "who out"], commitSeconds: 4, revealSeconds: 4)
+    let world = try World(recipes: ["x": "who out"], commitSeconds: 6, revealSeconds: row.revealSeconds)
     for number in 0..<3 { world.whos[number] = "same" }
     // The fourth is away, so that the commit phase lasts.
     try world.start([0, 1, 2])
@@ -226,6 +227,24 @@ struct NodeTests {
     #expect(status.builders.map(\.step) == [.revealed, .revealed, row.step, .waiting])
     #expect(try await world.node(0).status().misbehaved.isEmpty)
     #expect(try FileManager.default.subpathsOfDirectory(atPath: artifacts).count { $0.count > 60 } == 1)
+    await world.stop()
+  }
+
+  @Test func `what the disk refused is built again once it takes it`() async throws {
+    let world = try World(recipes: ["x": "echo out same"], commitSeconds: 60, revealSeconds: 60)
+    let digest = SHA256.hash([UInt8]("same\n".utf8))
+    // A file where the folder of its first two digits would be, until the second build.
+    let artifacts = world.scratch.path + "/birch/artifacts"
+    try FileManager.default.createDirectory(atPath: artifacts, withIntermediateDirectories: true)
+    let obstacle = "\(artifacts)/\(digest.hex.prefix(2))"
+    try Data().write(to: URL(fileURLWithPath: obstacle))
+    try world.start()
+    let job = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/x@1"))
+    _ = try await world.wait(job, on: 1) { $0.builders[1].step == .committed }
+    try FileManager.default.removeItem(atPath: obstacle)
+    let status = try await world.wait(job, on: 0) { $0.phase == .cosigned }
+    #expect(status.agreeing == 4 && status.builders.allSatisfy { $0.step == .revealed })
+    #expect(try FileManager.default.contentsOfDirectory(atPath: obstacle) == [digest.hex])
     await world.stop()
   }
 

@@ -84,6 +84,9 @@ enum ImportTable {
     Room(
       "SandboxBench", at: "../Benchmarks/SandboxBench",
       own: ["ChrootSandbox", "DockerSandbox", "SyncProof", "SyncRuntime"], platform: true),
+    Room(
+      "ConsensusBench", at: "../Benchmarks/ConsensusBench",
+      own: ["SQLiteStorage", "SyncConsensus", "SyncProof", "SyncRuntime", "SyncTesting"], platform: true),
     // C libraries.
     Room("CSodium", platform: false),
     Room("CLibcrypto", platform: false),

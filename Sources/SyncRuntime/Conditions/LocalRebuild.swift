@@ -137,12 +137,23 @@ public struct LocalRebuild: Sendable {
     // Names the run's folders; rebuilds may overlap, also those of one spec.
     let name = SHA256.hash((0..<4).flatMap { _ in withUnsafeBytes(of: UInt64.random(in: 0 ... .max), Array.init) })
     let started = ContinuousClock.now
-    let outcome = try await workshop.build(name, spec, logger, change: change)
+    let built: Result<Outcome, PluginError>
+    do throws(PluginError) {
+      built = .success(try await workshop.build(name, spec, logger, change: change))
+    } catch {
+      built = .failure(error)
+    }
     let parts = (ContinuousClock.now - started).components
-    let digests = outcome.artifacts.map(\.sha256)
-    _ = try await BlockingThread.run { [workshop] () throws(PluginError) in
-      try workshop.artifacts.keep(digests)
-    }.get()
+    // Also behind a failure nothing is written any more once this returns.
+    let digests = (try? built.get())?.artifacts.map(\.sha256) ?? []
+    let lost = await BlockingThread.run { [workshop] () throws(PluginError) in
+      workshop.artifacts.settle()
+      return try workshop.artifacts.keep(digests)
+    }
+    let outcome = try built.get()
+    guard try lost.get().isEmpty else {
+      throw PluginError(.io, "Artifacts are gone from \(workshop.artifacts.root); does something else write there?")
+    }
     defer { Folder.remove("\(workshop.directory)/transcripts/\(name.hex)") }
     let transcript = workshop.transcripts.path(of: name, attempt: nil).flatMap {
       FileManager.default.contents(atPath: $0)

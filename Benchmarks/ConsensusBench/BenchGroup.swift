@@ -1,0 +1,133 @@
+import Dispatch
+import Foundation
+import SyncConsensus
+import SyncProof
+import SyncTesting
+import Synchronization
+
+/// A group in one process, over queues in memory: no encryption, no network, real signatures, and real journals where
+/// it is durable.
+final class BenchGroup: Sendable {
+  struct Options: Sendable {
+    var replicas = 4
+    /// Entries that wait at once: each lane submits its next one when the last is decided where it was submitted.
+    var lanes = 4
+    var entryBytes = 256
+    var isDurable = true
+    /// Replicas that submit; lanes take turns.
+    var submitters = 4
+    /// Whether lanes go on by themselves.
+    var isClosedLoop = true
+  }
+
+  private struct Progress {
+    var next: [UInt64]
+    /// Of the first submitter's decisions: when, monotonic nanoseconds, and how many entries each had.
+    var decisions: [(at: UInt64, entries: Int)] = []
+    var isFlowing = true
+  }
+
+  let options: Options
+  let folder: String
+  private let fixture: FixtureGroup
+  private let progress: Mutex<Progress>
+  private let members = Mutex<[BenchReplica?]>([])
+  private let signed = Atomic<Int>(0)
+  private let checked: Atomic<Int>
+  private let arrived = DispatchSemaphore(value: 0)
+
+  var lanes: Int { options.lanes }
+
+  init(_ options: Options, folder: String) throws {
+    (self.options, self.folder) = (options, folder)
+    fixture = try FixtureGroup(replicas: options.replicas)
+    progress = Mutex(Progress(next: [UInt64](repeating: 0, count: options.lanes)))
+    checked = Atomic(0)
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let all = try (0..<options.replicas).map { index in
+      try BenchReplica(index, of: self, journal: options.isDurable ? "\(folder)/\(index).sqlite" : nil)
+    }
+    members.withLock { $0 = all }
+    for replica in all { replica.start() }
+  }
+
+  func configuration(of index: Int) throws -> Configuration {
+    var configuration = try fixture.configuration(of: index, timeoutBaseNanoseconds: 250_000_000)
+    configuration.acceptsSignature = { [self] (key, signature, message) in
+      checked.add(1, ordering: .relaxed)
+      return key.accepts(signature, on: message)
+    }
+    return configuration
+  }
+
+  func others(than index: Int) -> [Int] { (0..<options.replicas).filter { $0 != index } }
+
+  func sign(_ message: [UInt8], as index: Int) -> Signature {
+    signed.add(1, ordering: .relaxed)
+    return fixture.keys[index].sign(message)
+  }
+
+  func deliver(_ bytes: [UInt8], from sender: Int, to peer: Int) {
+    members.withLock { $0[peer] }?.push(.message(from: ReplicaIndex(rawValue: UInt16(sender)), bytes))
+  }
+
+  /// What the lanes of this replica submit next.
+  func decided(_ entries: [LaneLog.Entry], by index: Int) -> [[UInt8]] {
+    if index == 0, !entries.isEmpty {
+      let at = DispatchTime.now().uptimeNanoseconds
+      progress.withLock { $0.decisions.append((at, entries.count)) }
+    }
+    let own = entries.filter { $0.lane % options.submitters == index }
+    guard options.isClosedLoop else {
+      for _ in own { arrived.signal() }
+      return []
+    }
+    return own.compactMap { next(of: $0.lane) }
+  }
+
+  private func next(of lane: Int) -> [UInt8]? {
+    let number: UInt64? = progress.withLock { progress in
+      guard progress.isFlowing else { return nil }
+      progress.next[lane] += 1
+      return progress.next[lane]
+    }
+    return number.map { LaneLog.Entry(lane: lane, number: $0).bytes(size: options.entryBytes) }
+  }
+
+  /// Submits a lane's next entry.
+  func submit(lane: Int) {
+    guard let entry = next(of: lane) else { return }
+    members.withLock { $0[lane % options.submitters] }?.push(.submit(entry))
+  }
+
+  /// Without a closed loop: waits until an entry is decided where it was submitted.
+  func waitForEntry() { arrived.wait() }
+
+  func kill(_ index: Int) {
+    let victim = members.withLock { members in
+      defer { members[index] = nil }
+      return members[index]
+    }
+    victim?.stop()
+  }
+
+  func stop() {
+    progress.withLock { $0.isFlowing = false }
+    for index in 0..<options.replicas { kill(index) }
+  }
+
+  struct Counts {
+    var entries: Int
+    var signed: Int
+    var checked: Int
+  }
+
+  var counts: Counts {
+    Counts(
+      entries: progress.withLock { $0.decisions.reduce(0) { $0 + $1.entries } },
+      signed: signed.load(ordering: .relaxed), checked: checked.load(ordering: .relaxed))
+  }
+
+  /// Monotonic nanoseconds of the decisions that had entries.
+  var decisionTimes: [UInt64] { progress.withLock { $0.decisions.map(\.at) } }
+}

@@ -1,0 +1,165 @@
+import Dispatch
+import Foundation
+import Glibc
+import SyncConsensus
+import SyncProof
+import SyncTesting
+
+/// What agreement alone costs: no ledger, no network, no builds.
+@main
+enum ConsensusBench {
+  static func main() throws {
+    let words = Set(CommandLine.arguments.dropFirst())
+    guard words.isSubset(of: ["--long"]) else {
+      FileHandle.standardError.write(Data("usage: ConsensusBench [--long]\n".utf8))
+      exit(2)
+    }
+    let folder = NSTemporaryDirectory() + "/consensus-bench-\(getpid())"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let bench = ConsensusFigures(folder: folder)
+    try bench.lone()
+    try bench.stream("4 waiting, durable", .init(), seconds: 5, least: 400)
+    try bench.stream("4 waiting, in memory", .init(isDurable: false), seconds: 5, least: 1_000)
+    try bench.stream("16,384 waiting, durable", .init(lanes: 16_384), seconds: 10, least: 20_000)
+    for replicas in [10, 31] {
+      let options = BenchGroup.Options(replicas: replicas, lanes: 4_096, submitters: replicas)
+      try bench.stream("4,096 waiting, durable, n = \(replicas)", options, seconds: 10, least: nil)
+    }
+    try bench.killed()
+    try bench.restart()
+    if words.contains("--long") { try bench.memory(entries: 1_000_000) }
+  }
+}
+
+struct ConsensusFigures {
+  let folder: String
+
+  private func group(_ options: BenchGroup.Options) throws -> BenchGroup {
+    try BenchGroup(options, folder: "\(folder)/\(UInt64.random(in: 0 ... .max))")
+  }
+
+  private static func row(_ what: String, _ figure: String, _ bound: String = "") {
+    print(what.padding(toLength: 46, withPad: " ", startingAt: 0), figure, bound.isEmpty ? "" : "  wanted \(bound)")
+  }
+
+  private static func text(_ value: Double, _ digits: Int = 1) -> String { String(format: "%.\(digits)f", value) }
+
+  /// Submitted to decided at the replica that it was submitted to, on an idle group.
+  func lone() throws {
+    let group = try group(.init(isClosedLoop: false))
+    Thread.sleep(forTimeInterval: 0.5)
+    var times: [Double] = []
+    for number in 0..<300 {
+      let start = DispatchTime.now().uptimeNanoseconds
+      group.submit(lane: number % 4)
+      group.waitForEntry()
+      if number >= 20 { times.append(Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6) }
+      Thread.sleep(forTimeInterval: 0.03)
+    }
+    group.stop()
+    times.sort()
+    let (middle, high) = (Self.text(times[times.count / 2]), Self.text(times[times.count * 99 / 100]))
+    Self.row("a lone entry, idle group, durable", "p50 \(middle) ms, p99 \(high) ms", "≤ 5 and ≤ 15 ms")
+  }
+
+  /// Entries a second, and what they cost of the processor beside their signatures and hashes alone.
+  func stream(_ name: String, _ options: BenchGroup.Options, seconds: Double, least: Int?) throws {
+    let group = try group(options)
+    for lane in 0..<options.lanes { group.submit(lane: lane) }
+    Thread.sleep(forTimeInterval: 1)
+    let (before, cpuBefore, start) = (group.counts, Self.processorSeconds(), DispatchTime.now().uptimeNanoseconds)
+    Thread.sleep(forTimeInterval: seconds)
+    let (after, cpu) = (group.counts, Self.processorSeconds() - cpuBefore)
+    let passed = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+    group.stop()
+    let entries = after.entries - before.entries
+    guard entries > 0 else { return Self.row(name, "nothing was decided") }
+    let (sign, check, hash) = Self.costs(entryBytes: options.entryBytes)
+    let floor =
+      Double(after.signed - before.signed) * sign + Double(after.checked - before.checked) * check
+      + Double(entries * options.replicas) * hash
+    Self.row(
+      name,
+      "\(Int(Double(entries) / passed)) entries/s, \(Self.text(cpu / Double(entries) * 1e6)) µs of processor each,"
+        + " \(Self.text(cpu / floor, 2)) of the floor",
+      least.map { "≥ \($0)/s, ≤ 3" } ?? "")
+  }
+
+  /// Gaps between decisions after one replica's end.
+  func killed() throws {
+    var options = BenchGroup.Options()
+    options.submitters = 3
+    let group = try group(options)
+    for lane in 0..<options.lanes { group.submit(lane: lane) }
+    Thread.sleep(forTimeInterval: 2)
+    group.kill(3)
+    let killed = DispatchTime.now().uptimeNanoseconds
+    Thread.sleep(forTimeInterval: 8)
+    let times = group.decisionTimes.filter { $0 > killed }
+    group.stop()
+    let gaps = zip([killed] + times, times).map { Double($1 - $0) / 1e6 }
+    let long = gaps.filter { $0 > 100 }
+    Self.row(
+      "one of four killed, 8 s", "longest gap \(Self.text(gaps.max() ?? 0, 0)) ms, \(long.count) above 100 ms",
+      "one of ≤ 500 ms, then none")
+  }
+
+  /// From opening the journal to a replica that may vote.
+  func restart() throws {
+    let options = BenchGroup.Options(lanes: 16)
+    let group = try group(options)
+    for lane in 0..<options.lanes { group.submit(lane: lane) }
+    Thread.sleep(forTimeInterval: 8)
+    group.stop()
+    let start = DispatchTime.now().uptimeNanoseconds
+    let replica = try BenchReplica(0, of: group, journal: "\(group.folder)/0.sqlite").recover()
+    let passed = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6
+    Self.row("restart behind \(replica.head.height) blocks", "\(Self.text(passed)) ms", "< 1,000 ms")
+  }
+
+  /// The process's memory while a group decides so many entries.
+  func memory(entries: Int) throws {
+    let options = BenchGroup.Options(lanes: 16_384)
+    let group = try group(options)
+    for lane in 0..<options.lanes { group.submit(lane: lane) }
+    var samples: [(entries: Int, bytes: Int)] = []
+    while samples.last?.entries ?? 0 < entries {
+      Thread.sleep(forTimeInterval: 1)
+      samples.append((group.counts.entries, Self.residentBytes()))
+    }
+    group.stop()
+    let tenth = samples.first { $0.entries >= entries / 10 } ?? samples[0]
+    let (early, late) = (tenth.bytes >> 20, (samples.last?.bytes ?? 0) >> 20)
+    Self.row("memory of four over \(entries) entries", "\(early) MiB after a tenth, \(late) MiB at the end", "flat")
+  }
+
+  private static func residentBytes() -> Int {
+    let pages = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ").dropFirst()
+    return (pages?.first.flatMap { Int($0) } ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
+  }
+
+  private static func processorSeconds() -> Double {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+      + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+  }
+
+  /// Seconds of one signature, of one check, and of one hash of an entry, in this run.
+  private static func costs(entryBytes: Int) -> (sign: Double, check: Double, hash: Double) {
+    let key = FixtureKey(1)
+    let message = [UInt8](repeating: 1, count: 160)
+    let signature = key.sign(message)
+    let entry = [UInt8](repeating: 2, count: entryBytes)
+    func each(_ rounds: Int, _ body: () -> Void) -> Double {
+      let start = processorSeconds()
+      for _ in 0..<rounds { body() }
+      return (processorSeconds() - start) / Double(rounds)
+    }
+    return (
+      each(2_000) { _ = key.sign(message) },
+      each(2_000) { precondition(key.publicKey.accepts(signature, on: message)) },
+      each(100_000) { _ = SHA256.hash(entry) }
+    )
+  }
+}
