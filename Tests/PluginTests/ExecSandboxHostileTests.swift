@@ -169,6 +169,20 @@ import Testing
     }
   }
 
+  /// The command of a killed node may live on and answer while the next node has its leftovers cleaned.
+  @Test func aLateAnswerOfAKilledRunIsNotTheCleaningOnes() async throws {
+    let fails = "if [ \"$1\" = clean ]; then exit 1; fi\nverb=$1\n"
+    let prologue = Self.prologue.replacingOccurrences(of: "verb=$1\n", with: fails)
+    try await HostileWorld.with(prologue + "sleep 1000") { world in
+      await #expect(throws: PluginError(.io, "")) { try await world.run() }
+      let late = #"answer '"cleaned":true'; echo '{"verb":"run"}' >"${file%/*/*}/answer/result.json"; exit"#
+      let cleaning = Self.prologue.replacingOccurrences(of: #"answer '"cleaned":true'; exit"#, with: late)
+      try HostileWorld.write(cleaning, to: world.root + "/command")
+      #expect(try await world.sandbox.removeLeftovers() == ["hostile"])
+      #expect(try world.left().isEmpty)
+    }
+  }
+
   @Test func aCommandThatHeedsItsLifelineIsLeftTimeToCleanUp() async throws {
     let script = Self.prologue + Self.reads + "echo up\nread -r end\ntouch \"$(dirname \"$0\")/cleaned\""
     try await HostileWorld.with(script) { world in

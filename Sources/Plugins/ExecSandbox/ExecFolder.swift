@@ -4,20 +4,23 @@ import SyncRuntime
 /// The folders of one call: where the command answers, where it may work, and what stands for writable mounts.
 struct ExecFolder {
   let path: String
-  var answer: String { path + "/answer" }
+  let answer: String
   var resultFile: String { "\(answer)/\(ExecAnswer.fileName)" }
   var scratch: String { path + "/scratch" }
 
   /// Makes them, empty; what an earlier call of the name has left goes.
   init(making path: String) throws(PluginError) {
     self.path = path
+    answer = path + "/answer"
     try remove()
     for folder in [path, answer, scratch] { try Folder.make(folder, mode: 0o700) }
   }
 
-  /// Of a call that was cut off: its scratch folder as it was left, and no answer.
+  /// Of a call that was cut off: its scratch folder as it was left, and a place of its own for the answer, since that
+  /// call's command may be running still, and answer meanwhile.
   init(reopening path: String) throws(PluginError) {
     self.path = path
+    answer = path + "/answer-clean"
     try Self.remove(answer)
     for folder in [path, answer, scratch] { try Folder.make(folder, mode: 0o700) }
   }
