@@ -234,11 +234,11 @@ extension Node {
     } catch {
       log.error("Artifacts that this builder has committed to cannot be kept: \(error.message)")
     }
-    rebuild(job, record, log)
+    rebuild(job, log)
   }
 
   /// The same spec gives the same artifacts again, at once and then behind each of the pauses; no others are opened.
-  private func rebuild(_ job: Digest, _ record: AttemptRecord, _ log: Logger) {
+  private func rebuild(_ job: Digest, _ log: Logger) {
     let number = rebuilds[job] ?? 0
     guard number <= configuration.faultPauses.count else { return }
     rebuilds[job] = number + 1
