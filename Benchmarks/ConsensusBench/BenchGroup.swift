@@ -97,7 +97,7 @@ final class BenchGroup: Sendable {
   /// Submits a lane's next entry.
   func submit(lane: Int) {
     guard let entry = next(of: lane) else { return }
-    members.withLock { $0[lane % options.submitters] }?.push(.submit(entry))
+    members.withLock { $0[lane % options.submitters] }?.push(.submit([entry]))
   }
 
   /// Without a closed loop: waits until an entry is decided where it was submitted.

@@ -31,6 +31,11 @@ final class BenchReplica: Sendable {
 
   func push(_ input: Input) {
     let isFirst = inbox.withLock { inbox in
+      // What was submitted and still waits leaves in one message.
+      if case .submit(let entries) = input, case .submit(let waiting)? = inbox.inputs.last {
+        inbox.inputs[inbox.inputs.count - 1] = .submit(waiting + entries)
+        return false
+      }
       inbox.inputs.append(input)
       return inbox.inputs.count == 1
     }
@@ -120,7 +125,9 @@ final class BenchReplica: Sendable {
       case .send(let peer, let bytes): group.deliver(bytes, from: index, to: Int(peer.rawValue))
       case .broadcast(let bytes):
         for peer in group.others(than: index) { group.deliver(bytes, from: index, to: peer) }
-      case .decided(let block): own += group.decided(block.events, by: index).map { .submit($0) }
+      case .decided(let block):
+        let next = group.decided(block.events, by: index)
+        if !next.isEmpty { own.append(.submit(next)) }
       case .load(let request):
         let found = (try? storage?.scan(prefix: request.prefix, from: request.from, limit: request.limit)) ?? []
         own.append(.loaded(request, found.map { StoredRecord(key: $0.key, value: $0.value) }))

@@ -5,12 +5,14 @@ public struct Block: Hashable, Sendable, CanonicallyCodable {
   public let epoch: UInt64
   public let view: UInt64
   public let height: UInt64
-  /// The replica that proposed it, leader of ``view``.
+  /// The replica that proposed it, leader of ``view`` on top of the parent.
   public let author: ReplicaIndex
   /// Unix milliseconds, above the parent's.
   public let timeMilliseconds: UInt64
   /// Opaque to the consensus; distinct, each 1 to ``ConsensusLimits/entryBytesMax`` bytes.
   public let entries: [[UInt8]]
+  /// SHA-256 of each entry.
+  package let entryDigests: [Digest]
   /// SHA-256 of the header, which holds everything above, the parent and the digests of both certificates.
   public let id: Digest
   /// Certifies the parent.
@@ -33,10 +35,12 @@ public struct Block: Hashable, Sendable, CanonicallyCodable {
     self.parentCertificate = parentCertificate
     self.timeoutCertificate = timeoutCertificate
 
+    entryDigests = entries.map { SHA256.hash($0) }
+
     var payload = ByteWriter()
     payload.writeRaw(Domain.payload)
     payload.write(UInt32(truncatingIfNeeded: entries.count))
-    for entry in entries { payload.write(SHA256.hash(entry)) }
+    for digest in entryDigests { payload.write(digest) }
     var header = ByteWriter()
     header.writeRaw(Domain.block)
     header.write(epoch)
@@ -55,10 +59,11 @@ public struct Block: Hashable, Sendable, CanonicallyCodable {
   public static func == (a: Block, b: Block) -> Bool { a.id == b.id }
   public func hash(into hasher: inout Hasher) { hasher.combine(id) }
 
-  /// What is wrong with the block whatever the parent's state is; `nil` for nothing.
+  /// What is wrong with the block whatever its ancestors are; `nil` for nothing. Whether the author leads the view, they
+  /// tell: ``Replica/leader(of:on:)``.
   package func fault(in set: ReplicaSet) -> String? {
     if epoch != set.epoch { return "epoch \(epoch) is not \(set.epoch)" }
-    if author != set.leader(of: view) { return "replica \(author) does not lead view \(view)" }
+    if !set.mayLead(author, view) { return "replica \(author) cannot lead view \(view)" }
     let parentInfo = parentCertificate.proposed
     if view <= parentInfo.view { return "the view is not above the parent's" }
     if parentInfo.height == .max || height != parentInfo.height + 1 { return "the height is not the parent's plus one" }
@@ -69,7 +74,7 @@ public struct Block: Hashable, Sendable, CanonicallyCodable {
       bytes += entry.count
     }
     if bytes > ConsensusLimits.blockBytesMax { return "too many bytes" }
-    if Set(entries).count != entries.count { return "an entry stands twice" }
+    if Set(entryDigests).count != entries.count { return "an entry stands twice" }
     return nil
   }
 

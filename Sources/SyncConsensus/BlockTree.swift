@@ -6,8 +6,8 @@ struct BlockTree<State: StateMachine>: Sendable {
     let block: Block
     let info: BlockInfo
     let state: State
+    let standing: Standing
     let events: [State.Event]
-    let entryDigests: [Digest]
     /// The block has entries or passes a deadline, so it must become final even in a group that is idle otherwise.
     let matters: Bool
     var isCertified = false
@@ -18,10 +18,12 @@ struct BlockTree<State: StateMachine>: Sendable {
   private(set) var root: BlockInfo
   private(set) var rootState: State
   private(set) var rootTimeMilliseconds: UInt64
+  private var rootStanding = Standing()
+  private let set: ReplicaSet
   private var nodes: [Digest: Node] = [:]
 
-  init(root: BlockInfo, state: State, timeMilliseconds: UInt64) {
-    (self.root, rootState, rootTimeMilliseconds) = (root, state, timeMilliseconds)
+  init(root: BlockInfo, state: State, timeMilliseconds: UInt64, set: ReplicaSet) {
+    (self.root, rootState, rootTimeMilliseconds, self.set) = (root, state, timeMilliseconds, set)
   }
 
   func contains(_ id: Digest) -> Bool { id == root.id || nodes[id] != nil }
@@ -30,6 +32,7 @@ struct BlockTree<State: StateMachine>: Sendable {
   func timeMilliseconds(of id: Digest) -> UInt64? {
     id == root.id ? rootTimeMilliseconds : nodes[id]?.block.timeMilliseconds
   }
+  func standing(of id: Digest) -> Standing? { id == root.id ? rootStanding : nodes[id]?.standing }
   subscript(id: Digest) -> Node? { nodes[id] }
   var count: Int { nodes.count }
 
@@ -40,9 +43,10 @@ struct BlockTree<State: StateMachine>: Sendable {
 
   /// Executes a block whose parent is here, and keeps it.
   mutating func insert(_ block: Block) {
-    guard !contains(block.id), let parentInfo = info(of: block.parent), var state = state(of: block.parent) else {
-      return
-    }
+    guard !contains(block.id), let parentInfo = info(of: block.parent), var state = state(of: block.parent),
+      var standing = standing(of: block.parent)
+    else { return }
+    standing.follow(block, in: set)
     let deadline = state.nextDeadlineMilliseconds
     let events = state.apply(
       entries: block.entries, height: block.height, timeMilliseconds: block.timeMilliseconds)
@@ -51,7 +55,7 @@ struct BlockTree<State: StateMachine>: Sendable {
       logRoot: state.logRoot)
     let passesDeadline = deadline.map { $0 <= block.timeMilliseconds } ?? false
     nodes[block.id] = Node(
-      block: block, info: info, state: state, events: events, entryDigests: block.entries.map(SHA256.hash),
+      block: block, info: info, state: state, standing: standing, events: events,
       matters: !block.entries.isEmpty || passesDeadline)
     nodes[block.parent]?.isCertified = true
   }
@@ -78,6 +82,7 @@ struct BlockTree<State: StateMachine>: Sendable {
     root = node.info
     rootState = node.state
     rootTimeMilliseconds = node.block.timeMilliseconds
+    rootStanding = node.standing
     var kept: [Digest: Node] = [:]
     for id in nodes.keys where id != root.id {
       if path(to: id) != nil { kept[id] = nodes[id] }

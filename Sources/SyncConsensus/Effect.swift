@@ -6,8 +6,9 @@ public enum Input: Sendable {
   case start
   /// Bytes from an authenticated peer, whole.
   case message(from: ReplicaIndex, [UInt8])
-  /// An entry that somebody handed to this replica; what the state does not admit is dropped.
-  case submit([UInt8])
+  /// Entries that somebody handed to this replica; what the state does not admit is dropped. Those that have come at
+  /// once, in one input: they leave in one message.
+  case submit([[UInt8]])
   /// ``Replica/nextWakeUp`` has come; too early or too often does no harm.
   case wakeUp
   /// The signer's answer to ``Effect/sign(_:)``.

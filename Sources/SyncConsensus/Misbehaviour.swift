@@ -4,9 +4,10 @@ import SyncProof
 public struct Misbehaviour: Hashable, Sendable {
   /// What was signed twice.
   public enum Kind: UInt8, Hashable, Sendable, CaseIterable {
-    /// Two votes in one view by a replica that does not lead it.
+    /// Two votes in one view by a replica whose turn it was not to lead it; where it led in the place of one that had
+    /// failed, the votes may be its proposals.
     case votes = 1
-    /// Two votes in one view by its leader, whose vote is the signature of its proposal.
+    /// Two votes in one view by the replica whose turn it was, whose vote is the signature of its proposal.
     case proposals = 2
     /// Two timeouts of one view that name different certificates.
     case timeouts = 3
@@ -34,7 +35,7 @@ public struct Misbehaviour: Hashable, Sendable {
     guard first.author == second.author, first.view == second.view, first.statement != second.statement,
       first.statement.proposed.epoch == second.statement.proposed.epoch
     else { return nil }
-    kind = set.leader(of: first.view) == first.author ? .proposals : .votes
+    kind = set.turn(of: first.view) == first.author ? .proposals : .votes
     offender = first.author
     epoch = first.statement.proposed.epoch
     view = first.view

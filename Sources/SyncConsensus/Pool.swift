@@ -11,6 +11,8 @@ struct Pool: Sendable {
   private struct Item: Sendable {
     let bytes: [UInt8]
     var source: Source
+    /// Its place among all that ever came.
+    let number: UInt64
     /// For an entry that the state did not admit when it came: the height after which it is dropped.
     var parkedUntil: UInt64?
   }
@@ -26,7 +28,10 @@ struct Pool: Sendable {
   /// Parked entries of one source.
   static let parkedEntriesMax = 256
 
-  private var items: OrderedDictionary<Digest, Item> = [:]
+  private var items: [Digest: Item] = [:]
+  /// In the order in which they came; an item that is gone, or came again, is passed over by its number.
+  private var order: Deque<(digest: Digest, number: UInt64)> = []
+  private var lastNumber: UInt64 = 0
   private var usage: [Source: Usage] = [:]
   private var readyCount = 0
   private let local: Configuration.PoolBounds
@@ -53,9 +58,12 @@ struct Pool: Sendable {
       return true
     }
     let item = Item(
-      bytes: bytes, source: source, parkedUntil: isAdmitted ? nil : height &+ Pool.parkedBlocks)
+      bytes: bytes, source: source, number: lastNumber &+ 1,
+      parkedUntil: isAdmitted ? nil : height &+ Pool.parkedBlocks)
     guard charge(source, item, 1) else { return false }
     items[digest] = item
+    order.append((digest, item.number))
+    lastNumber = item.number
     if isAdmitted { readyCount += 1 }
     return true
   }
@@ -80,27 +88,46 @@ struct Pool: Sendable {
 
   /// Drops what was decided and what the new state does not admit; takes in what it now does.
   mutating func refilter(decided: Set<Digest>, height: UInt64, admits: ([UInt8]) -> Bool) {
-    var kept: OrderedDictionary<Digest, Item> = [:]
-    usage = [:]
-    readyCount = 0
-    for (digest, var item) in items where !decided.contains(digest) {
-      if admits(item.bytes) {
-        item.parkedUntil = nil
-      } else {
-        guard let until = item.parkedUntil, until > height else { continue }
+    var kept: Deque<(digest: Digest, number: UInt64)> = []
+    kept.reserveCapacity(order.count)
+    for place in order {
+      guard let item = items[place.digest], item.number == place.number else { continue }
+      let isAdmitted = !decided.contains(place.digest) && admits(item.bytes)
+      let waits = !decided.contains(place.digest) && item.parkedUntil.map { $0 > height } ?? false
+      guard isAdmitted || waits else {
+        remove(place.digest, item)
+        continue
       }
-      guard charge(item.source, item, 1) else { continue }
-      if item.parkedUntil == nil { readyCount += 1 }
-      kept[digest] = item
+      if isAdmitted, item.parkedUntil != nil { unpark(place.digest, item) }
+      kept.append(place)
     }
-    items = kept
+    order = kept
+  }
+
+  private mutating func remove(_ digest: Digest, _ item: Item) {
+    _ = charge(item.source, item, -1)
+    if item.parkedUntil == nil { readyCount -= 1 }
+    items[digest] = nil
+  }
+
+  private mutating func unpark(_ digest: Digest, _ item: Item) {
+    usage[item.source]?.parked -= 1
+    items[digest]?.parkedUntil = nil
+    readyCount += 1
+  }
+
+  /// The items in the order in which they came.
+  private var ordered: some Sequence<(digest: Digest, item: Item)> {
+    order.lazy.compactMap { place in
+      items[place.digest].flatMap { $0.number == place.number ? (place.digest, $0) : nil }
+    }
   }
 
   /// Entries for a block, oldest first, within a block's bounds.
   func select(excluding taken: Set<Digest>, admits: ([UInt8]) -> Bool) -> [[UInt8]] {
     var chosen: [[UInt8]] = []
     var bytes = 0
-    for (digest, item) in items where item.parkedUntil == nil && !taken.contains(digest) {
+    for (digest, item) in ordered where item.parkedUntil == nil && !taken.contains(digest) {
       guard chosen.count < ConsensusLimits.blockEntriesMax else { break }
       guard bytes + item.bytes.count <= ConsensusLimits.blockBytesMax else { break }
       guard admits(item.bytes) else { continue }
@@ -115,8 +142,9 @@ struct Pool: Sendable {
   func entriesToResend(includingPeers: Bool, bytesMax: Int) -> [[UInt8]] {
     var chosen: [[UInt8]] = []
     var bytes = 0
-    let local = items.values.filter { $0.source == .local }
-    let others = includingPeers ? items.values.filter { $0.source != .local && $0.parkedUntil == nil } : []
+    let all = ordered.map(\.item)
+    let local = all.filter { $0.source == .local }
+    let others = includingPeers ? all.filter { $0.source != .local && $0.parkedUntil == nil } : []
     for item in local + others {
       guard bytes + item.bytes.count <= bytesMax, chosen.count < ConsensusLimits.blockEntriesMax else { break }
       chosen.append(item.bytes)

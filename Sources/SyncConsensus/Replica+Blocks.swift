@@ -15,28 +15,43 @@ extension Replica {
     process(block.parentCertificate)
     if let tc = block.timeoutCertificate { process(tc) }
     guard verifier.accepts(vote) else { return }
-    let isRepeated = proposals[block.view]?.block.id == block.id
-    if proposals[block.view] == nil, block.view == currentView || block.view == highQC.view {
-      proposals[block.view] = proposal
+    let known = proposals[block.view]?.first { $0.block.author == block.author }
+    if known == nil, block.view == currentView || block.view == highQC.view, isByItsLeader(block) ?? true {
+      proposals[block.view, default: []].append(proposal)
     }
     receive(vote)
+    let isRepeated = known?.block.id == block.id
     if isRepeated, let own = ownVote, own.statement.proposed.id == block.id { send(.vote(own), to: peer) }
+  }
+
+  /// Whether the block's author leads its view on top of its parent; `nil` while the parent is missing.
+  private func isByItsLeader(_ block: Block) -> Bool? {
+    leader(of: block.view, on: block.parent).map { $0 == block.author }
   }
 
   /// Executes held proposals whose parents are here.
   mutating func absorbProposals() {
     for view in proposals.keys.sorted() {
-      guard let block = proposals[view]?.block, !tree.contains(block.id),
-        let parentTime = tree.timeMilliseconds(of: block.parent), block.timeMilliseconds > parentTime
-      else { continue }
-      tree.insert(block)
-      if highQC.proposed.id == block.id { process(highQC) }
+      let led = (proposals[view] ?? []).filter { isByItsLeader($0.block) ?? true }
+      proposals[view] = led
+      for block in led.map(\.block) where !tree.contains(block.id) {
+        guard let parentTime = tree.timeMilliseconds(of: block.parent), block.timeMilliseconds > parentTime else {
+          continue
+        }
+        tree.insert(block)
+        if highQC.proposed.id == block.id { process(highQC) }
+      }
     }
   }
 
-  /// Votes for the current view's proposal where every rule allows it.
+  /// Votes for a proposal of the current view where every rule allows it. Each is its leader's on top of its parent;
+  /// of two on different parents the first is voted for.
   mutating func vote() {
-    guard let proposal = proposals[currentView], proposal.block.author != own, !hasGivenUpView,
+    for proposal in proposals[currentView] ?? [] { vote(for: proposal) }
+  }
+
+  private mutating func vote(for proposal: Proposal) {
+    guard proposal.block.author != own, !hasGivenUpView,
       let node = tree[proposal.block.id], let parent = tree.info(of: node.block.parent),
       let parentTime = tree.timeMilliseconds(of: node.block.parent),
       // An honest leader orders what this state admits; anything else would fill the disks of all for ever.
@@ -51,7 +66,7 @@ extension Replica {
   }
 
   private mutating func requestVote(for node: BlockTree<State>.Node, parent: BlockInfo) {
-    guard
+    guard let leader = leader(of: currentView, on: node.block.parent),
       let permit = try? safety.vote(
         for: node.block, info: node.info, parent: parent, leader: leader, currentView: currentView)
     else { return }
@@ -72,7 +87,7 @@ extension Replica {
       let tip = tree.info(of: highQC.proposed.id), let state = tree.state(of: tip.id),
       let parentTime = tree.timeMilliseconds(of: tip.id), parentTime < .max, let path = tree.path(to: tip.id)
     else { return }
-    let taken = Set(path.flatMap(\.entryDigests))
+    let taken = Set(path.flatMap(\.block.entryDigests))
     let entries = pool.isPending ? pool.select(excluding: taken) { state.admits($0) } : []
     let isDue = state.nextDeadlineMilliseconds.map { $0 <= now.wallMilliseconds } ?? false
     guard !entries.isEmpty || isDue || path.contains(where: \.matters) else { return }
@@ -119,7 +134,7 @@ extension Replica {
       .decided(
         DecidedBlock(
           block: node.block, info: node.info, certificate: certificate, events: node.events, state: node.state)))
-    decidedEntries.formUnion(node.entryDigests)
+    decidedEntries.formUnion(node.block.entryDigests)
     remember(RecentBlock(block: node.block, finality: certificate, byteCount: value.count))
   }
 

@@ -6,7 +6,8 @@ extension Replica {
   /// Times count from the instant of the last step. Left out is what changes no signature, no decision and no message
   /// but status messages: what the verifier remembers, when peers were helped, kept proofs of misbehaviour, and the
   /// copies of decided blocks, which the head determines. Of certificates only what they say counts, not whose
-  /// signatures they hold, since the rules count signers and do not look at who they are.
+  /// signatures they hold, since the rules count signers and do not look at who they are; but for those whom the chain
+  /// passes over, and whom the highest certificate brings back.
   /// - Parameter name: Stands for a block's identity; may give two blocks one name where signers alone make them two.
   package func stateDigest(name: (Digest) -> Digest) -> Digest {
     var writer = ByteWriter()
@@ -32,13 +33,20 @@ extension Replica {
       }
     }
     writer.write(UInt64.max)
-    for view in proposals.keys.sorted() { writer.write((proposals[view]?.block.id).map(name) ?? .zero) }
+    for view in proposals.keys.sorted() {
+      writer.write(view)
+      for proposal in proposals[view] ?? [] { writer.write(name(proposal.block.id)) }
+    }
     writer.write(UInt64.max)
     writer.write((ownVote?.statement.proposed.id).map(name) ?? .zero)
     writer.write(ownTimeout?.content.shape(name) ?? .zero)
-    for mark in tree.marks.map({ SHA256.hash(name($0.id).bytes + [$0.isCertified ? 1 : 0, $0.isStored ? 1 : 0]) })
-      .sorted()
-    { writer.write(mark) }
+    for mark in tree.marks.map({ mark in
+      SHA256.hash(
+        name(mark.id).bytes + [mark.isCertified ? 1 : 0, mark.isStored ? 1 : 0] + passedOver(on: mark.id).bytes)
+    }).sorted() { writer.write(mark) }
+    writer.write(passedOver(on: head.id))
+    for index in tree.standing(of: highQC.proposed.id)?.passedOver ?? []
+    where highQC.shares.contains(where: { $0.signer == index }) { writer.write(index) }
     writer.write(UInt64(pool.count))
     for entry in pool.entriesToResend(includingPeers: true, bytesMax: .max) { writer.write(SHA256.hash(entry)) }
     writer.write(remaining(until: viewDeadline))
@@ -53,6 +61,13 @@ extension Replica {
       writer.write(remaining(until: fetch.deadline))
       for peer in fetch.asked.sorted() + fetch.peers { writer.write(peer) }
     }
+    return SHA256.hash(writer.bytes)
+  }
+
+  /// The replicas that are passed over behind this block.
+  private func passedOver(on id: Digest) -> Digest {
+    var writer = ByteWriter()
+    for index in tree.standing(of: id)?.passedOver ?? [] { writer.write(index) }
     return SHA256.hash(writer.bytes)
   }
 

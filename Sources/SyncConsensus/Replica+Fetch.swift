@@ -24,7 +24,9 @@ extension Replica {
       certificate.proposed.height > head.height && !tree.contains(certificate.proposed.id)
     }
     if isMissing(highQC) { return highQC }
-    if let certificate = proposals[currentView]?.block.parentCertificate, isMissing(certificate) { return certificate }
+    for proposal in proposals[currentView] ?? [] where isMissing(proposal.block.parentCertificate) {
+      return proposal.block.parentCertificate
+    }
     if let pendingCommit, isMissing(pendingCommit) { return pendingCommit }
     return nil
   }
@@ -35,7 +37,7 @@ extension Replica {
       return
     }
     if fetch?.target != target {
-      var peers = [replicas.leader(of: target.view)]
+      var peers = [replicas.turn(of: target.view)]
       for share in target.shares where share.signer != peers[0] { peers.append(share.signer) }
       peers.removeAll { $0 == own }
       // The outstanding question keeps its time: its answer leads towards the new target as well.

@@ -94,15 +94,28 @@ extension Replica {
   /// This replica's vote in the current view, with the block where it is a proposal.
   var ownCurrentVote: Message.Body? {
     guard let vote = ownVote, vote.view == currentView else { return nil }
-    if leader == own, let node = tree[vote.statement.proposed.id] {
+    if let node = tree[vote.statement.proposed.id], node.block.author == own {
       return .proposal(Proposal(block: node.block, vote: vote))
     }
     return .vote(vote)
   }
 
-  mutating func submit(_ entry: [UInt8]) {
-    guard state.admits(entry), pool.add(entry, from: .local, isAdmitted: true, height: head.height) else { return }
-    broadcast(.entries([entry]))
+  mutating func submit(_ entries: [[UInt8]]) {
+    var news: [[UInt8]] = []
+    var bytes = 0
+    func isFull(with entry: [UInt8]) -> Bool {
+      news.count == ConsensusLimits.blockEntriesMax || bytes + entry.count > Self.regossipBytesMax
+    }
+    for entry in entries {
+      guard state.admits(entry), pool.add(entry, from: .local, isAdmitted: true, height: head.height) else { continue }
+      if isFull(with: entry) {
+        broadcast(.entries(news))
+        (news, bytes) = ([], 0)
+      }
+      news.append(entry)
+      bytes += entry.count
+    }
+    if !news.isEmpty { broadcast(.entries(news)) }
   }
 
   /// Sends again what was submitted here and is not decided: the first sending may not have arrived.

@@ -18,7 +18,7 @@ extension Replica {
     let genesisQC = Certificate.genesis(genesisInfo)
     self.configuration = configuration
     verifier = Verifier(configuration: configuration, genesis: genesisQC)
-    tree = BlockTree(root: genesisInfo, state: genesis, timeMilliseconds: 0)
+    tree = BlockTree(root: genesisInfo, state: genesis, timeMilliseconds: 0, set: replicas)
     pool = Pool(local: configuration.localPool, peer: configuration.peerPool)
     highQC = genesisQC
     safety = SafetyRules(state: SafetyState(epoch: replicas.epoch), chainID: configuration.chainID)

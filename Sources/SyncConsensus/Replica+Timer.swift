@@ -17,8 +17,7 @@ extension Replica {
     if let deadline = state.nextDeadlineMilliseconds, deadline <= now.wallMilliseconds { return true }
     guard let path = tree.path(to: highQC.proposed.id) else { return highQC.proposed.height > head.height }
     if path.contains(where: \.matters) { return true }
-    guard let proposal = proposals[currentView] else { return false }
-    return tree[proposal.block.id]?.matters ?? true
+    return (proposals[currentView] ?? []).contains { tree[$0.block.id]?.matters ?? true }
   }
 
   mutating func armTimer() {

@@ -25,8 +25,9 @@ public struct Replica<State: StateMachine>: Sendable {
   /// One for each author, for the current view and the next.
   var votes: [UInt64: [ReplicaIndex: Vote]] = [:]
   var timeouts: [UInt64: [ReplicaIndex: Timeout]] = [:]
-  /// The first proposal of a view: the current one's, and the one that the highest certificate is about.
-  var proposals: [UInt64: Proposal] = [:]
+  /// The first proposal of each that may lead a view: the current one, and the one that the highest certificate is
+  /// about. Whose turn it is not is dropped as soon as the parent is here, which tells.
+  var proposals: [UInt64: [Proposal]] = [:]
   var ownVote: Vote?
   var ownTimeout: Timeout?
 
@@ -82,8 +83,13 @@ public struct Replica<State: StateMachine>: Sendable {
     let highest = max(highQC.view, highTC?.view ?? 0)
     return highest == .max ? .max : highest + 1
   }
-  /// Leader of the current view.
-  public var leader: ReplicaIndex { replicas.leader(of: currentView) }
+  /// Leader of the current view on top of the highest certified block; `nil` while that block is missing here.
+  public var leader: ReplicaIndex? { leader(of: currentView, on: highQC.proposed.id) }
+
+  /// Who may propose in `view` on top of `parent`; `nil` while that block is missing here.
+  func leader(of view: UInt64, on parent: Digest) -> ReplicaIndex? {
+    tree.standing(of: parent)?.leader(of: view, in: replicas)
+  }
   /// Why the replica stopped for good; `nil` while it works.
   public var halted: ConsensusError? { haltReason }
   /// Every proof that is kept, ascending by offender and kind.
@@ -106,7 +112,7 @@ public struct Replica<State: StateMachine>: Sendable {
     switch input {
     case .start: resignAfterRestart()
     case .message(let peer, let bytes): receive(bytes, from: peer)
-    case .submit(let entry): submit(entry)
+    case .submit(let entries): submit(entries)
     case .wakeUp: wake()
     case .signed(let request, let signature): release(request, signature)
     case .peerConnected(let peer): greet(peer)

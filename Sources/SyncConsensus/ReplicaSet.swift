@@ -67,8 +67,18 @@ public struct ReplicaSet: Hashable, Sendable {
     members.firstIndex { $0.name == name }.map { ReplicaIndex(rawValue: UInt16($0)) }
   }
 
-  /// Round robin over the sorted set.
-  public func leader(of view: UInt64) -> ReplicaIndex {
+  /// Whose turn to lead `view` is: round robin over the sorted set. Who has failed is passed over, see ``Standing``.
+  public func turn(of view: UInt64) -> ReplicaIndex {
     ReplicaIndex(rawValue: UInt16(view % UInt64(count)))
+  }
+
+  /// The replica behind `index`, round and round.
+  func next(after index: ReplicaIndex) -> ReplicaIndex {
+    ReplicaIndex(rawValue: UInt16((Int(index.rawValue) + 1) % count))
+  }
+
+  /// Whether there is a chain on top of which `index` leads `view`: at most f replicas are passed over.
+  func mayLead(_ index: ReplicaIndex, _ view: UInt64) -> Bool {
+    contains(index) && (Int(index.rawValue) + count - Int(turn(of: view).rawValue)) % count <= faultyMax
   }
 }

@@ -341,5 +341,5 @@ extension Node {
         job: job, builder: configuration.name, signature: try plugins.signer.sign(message, as: .builder)))
   }
 
-  func submit(_ entry: Entry) { process([.submit(entry.encode())]) }
+  func submit(_ entry: Entry) { process([.submit([entry.encode()])]) }
 }

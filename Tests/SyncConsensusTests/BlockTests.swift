@@ -28,7 +28,9 @@ import Testing
       ("empty entry", altered(entries: [[]]), false), ("entry twice", altered(entries: [[1], [2], [1]]), false),
       ("most bytes", altered(entries: Array(large.dropLast())), true),
       ("too many bytes", altered(entries: large), false),
-      ("other epoch", altered(epoch: 2), false), ("not the leader", altered(author: 2), false),
+      ("other epoch", altered(epoch: 2), false),
+      ("in the place of one that failed", altered(author: 2), true), ("never the leader", altered(author: 3), false),
+      ("the one before", altered(author: 0), false), ("outside the set", altered(author: 5), false),
       ("height of the parent", altered(height: 0), false), ("height skipped", altered(height: 2), false),
       ("view of the parent", altered(view: 0, author: 0), false),
     ]

@@ -58,7 +58,7 @@ struct Cluster {
   }
 
   mutating func submit(_ entry: [UInt8], at index: Int) {
-    queue.append((index, .submit(entry)))
+    queue.append((index, .submit([entry])))
     run()
   }
 

@@ -132,14 +132,14 @@ import Testing
 
   @Test func aRestartedLeaderProposesTheSameBlockOrNothing() throws {
     var leader = try bench.replica(1)
-    let proposed = Flattened(leader.step(.submit([1]), now: noon))
+    let proposed = Flattened(leader.step(.submit([[1]]), now: noon))
     #expect(proposed.signs.count == 1)
     var disk: [[UInt8]: [UInt8]] = [:]
     apply(proposed.records, to: &disk)
     var restarted = try bench.replica(1, records: disk)
     let again = Flattened(restarted.step(.start, now: noon.later(milliseconds: 50)))
     #expect(again.signs == proposed.signs)
-    let other = Flattened(restarted.step(.submit([2]), now: noon.later(milliseconds: 60)))
+    let other = Flattened(restarted.step(.submit([[2]]), now: noon.later(milliseconds: 60)))
     #expect(other.signs.isEmpty)
     let sent = Flattened(restarted.step(sign(again.signs[0], 1), now: noon.later(milliseconds: 70)))
     #expect(sent.proposals.map(\.block.entries) == [[[1]]])
@@ -147,7 +147,7 @@ import Testing
 
   @Test func timeoutIsSentAgainUnchangedAlsoAfterARestart() throws {
     var replica = try bench.replica(3)
-    _ = replica.step(.submit([1]), now: noon)
+    _ = replica.step(.submit([[1]]), now: noon)
     let due = try #require(replica.nextWakeUp)
     #expect(due == noon.monotonicNanoseconds + 100_000_000)
     var now = noon.later(milliseconds: 99)
@@ -269,10 +269,10 @@ import Testing
 
   @Test func theWrongKeyStopsTheReplica() throws {
     var replica = try bench.replica(1)
-    let asked = Flattened(replica.step(.submit([1]), now: noon))
+    let asked = Flattened(replica.step(.submit([[1]]), now: noon))
     let effects = Flattened(replica.step(sign(asked.signs[0], 2), now: noon))
     #expect(effects.halts == [ConsensusError(.wrongKey, "")])
-    #expect(replica.step(.submit([2]), now: noon).isEmpty)
+    #expect(replica.step(.submit([[2]]), now: noon).isEmpty)
     #expect(replica.nextWakeUp == nil)
   }
 

@@ -62,7 +62,7 @@ struct Workbench {
     view: UInt64, on qc: Certificate, tc: TimeoutCertificate? = nil, entries: [[UInt8]] = [], time: UInt64 = 1_000
   ) -> Block {
     Block(
-      epoch: group.set.epoch, view: view, height: qc.proposed.height + 1, author: group.set.leader(of: view),
+      epoch: group.set.epoch, view: view, height: qc.proposed.height + 1, author: group.set.turn(of: view),
       timeMilliseconds: time, entries: entries, parentCertificate: qc, timeoutCertificate: tc)
   }
 

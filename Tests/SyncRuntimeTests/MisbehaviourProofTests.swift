@@ -28,7 +28,7 @@ import Testing
   private static func votes(signer: String? = nil) throws -> MisbehaviourProof {
     let set = try NodeConfiguration.replicas(of: group)
     // A view that somebody else leads: what its leader signs twice are proposals.
-    let view = (1...4).first { set.leader(of: $0) != ReplicaIndex(rawValue: UInt16(index("birch"))) }!
+    let view = (1...4).first { set.turn(of: $0) != ReplicaIndex(rawValue: UInt16(index("birch"))) }!
     let pair = (try vote(1, view: view, by: "birch"), try vote(2, view: view, by: "birch", signer: signer))
     return MisbehaviourProof(try #require(Misbehaviour(pair.0, pair.1, set: set)), of: group)
   }

@@ -39,6 +39,9 @@ package protocol Adversary: Sendable {
 
   /// The misbehaviour of which the honest must end up with a proof, where the rules promise one.
   var provenAs: [Misbehaviour.Kind] { get }
+
+  /// What else a proof of it may be called.
+  var mayBeProvenAs: [Misbehaviour.Kind] { get }
 }
 
 extension Adversary {
@@ -48,6 +51,7 @@ extension Adversary {
   package mutating func receive(_ message: Message, by context: AdversaryContext) -> [AdversarySend] { [] }
   package mutating func tick(by context: AdversaryContext) -> [AdversarySend] { [] }
   package var provenAs: [Misbehaviour.Kind] { [] }
+  package var mayBeProvenAs: [Misbehaviour.Kind] { [] }
 }
 
 /// What can be forged with one key.

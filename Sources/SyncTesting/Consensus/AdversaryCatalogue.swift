@@ -18,6 +18,8 @@ package enum AdversaryCatalogue {
 package struct EquivocatingLeader: Adversary {
   package let name = "equivocating leader"
   package let provenAs: [Misbehaviour.Kind] = [.proposals]
+  /// Where it led in the place of one that had failed.
+  package let mayBeProvenAs: [Misbehaviour.Kind] = [.votes]
   package init() {}
 
   package mutating func send(
@@ -299,7 +301,7 @@ package struct TimeoutCertificateLowerer: Adversary {
     else { return [] }
     let lowered = TimeoutCertificate(epoch: tc.epoch, view: tc.view, highQC: older, shares: tc.shares)
     var sends = context.toAll(.status, SyncInfo(highQC: older, highTC: lowered, finality: nil))
-    if context.group.set.leader(of: tc.view + 1) == context.index, last < tc.view {
+    if context.group.set.turn(of: tc.view + 1) == context.index, last < tc.view {
       last = tc.view
       let proposal = context.proposal(
         tc.view + 1, on: older, lowered, timeMilliseconds: context.wallMilliseconds)
@@ -327,7 +329,7 @@ package struct StaleLeader: Adversary {
   package mutating func receive(_ message: Message, by context: AdversaryContext) -> [AdversarySend] {
     memory.note(message, by: context)
     let view = memory.view
-    guard let sync = memory.sync, last < view, context.group.set.leader(of: view) == context.index else { return [] }
+    guard let sync = memory.sync, last < view, context.group.set.turn(of: view) == context.index else { return [] }
     last = view
     next += 1
     let stale = memory.certificates.dropLast()
@@ -342,6 +344,8 @@ package struct StaleLeader: Adversary {
 /// Proposes in views that another leads.
 package struct ImpostorLeader: Adversary {
   package let name = "impostor leader"
+  /// Its proposal's vote is a second one where the process behind it votes too.
+  package let mayBeProvenAs: [Misbehaviour.Kind] = [.votes, .proposals]
   private var memory = AdversaryMemory()
   private var last: UInt64 = 0
   package init() {}
@@ -349,7 +353,7 @@ package struct ImpostorLeader: Adversary {
   package mutating func receive(_ message: Message, by context: AdversaryContext) -> [AdversarySend] {
     memory.note(message, by: context)
     let view = memory.view
-    guard let sync = memory.sync, last < view, context.group.set.leader(of: view) != context.index else { return [] }
+    guard let sync = memory.sync, last < view, context.group.set.turn(of: view) != context.index else { return [] }
     last = view
     let proposal = context.proposal(
       view, on: sync.highQC, memory.tc(into: view), timeMilliseconds: context.wallMilliseconds)

@@ -10,7 +10,7 @@ package struct CertificateOracle {
   }
 
   private let group: FixtureGroup
-  private let genesis: Certificate
+  let genesis: Certificate
 
   package init(group: FixtureGroup) {
     self.group = group

@@ -7,6 +7,8 @@ struct ConsensusChecker {
   /// Replicas that lie, whose signatures prove nothing about the rules.
   private let faulty: Set<UInt16>
   private var chain: [(id: Digest, root: Digest)] = []
+  /// Who is passed over behind the chain's last block.
+  private var absent: [UInt16] = []
   private var orderedEntries: [Digest: UInt64] = [:]
   private var decidedHeight: [Int: UInt64] = [:]
   private var signedVotes: [UInt16: [UInt64: [UInt8]]] = [:]
@@ -48,6 +50,11 @@ struct ConsensusChecker {
     } else {
       guard height == UInt64(chain.count) + 1 else { return fail("height \(height) came before \(chain.count + 1)") }
       if let below = chain.last, decided.block.parent != below.id { return fail("height \(height) is on no chain") }
+      let leaders = LeaderOracle(count: group.set.count)
+      guard decided.block.author.rawValue == leaders.leader(of: decided.info.view, passingOver: absent) else {
+        return fail("height \(height) was proposed by replica \(decided.block.author), whose turn it was not")
+      }
+      absent = leaders.absent(behind: (decided.info.view, decided.block.parentCertificate), absent: absent)
       chain.append((decided.info.id, decided.info.logRoot))
       for entry in decided.block.entries {
         guard orderedEntries.updateValue(height, forKey: SHA256.hash(entry)) == nil else {

@@ -282,7 +282,7 @@ public struct ConsensusSimulator {
     }
     let entry = fixture.submission(spec, by: processes[instance].index)
     note(4, instance, entry)
-    put(.submit(entry), into: instance)
+    put(.submit([entry]), into: instance)
   }
 
   // MARK: The end

@@ -47,11 +47,11 @@ extension ConsensusSimulator {
       } else {
         entry = fixture.abstention(from: job, by: index)
       }
-      processes[instance].inbox.append(.submit(entry))
+      processes[instance].inbox.append(.submit([entry]))
     } else if open.phase == .reveal, open.steps[Int(index)] == .committed, let stored,
       let reveal = try? Reveal(parsing: stored), reveal.commitment == open.commitment(ofMember: Int(index))
     {
-      processes[instance].inbox.append(.submit(fixture.opening(reveal, by: index)))
+      processes[instance].inbox.append(.submit([fixture.opening(reveal, by: index)]))
     }
   }
 

@@ -36,7 +36,7 @@ struct Liar {
     if case .ask(let number) = message.body { bodies.append(.answer(number)) }
     let view = sync.currentView
     let tc = sync.highTC.flatMap { $0.view + 1 == view ? $0 : nil }
-    if group.set.leader(of: view) == own, lastProposed < view, random.happens(perMille: 700) {
+    if group.set.turn(of: view) == own, lastProposed < view, random.happens(perMille: 700) {
       lastProposed = view
       let stale = certificates.filter { $0.view < view }
       if !stale.isEmpty {

@@ -365,7 +365,7 @@ public struct ExhaustiveSearch: Sendable {
         configuration: try group.configuration(of: process.index), genesis: AppendLog(),
         recovered: RecoveredRecords(records))
       step(.start, &outcome)
-      step(.submit(process.entry), &outcome)
+      step(.submit([process.entry]), &outcome)
     case .receive(let messages, let viewMax):
       for message in messages where outcome.process.replica.currentView <= viewMax {
         step(.message(from: ReplicaIndex(rawValue: UInt16(message.author)), message.bytes), &outcome)

@@ -20,6 +20,9 @@ package struct TwinsChecker {
   private var certificates = CertificateOracle.Cache()
   private let oracle: CertificateOracle
   private var headers: [Digest: Header] = [:]
+  private let leaders: LeaderOracle
+  /// Who is passed over behind each block whose ancestors were all seen.
+  private var absent: [Digest: [UInt16]]
   /// By key: the newest parent of a vote, and the newest view of a statement.
   private var locks: [UInt16: UInt64] = [:]
   private var newestVote: [UInt16: UInt64] = [:]
@@ -34,6 +37,8 @@ package struct TwinsChecker {
     self.faulty = faulty
     base = ConsensusChecker(group: group, faulty: faulty)
     oracle = CertificateOracle(group: group)
+    leaders = LeaderOracle(count: group.set.count)
+    absent = [oracle.genesis.proposed.id: []]
   }
 
   package var failure: String? { base.failure }
@@ -100,8 +105,10 @@ package struct TwinsChecker {
   /// V2 and what a block must be, from the published rule.
   private mutating func problem(of header: Header) -> String? {
     guard header.epoch == group.set.epoch else { return "is of epoch \(header.epoch)" }
-    guard UInt64(header.author) == header.view % UInt64(group.set.count) else {
-      return "its view's leader did not make"
+    if let absent = absent(behind: header.parent.id) {
+      guard header.author == leaders.leader(of: header.view, passingOver: absent) else {
+        return "its view's leader did not make"
+      }
     }
     if let problem = oracle.problem(of: header.qc, &certificates) {
       return "has a parent's certificate that \(problem)"
@@ -115,6 +122,21 @@ package struct TwinsChecker {
       return "extends an older block than its view's quorum had seen"
     }
     return header.qc.proposed.view + 1 < header.view ? nil : "explains its view twice"
+  }
+
+  /// `nil` where an ancestor was never sent.
+  private mutating func absent(behind id: Digest) -> [UInt16]? {
+    var path: [(Digest, Header)] = []
+    var at = id
+    while absent[at] == nil {
+      guard let header = headers[at] else { return nil }
+      path.append((at, header))
+      at = header.parent.id
+    }
+    for (id, header) in path.reversed() {
+      absent[id] = leaders.absent(behind: (header.view, header.qc), absent: absent[header.parent.id] ?? [])
+    }
+    return absent[id]
   }
 
   private mutating func check(_ content: UnsignedTimeout, by index: UInt16) {

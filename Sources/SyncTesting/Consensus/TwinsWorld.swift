@@ -109,7 +109,7 @@ package struct TwinsWorld {
   package mutating func submit(at instance: Int) -> [UInt8] {
     entryNumber += 1
     let entry = [0x20] + (0..<8).map { UInt8(truncatingIfNeeded: entryNumber >> (8 * $0)) }
-    inputs.append((instance, .submit(entry)))
+    inputs.append((instance, .submit([entry])))
     drain()
     return entry
   }

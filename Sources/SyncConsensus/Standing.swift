@@ -1,0 +1,40 @@
+/// Who is passed over when leaders take their turns, as one chain of blocks tells it.
+///
+/// A replica whose view was given up is passed over until it has signed in a certificate again. Everything it goes by
+/// stands in the blocks themselves, so that whoever has a block's ancestors knows who may have proposed it: no clock,
+/// no count of one's own, no record. See docs/decisions/0029-leaders-that-failed-are-passed-over.md.
+struct Standing: Hashable, Sendable {
+  /// The oldest failure first; at most ``ReplicaSet/faultyMax``, so that a quorum always leads.
+  private(set) var passedOver: [ReplicaIndex] = []
+
+  /// Who leads `view` on top of the block that this standing is of: the one whose turn it is, or the first behind it
+  /// that is not passed over.
+  func leader(of view: UInt64, in set: ReplicaSet) -> ReplicaIndex {
+    var leader = set.turn(of: view)
+    while passedOver.contains(leader) { leader = set.next(after: leader) }
+    return leader
+  }
+
+  /// Goes on from the parent's standing to the block's.
+  ///
+  /// The parent's certificate is older than the views that were given up after it: its signers come back first.
+  mutating func follow(_ block: Block, in set: ReplicaSet) {
+    let certificate = block.parentCertificate
+    let failed = givenUp(from: certificate.view, to: block.view, in: set)
+    if !passedOver.isEmpty {
+      passedOver.removeAll { index in certificate.shares.contains { $0.signer == index } }
+    }
+    for leader in failed {
+      passedOver.removeAll { $0 == leader }
+      passedOver.append(leader)
+    }
+    passedOver.removeFirst(max(0, passedOver.count - set.faultyMax))
+  }
+
+  /// Leaders of the views between a parent's and its block's; of many views, the last `n`.
+  private func givenUp(from parent: UInt64, to view: UInt64, in set: ReplicaSet) -> [ReplicaIndex] {
+    guard set.faultyMax > 0, view > parent, view - parent > 1 else { return [] }
+    let first = max(parent + 1, view - min(UInt64(set.count), view))
+    return (first..<view).map { leader(of: $0, in: set) }
+  }
+}
