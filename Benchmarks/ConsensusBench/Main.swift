@@ -9,14 +9,21 @@ import SyncTesting
 @main
 enum ConsensusBench {
   static func main() throws {
-    let words = Set(CommandLine.arguments.dropFirst())
-    guard words.isSubset(of: ["--long"]) else {
-      FileHandle.standardError.write(Data("usage: ConsensusBench [--long]\n".utf8))
+    let words = Array(CommandLine.arguments.dropFirst())
+    let numbers = words.dropFirst().compactMap(Int.init)
+    let isOne = words.count == 4 && words[0] == "--replicas" && numbers.count == 3
+    guard words.isEmpty || words == ["--long"] || isOne else {
+      FileHandle.standardError.write(Data("usage: ConsensusBench [--long | --replicas N LANES SECONDS]\n".utf8))
       exit(2)
     }
     let folder = NSTemporaryDirectory() + "/consensus-bench-\(getpid())"
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let bench = ConsensusFigures(folder: folder)
+    if isOne {
+      let options = BenchGroup.Options(replicas: numbers[0], lanes: numbers[1], submitters: numbers[0])
+      let name = "\(numbers[1]) waiting, durable, n = \(numbers[0])"
+      return try bench.stream(name, options, seconds: Double(numbers[2]), least: nil)
+    }
     try bench.lone()
     try bench.stream("4 waiting, durable", .init(), seconds: 5, least: 400)
     try bench.stream("4 waiting, in memory", .init(isDurable: false), seconds: 5, least: 1_000)
@@ -27,7 +34,7 @@ enum ConsensusBench {
     }
     try bench.killed()
     try bench.restart()
-    if words.contains("--long") { try bench.memory(entries: 1_000_000) }
+    if words == ["--long"] { try bench.memory(entries: 1_000_000) }
   }
 }
 

@@ -116,6 +116,12 @@ struct Pool: Sendable {
     readyCount += 1
   }
 
+  /// All that waits, those of this replica first, each in the order in which they came.
+  var digests: [Digest] {
+    let all = Array(ordered)
+    return (all.filter { $0.item.source == .local } + all.filter { $0.item.source != .local }).map(\.digest)
+  }
+
   /// The items in the order in which they came.
   private var ordered: some Sequence<(digest: Digest, item: Item)> {
     order.lazy.compactMap { place in
@@ -137,7 +143,10 @@ struct Pool: Sendable {
     return chosen
   }
 
-  /// The oldest local entries, then, where wanted, the oldest of the peers that the state admits; at most `bytesMax`
+  /// Entries of peers that are sent again at once: one is enough for the others to wait with this replica.
+  static let resentPeerEntriesMax = 16
+
+  /// The oldest local entries, then, where wanted, the oldest few of the peers that the state admits; at most `bytesMax`
   /// bytes of them.
   func entriesToResend(includingPeers: Bool, bytesMax: Int) -> [[UInt8]] {
     var chosen: [[UInt8]] = []
@@ -145,7 +154,7 @@ struct Pool: Sendable {
     let all = ordered.map(\.item)
     let local = all.filter { $0.source == .local }
     let others = includingPeers ? all.filter { $0.source != .local && $0.parkedUntil == nil } : []
-    for item in local + others {
+    for item in local + others.prefix(Pool.resentPeerEntriesMax) {
       guard bytes + item.bytes.count <= bytesMax, chosen.count < ConsensusLimits.blockEntriesMax else { break }
       chosen.append(item.bytes)
       bytes += item.bytes.count

@@ -48,8 +48,9 @@ extension Replica {
     for index in tree.standing(of: highQC.proposed.id)?.passedOver ?? []
     where highQC.shares.contains(where: { $0.signer == index }) { writer.write(index) }
     writer.write(UInt64(pool.count))
-    for entry in pool.entriesToResend(includingPeers: true, bytesMax: .max) { writer.write(SHA256.hash(entry)) }
+    for entry in pool.digests { writer.write(entry) }
     writer.write(remaining(until: viewDeadline))
+    writer.write(resends)
     if let observation {
       writer.write(observation.floor ?? .max)
       for peer in observation.answered.sorted() { writer.write(peer) }

@@ -8,8 +8,8 @@ struct Help: Sendable {
 }
 
 extension Replica {
-  /// Bytes of local entries that are sent again at once.
-  private static var regossipBytesMax: Int { ConsensusLimits.blockBytesMax }
+  /// Bytes of entries that are sent again at once: one of the longest fits.
+  private static var resentBytesMax: Int { ConsensusLimits.entryBytesMax }
 
   mutating func receive(_ bytes: [UInt8], from peer: ReplicaIndex) {
     guard replicas.contains(peer), peer != own, let message = try? Message(decoding: bytes),
@@ -85,7 +85,7 @@ extension Replica {
     guard replicas.contains(peer), peer != own else { return }
     send(.status, to: peer)
     ask(peer)
-    let entries = pool.entriesToResend(includingPeers: false, bytesMax: Self.regossipBytesMax)
+    let entries = pool.entriesToResend(includingPeers: false, bytesMax: ConsensusLimits.blockBytesMax)
     if !entries.isEmpty { send(.entries(entries), to: peer) }
     if let body = ownCurrentVote { send(body, to: peer) }
     if let timeout = ownTimeout, timeout.view == currentView { send(.timeout(timeout), to: peer) }
@@ -104,7 +104,7 @@ extension Replica {
     var news: [[UInt8]] = []
     var bytes = 0
     func isFull(with entry: [UInt8]) -> Bool {
-      news.count == ConsensusLimits.blockEntriesMax || bytes + entry.count > Self.regossipBytesMax
+      news.count == ConsensusLimits.blockEntriesMax || bytes + entry.count > ConsensusLimits.blockBytesMax
     }
     for entry in entries {
       guard state.admits(entry), pool.add(entry, from: .local, isAdmitted: true, height: head.height) else { continue }
@@ -120,10 +120,13 @@ extension Replica {
 
   /// Sends again what was submitted here and is not decided: the first sending may not have arrived.
   ///
-  /// Once the view is given up and still does not end, also what peers sent: a peer that crashed may have reached
-  /// nobody else, and one replica that waits alone ends no view.
+  /// Once the view is given up and still does not end, also some of what peers sent: a peer that crashed may have
+  /// reached nobody else, and one replica that waits alone ends no view. Ever more rarely in one view, and a part of it
+  /// only: n replicas that each send all they hold to n - 1 others are what keeps an overloaded group from ending one.
   mutating func regossip() {
-    let entries = pool.entriesToResend(includingPeers: hasGivenUpView, bytesMax: Self.regossipBytesMax)
+    resends += 1
+    guard resends & (resends - 1) == 0 || resends % 16 == 0 else { return }
+    let entries = pool.entriesToResend(includingPeers: hasGivenUpView, bytesMax: Self.resentBytesMax)
     if !entries.isEmpty { broadcast(.entries(entries)) }
   }
 

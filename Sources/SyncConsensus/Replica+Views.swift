@@ -35,7 +35,7 @@ extension Replica {
   /// Lets go of what belongs to views that are over.
   private mutating func enterView(from before: UInt64) {
     let view = currentView
-    if view != before { viewDeadline = nil }
+    if view != before { (viewDeadline, resends) = (nil, 0) }
     votes = votes.filter { $0.key >= view }
     timeouts = timeouts.filter { $0.key >= view }
     proposals = proposals.filter { $0.key >= view || $0.key == highQC.view }

@@ -32,6 +32,8 @@ public struct Replica<State: StateMachine>: Sendable {
   var ownTimeout: Timeout?
 
   var viewDeadline: UInt64?
+  /// How often the current view's time was up.
+  var resends: UInt64 = 0
   var fetch: Fetch?
   /// Peers for which records are being read.
   var loading: Set<ReplicaIndex> = []
@@ -85,6 +87,9 @@ public struct Replica<State: StateMachine>: Sendable {
   }
   /// Leader of the current view on top of the highest certified block; `nil` while that block is missing here.
   public var leader: ReplicaIndex? { leader(of: currentView, on: highQC.proposed.id) }
+
+  /// Who is passed over on top of the highest certified block: the oldest failure first, at most f.
+  public var passedOver: [ReplicaIndex] { tree.standing(of: highQC.proposed.id)?.passedOver ?? [] }
 
   /// Who may propose in `view` on top of `parent`; `nil` while that block is missing here.
   func leader(of view: UInt64, on parent: Digest) -> ReplicaIndex? {

@@ -54,6 +54,37 @@ import Testing
     #expect(cluster.replicas.allSatisfy { $0?.nextWakeUp == nil })
   }
 
+  /// It is passed over from its first failure on, also after the others have restarted, and back once it has signed.
+  @Test(arguments: [(4, [1]), (7, [2, 3]), (10, [0, 2, 4])])
+  func deadLeadersCostOneTimerEach(count: Int, dead: [Int]) throws {
+    var cluster = try Cluster(replicas: count)
+    for index in dead { cluster.stop(index) }
+    let alive = (0..<count).filter { !dead.contains($0) }
+    func submit(_ numbers: Range<UInt8>) {
+      for number in numbers {
+        cluster.submit([number], at: alive[Int(number) % alive.count])
+        cluster.settle(milliseconds: 20_000)
+      }
+    }
+    submit(0..<UInt8(count))
+    let before = cluster.now
+    submit(50..<UInt8(50 + 2 * count))
+    #expect(cluster.now == before, "a timer was waited for")
+    for index in alive {
+      cluster.stop(index)
+      try cluster.start(index)
+    }
+    cluster.run()
+    submit(100..<UInt8(100 + count))
+    #expect(cluster.now == before, "a timer was waited for after a restart")
+    for index in dead { try cluster.start(index) }
+    cluster.run()
+    submit(150..<UInt8(150 + 4 * count))
+    let leaders = Set(cluster.replicas.compactMap { $0?.leader })
+    #expect(leaders.count == 1 && logs(cluster).count == 1)
+    #expect(cluster.replicas[alive[0]]?.passedOver == [], "who signs again leads again")
+  }
+
   @Test func twoOfFourStoppedThenOneReturns() throws {
     var cluster = try Cluster(replicas: 4)
     cluster.submit([1], at: 0)

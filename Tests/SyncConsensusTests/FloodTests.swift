@@ -92,6 +92,7 @@ import Testing
     #expect(replica.votes.count <= 2 && replica.votes.values.allSatisfy { $0.count <= members })
     #expect(replica.timeouts.count <= 2 && replica.timeouts.values.allSatisfy { $0.count <= members })
     #expect(replica.proposals.count <= 2)
+    #expect(replica.proposals.values.allSatisfy { $0.count <= bench.group.set.faultyMax + 1 })
     #expect(replica.tree.count <= ConsensusLimits.uncertifiedBlocksMax + 2)
     #expect(replica.loading.count <= members && replica.helped.count <= members)
     #expect(replica.recent.count <= ConsensusLimits.recentBlocksMax)
@@ -106,5 +107,33 @@ import Testing
     let proposal = Flattened(
       replica.step(.message(from: one, bench.message(.proposal(bench.proposal(block)))), now: noon))
     #expect(proposal.signs.contains { $0.message.count > 0 }, "no vote for an honest proposal")
+  }
+
+  /// n replicas that each send all they hold to n - 1 others, again and again, end no view.
+  @Test(arguments: [true, false]) func aViewThatDoesNotEndIsNotFilledWithEntries(isLocal: Bool) throws {
+    let bench = try Workbench()
+    var replica = try bench.replica(3)
+    let entries = (0..<4_000).map { [UInt8](repeating: 9, count: 254) + [UInt8($0 >> 8), UInt8($0 & 255)] }
+    _ = replica.step(.start, now: noon)
+    let given: Input =
+      isLocal ? .submit(entries) : .message(from: ReplicaIndex(rawValue: 1), bench.message(.entries(entries)))
+    _ = replica.step(given, now: noon)
+    #expect(replica.poolCount == entries.count)
+    var (messages, bytes, now) = (0, 0, noon)
+    for _ in 0..<64 {
+      let wake = try #require(replica.nextWakeUp)
+      now = noon.later(milliseconds: (wake - noon.monotonicNanoseconds) / 1_000_000)
+      let effects = Flattened(replica.step(.wakeUp, now: now))
+      for request in effects.signs {
+        _ = replica.step(.signed(request, bench.group.keys[3].sign(request.message)), now: now)
+      }
+      for case .entries(let again) in effects.messages.map(\.body) {
+        messages += 1
+        bytes += again.reduce(0) { $0 + $1.count }
+      }
+    }
+    // Of 64 times: the 1st, 2nd, 4th, 8th, 16th, 32nd, 48th and 64th; nothing of the peers' before the view was given up.
+    #expect(messages == (isLocal ? 8 : 7))
+    #expect(bytes <= messages * (isLocal ? ConsensusLimits.entryBytesMax : Pool.resentPeerEntriesMax * 256))
   }
 }

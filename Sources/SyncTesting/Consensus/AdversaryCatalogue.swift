@@ -407,6 +407,8 @@ package struct RepeatingLeader: Adversary {
 package struct DoubleVoter: Adversary {
   package let name = "double voter"
   package let provenAs: [Misbehaviour.Kind] = [.votes]
+  /// Where it was its turn, and it was passed over.
+  package let mayBeProvenAs: [Misbehaviour.Kind] = [.proposals]
   package init() {}
 
   package mutating func receive(_ message: Message, by context: AdversaryContext) -> [AdversarySend] {
