@@ -22,6 +22,8 @@ const refusals = {
   16: ["NOT_REPRODUCED", "The builders did not get the same bytes. Do not use the artifact."],
   17: ["INVALID_REVEAL", "If the builder changed its key, get a newer policy. Otherwise do not use the artifact."],
   18: ["INVALID_SPEC", "What was to be built is not written as it must be. Get the proof again from the group."],
+  19: ["NOT_HANDOVER", "The file is another proof than a hand-over. See whether you chose the right one."],
+  20: ["WRONG_EPOCH", "The hand-over is not the next one. Give them in order, each once."],
 };
 
 const absences = {

@@ -35,7 +35,22 @@ public func sync_policy_create(
   call(error) { () throws(CallError) in
     let created = try slot(created)
     try check(flags: flags)
-    created.pointee = makeObject(try parse(policy: try Input(policy, policySize, "policy")))
+    created.pointee = makeObject(PolicyChain(try parse(policy: try Input(policy, policySize, "policy"))))
+  }
+}
+
+@c @implementation
+public func sync_policy_follow(
+  _ policy: OpaquePointer!, _ handover: UnsafePointer<UInt8>!, _ handoverSize: Int, _ flags: UInt32,
+  _ created: UnsafeMutablePointer<OpaquePointer?>!, _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let created = try slot(created)
+    try check(flags: flags)
+    var chain = UnsafePointer<PolicyChain>(try required(policy, "policy")).pointee
+    let bytes = try Input(handover, handoverSize, "handover").copy(max: ProofLimits.proofBytesMax)
+    _ = try refusing { () throws(ProofError) in try chain.follow(proof: bytes) }
+    created.pointee = makeObject(chain)
   }
 }
 
@@ -48,15 +63,17 @@ public func sync_policy_verify(
   call(error) { () throws(CallError) in
     let answer = try Answer(verification)
     try check(flags: flags)
-    let policy = UnsafePointer<Policy>(try required(policy, "policy"))
+    let chain = UnsafePointer<PolicyChain>(try required(policy, "policy"))
     let proof = try Input(proof, proofSize, "proof")
     let artifact = try digest(artifactSHA256)
-    answer.fill(from: try verify(proof, policy: policy.pointee, artifact: artifact))
+    let bytes = try proof.copy(max: ProofLimits.proofBytesMax)
+    answer.fill(
+      from: try refusing { () throws(ProofError) in try chain.pointee.verify(proof: bytes, artifact: artifact) })
   }
 }
 
 @c @implementation
-public func sync_policy_destroy(_ policy: OpaquePointer!) { destroyObject(policy, Policy.self) }
+public func sync_policy_destroy(_ policy: OpaquePointer!) { destroyObject(policy, PolicyChain.self) }
 
 @c @implementation
 public func sync_proof_verify(
@@ -67,11 +84,11 @@ public func sync_proof_verify(
     let answer = try Answer(verification)
     try check(flags: flags)
     let proof = UnsafePointer<ProofObject>(try required(proof, "proof"))
-    let policy = UnsafePointer<Policy>(try required(policy, "policy"))
+    let chain = UnsafePointer<PolicyChain>(try required(policy, "policy"))
     let artifact = try digest(artifactSHA256)
     answer.fill(
       from: try refusing { () throws(ProofError) in
-        try Verifier.verify(inspected: proof.pointee.inspection, policy: policy.pointee, artifact: artifact)
+        try chain.pointee.verify(inspected: proof.pointee.inspection, artifact: artifact)
       })
   }
 }

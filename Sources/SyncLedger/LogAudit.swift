@@ -1,6 +1,10 @@
 import SyncProof
 
-/// Replays a log from its entries: the root, every tile of hashes, and every leaf's evidence with its signatures.
+/// Replays a log from its entries: the root, every tile of hashes, and every leaf, evidence or hand-over, with its
+/// signatures.
+///
+/// Evidence is held against the policy of its epoch: those of the chain that is given, and of the hand-overs that the
+/// log holds beyond it.
 ///
 /// The caller fetches; this says what it must get. Bundle after bundle goes to ``take(bundle:)``, from the first leaf
 /// on; the tiles that are then complete are compared by the caller, byte for byte, with what the log serves. Memory: a
@@ -30,8 +34,10 @@ public struct LogAudit: Sendable {
   public private(set) var findingsCount: UInt64 = 0
   /// Leaves by verdict.
   public private(set) var verdicts: [Verdict: UInt64] = [:]
+  /// Leaves by which builders handed over to others.
+  public private(set) var handovers: UInt64 = 0
 
-  private let policy: Policy
+  private var chain: PolicyChain
   private var frontier = MerkleFrontier()
   /// Hashes of the tile that each level is filling.
   private var levels: [[Digest]] = []
@@ -40,12 +46,13 @@ public struct LogAudit: Sendable {
   /// - Parameters:
   ///   - note: The checkpoint of the log as it is now, a signed note.
   ///   - earlier: One that was seen before.
+  ///   - policies: The policy that is trusted, with the hand-overs that lead from it to whoever signed the checkpoint.
   /// - Throws: What ``Verifier/verifyCheckpoint(_:policy:)`` throws; ``ProofError/Code/consistencyMismatch`` if the
   ///   earlier checkpoint is of another log or has more leaves.
-  public init(note: SignedNote, earlier: SignedNote?, policy: Policy) throws(ProofError) {
-    head = try Verifier.verifyCheckpoint(note, policy: policy)
+  public init(note: SignedNote, earlier: SignedNote?, policies: PolicyChain) throws(ProofError) {
+    head = try policies.verifyCheckpoint(note)
     if let earlier {
-      let before = try Verifier.verifyCheckpoint(earlier, policy: policy)
+      let before = try policies.verifyCheckpoint(earlier)
       guard before.checkpoint.origin == head.checkpoint.origin else {
         throw ProofError(
           .consistencyMismatch,
@@ -61,8 +68,13 @@ public struct LogAudit: Sendable {
     } else {
       self.earlier = nil
     }
-    self.policy = policy
+    chain = policies
     try checkEarlier()
+  }
+
+  /// The same by one policy alone.
+  public init(note: SignedNote, earlier: SignedNote?, policy: Policy) throws(ProofError) {
+    try self.init(note: note, earlier: earlier, policies: PolicyChain(policy))
   }
 
   public var size: UInt64 { head.checkpoint.treeSize }
@@ -129,12 +141,28 @@ public struct LogAudit: Sendable {
 
   private mutating func check(_ leaf: [UInt8]) {
     do throws(ProofError) {
-      let verified = try Verifier.verifyEvidence(leaf: leaf, origin: head.checkpoint.origin, policy: policy)
+      guard !Handover.isNamed(by: leaf) else { return try check(handover: leaf) }
+      let verified = try chain.verifyEvidence(leaf: leaf, origin: head.checkpoint.origin)
       verdicts[verified.evidence.verdict, default: 0] += 1
     } catch {
       findingsCount += 1
       if findings.count < LogAudit.findingsMax { findings.append(Finding(index: frontier.size, error: error)) }
     }
+  }
+
+  /// A hand-over by the builders of its epoch, to the policy that the chain has for the next. Beyond the chain's end it
+  /// is followed: it is in the tree of a checkpoint that was verified, which is what a proof of it would show.
+  private mutating func check(handover leaf: [UInt8]) throws(ProofError) {
+    let handover = try chain.verifyHandover(leaf: leaf, origin: head.checkpoint.origin)
+    if chain.epoch == nil || chain.epoch == handover.epoch {
+      chain.append(handover)
+    } else if chain.successor(ofEpoch: handover.epoch) != handover.policy {
+      throw ProofError(
+        .wrongEpoch,
+        "A hand-over of epoch \(handover.epoch) to another policy than the one that was followed, or out of its order; "
+          + "keep both, which prove that their builders deceive somebody")
+    }
+    handovers += 1
   }
 
   private func checkEarlier() throws(ProofError) {

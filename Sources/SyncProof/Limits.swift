@@ -16,6 +16,8 @@ public enum ProofLimits {
   public static let policyBytesMax = 1 << 20
   /// Logs, witnesses, builders and groups in one policy, each.
   public static let policyNamesMax = 1_024
+  /// Hand-overs that one policy may be followed through.
+  public static let handoversMax = 1_024
   /// The name of a note key, and a name in a policy.
   public static let keyNameBytesMax = 512
 

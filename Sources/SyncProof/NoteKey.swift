@@ -70,6 +70,14 @@ public struct NoteKey: Hashable, Sendable {
       && name.utf8[..<dot] == member.utf8[...] && name.utf8[(dot + 1)...] == origin.utf8[...]
   }
 
+  /// Whether the name is `<member>.<origin>` for some member.
+  func isOfMember(at origin: Text) -> Bool {
+    let dot = name.utf8.count - origin.utf8.count - 1
+    guard dot > 0 else { return false }
+    let member = Text(utf8: name.utf8[..<dot])
+    return Naming.isMember(member) && isNamed(member, at: origin)
+  }
+
   /// The key in the text form that ``init(vkey:)`` parses.
   public var vkey: [UInt8] {
     let plus = [UInt8(ascii: "+")]

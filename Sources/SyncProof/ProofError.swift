@@ -21,7 +21,7 @@ public struct ProofError: Error, Equatable, Sendable, CustomStringConvertible {
     public static let invalidSignature = Code(rawValue: 7)
     /// Too few cosignatures for the policy's quorum.
     public static let quorumMissed = Code(rawValue: 8)
-    /// Too few builders of the policy revealed the artifact.
+    /// Too few builders of the policy revealed the artifact, or approved the hand-over.
     public static let reproducersMissed = Code(rawValue: 9)
     /// The artifact's digest is not among the artifacts on which the builders agreed.
     public static let artifactMismatch = Code(rawValue: 10)

@@ -13,4 +13,8 @@ extension ProofError.Code {
   public static let invalidReveal = ProofError.Code(rawValue: 17)
   /// A build spec is well-formed but out of a bound or out of order.
   public static let invalidSpec = ProofError.Code(rawValue: 18)
+  /// The proof carries no leaf, or one that is no hand-over.
+  public static let notHandover = ProofError.Code(rawValue: 19)
+  /// A hand-over is another epoch's than the one that comes next.
+  public static let wrongEpoch = ProofError.Code(rawValue: 20)
 }

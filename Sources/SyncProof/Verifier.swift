@@ -142,7 +142,7 @@ public enum Verifier {
     try verify(evidence: try evidence(in: leaf), origin: origin, policy: policy)
   }
 
-  private static func verify(
+  static func verify(
     evidence: Evidence, origin: Text, policy: Policy
   ) throws(ProofError) -> VerifiedEvidence {
     guard evidence.group == origin else {
@@ -179,19 +179,28 @@ public enum Verifier {
     return VerifiedEvidence(evidence: evidence, agreeing: agreeing, agreeingIndices: agreeingIndices)
   }
 
-  private static func verifyInclusion(of proof: Proof) throws(ProofError) {
+  static func verifyInclusion(of proof: Proof) throws(ProofError) {
     try Merkle.verifyInclusion(
       leafHash: Merkle.leafHash(proof.leaf), index: proof.index, treeSize: proof.checkpoint.treeSize,
       path: proof.path, root: proof.checkpoint.root)
   }
 
-  private static func check(
+  static func check(
     _ inspection: Inspection, policy: Policy, artifact: Digest?
   ) throws(ProofError) -> Verification {
-    let (proof, evidence) = (inspection.proof, inspection.evidence)
     // A few hashes before some signatures: what does not fit together costs next to nothing.
-    try verifyInclusion(of: proof)
-    let head = try verifyCheckpoint(proof.note, policy: policy)
+    try verifyInclusion(of: inspection.proof)
+    let head = try verifyCheckpoint(inspection.proof.note, policy: policy)
+    return try check(inspection, head: head, policy: policy, artifact: artifact)
+  }
+
+  /// - Parameters:
+  ///   - head: The proof's checkpoint, in whose tree the leaf has been found.
+  ///   - policy: Whose builders count.
+  static func check(
+    _ inspection: Inspection, head: VerifiedCheckpoint, policy: Policy, artifact: Digest?
+  ) throws(ProofError) -> Verification {
+    let evidence = inspection.evidence
     let verified = try verify(evidence: evidence, origin: head.checkpoint.origin, policy: policy)
     guard evidence.verdict == .reproduced else {
       throw ProofError(
@@ -218,16 +227,20 @@ public enum Verifier {
           + "reproducers ask for; ask more builders for a rebuild")
     }
     return Verification(
-      evidence: evidence, checkpoint: head.checkpoint, index: proof.index, cosigners: head.cosigners,
+      evidence: evidence, checkpoint: head.checkpoint, index: inspection.proof.index, cosigners: head.cosigners,
       reproducers: verified.agreeing, reproducerIndices: verified.agreeingIndices, artifact: found)
   }
 
-  private static func evidence(in leaf: [UInt8]) throws(ProofError) -> Evidence {
+  static func evidence(in leaf: [UInt8]) throws(ProofError) -> Evidence {
     do {
       return try Evidence(parsing: leaf)
     } catch {
       // A verdict that is not its lines' keeps its own code: the bytes are evidence, and false.
       guard error.code != .verdictMismatch else { throw error }
+      guard !Handover.isNamed(by: leaf) else {
+        throw ProofError(
+          .notEvidence, "The leaf is a hand-over, which proves no artifact; follow it from the policy before it", at: 0)
+      }
       throw ProofError(
         .notEvidence, leaf.isEmpty ? "The proof carries no leaf" : "The leaf is not evidence: \(error.sentence)",
         at: error.offset)

@@ -7,6 +7,10 @@ import SyncProof
 public struct VerifyRequest: Sendable {
   /// Path of the trust policy.
   public var policy: [UInt8]
+  /// Paths of hand-overs, in their order: they lead from the policy to those that took its place.
+  public var handovers: [[UInt8]] = []
+  /// The policy's epoch in decimal, which the first hand-over must end; `nil` where it may be any.
+  public var epoch: [UInt8]?
   /// Path of the proof; `nil` to take each artifact's own, inside it or beside it.
   public var proof: [UInt8]?
   /// The artifact's digest, 64 hexadecimal digits, in place of the artifact.
@@ -44,6 +48,10 @@ public struct VerifyRequest: Sendable {
       guard package.starts(with: Text("pkg:").utf8), package.last != UInt8(ascii: "@") else {
         return "\(shown(package)) is no package URL, such as pkg:cargo/itoa@1.0.1, or pkg:cargo/itoa for any version"
       }
+    }
+    if let epoch {
+      guard Decimal.decode(epoch) != nil else { return "\(shown(epoch)) is no epoch: write a decimal number" }
+      guard !handovers.isEmpty else { return "--epoch says which epoch the first --handover ends; name that as well" }
     }
     guard artifacts.count(where: { $0 == Self.standardInput }) < 2 else {
       return "Standard input can be read once, so - can stand once"
@@ -86,6 +94,12 @@ public struct VerifyRefusal: Error, Sendable {
   init(tooLarge message: Text) {
     let error = ProofError(.tooLarge, message)
     (status, self.error, self.message) = (.malformed, error, message)
+  }
+
+  /// A hand-over that the policy does not believe, or none.
+  init(_ error: ProofError, handover: Text) {
+    status = error.isMalformedInput ? .malformed : .notVerified
+    (self.error, message) = (error, "The hand-over \(handover) does not hold: \(error.sentence)")
   }
 
   /// A policy that is not one.

@@ -3,16 +3,16 @@ import SyncProof
 
 /// Checks artifacts offline, from files alone.
 public struct VerifyRun {
-  private let policy: Policy
+  private let chain: PolicyChain
   /// What every artifact is checked against, taken apart or refused; `nil` where each brings its own.
   private let proof: Result<Inspection, ProofError>?
   private let package: [UInt8]?
   private let allowsExtra: Bool
 
   private init(
-    policy: Policy, proof: Result<Inspection, ProofError>?, package: [UInt8]? = nil, allowsExtra: Bool = false
+    chain: PolicyChain, proof: Result<Inspection, ProofError>?, package: [UInt8]? = nil, allowsExtra: Bool = false
   ) {
-    (self.policy, self.proof, self.package, self.allowsExtra) = (policy, proof, package, allowsExtra)
+    (self.chain, self.proof, self.package, self.allowsExtra) = (chain, proof, package, allowsExtra)
   }
 
   /// What was verified, by the proof from where.
@@ -29,11 +29,18 @@ public struct VerifyRun {
   public static func perform(_ request: VerifyRequest) -> VerifyStatus {
     let printer = VerifyPrinter(request)
     if let problem = request.problem { return printer.misused(problem) }
-    let policy: Policy
+    var chain: PolicyChain
     do throws(VerifyRefusal) {
-      policy = try readPolicy(request.policy)
+      chain = PolicyChain(try readPolicy(request.policy), epoch: request.epoch.flatMap { Decimal.decode($0) })
     } catch {
       return printer.refused(error, file: request.policy)
+    }
+    for path in request.handovers {
+      do throws(VerifyRefusal) {
+        try follow(path, &chain)
+      } catch {
+        return printer.refused(error, file: path)
+      }
     }
     var proof: Result<Inspection, ProofError>?
     if let path = request.proof {
@@ -44,7 +51,7 @@ public struct VerifyRun {
       }
     }
     let run = VerifyRun(
-      policy: policy, proof: proof, package: request.package, allowsExtra: request.allowsExtra)
+      chain: chain, proof: proof, package: request.package, allowsExtra: request.allowsExtra)
     if let sha256 = request.sha256 {
       do throws(VerifyRefusal) {
         return printer.verified(try run.check(sha256: sha256), name: sha256, file: nil, proof: .given)
@@ -70,8 +77,8 @@ public struct VerifyRun {
   public static func check(
     policy: [UInt8], proof: [UInt8], artifact: [UInt8]
   ) throws(VerifyRefusal) -> Verification {
-    let policy = try readPolicy(policy)
-    return try VerifyRun(policy: policy, proof: try readProof(proof)).check(artifact).verification
+    let chain = PolicyChain(try readPolicy(policy))
+    return try VerifyRun(chain: chain, proof: try readProof(proof)).check(artifact).verification
   }
 
   private static func readPolicy(_ path: [UInt8]) throws(VerifyRefusal) -> Policy {
@@ -80,6 +87,16 @@ public struct VerifyRun {
       return try Policy(parsing: bytes)
     } catch {
       throw VerifyRefusal(error, policy: shown(path))
+    }
+  }
+
+  /// Goes on by the hand-over in the file.
+  private static func follow(_ path: [UInt8], _ chain: inout PolicyChain) throws(VerifyRefusal) {
+    let bytes = try InputFile.readAll(path, what: "hand-over", bytesMax: ProofLimits.proofBytesMax)
+    do throws(ProofError) {
+      try chain.follow(proof: bytes)
+    } catch {
+      throw VerifyRefusal(error, handover: shown(path))
     }
   }
 
@@ -175,7 +192,7 @@ public struct VerifyRun {
     if let given = self.proof { proof = given } else { proof = try sidecar(of: path, name: name) }
     let verification: Verification
     do throws(ProofError) {
-      verification = try Verifier.verifyAnyArtifact(proof: try proof.get().proof, policy: policy)
+      verification = try chain.verifyAnyArtifact(inspected: try proof.get())
       try checkPackage(of: verification.evidence)
     } catch {
       throw VerifyRefusal(error, artifact: name)
@@ -213,7 +230,7 @@ public struct VerifyRun {
     _ digest: Digest, by proof: Result<Inspection, ProofError>, name: Text
   ) throws(VerifyRefusal) -> Verification {
     do throws(ProofError) {
-      let verification = try Verifier.verify(inspected: try proof.get(), policy: policy, artifact: digest)
+      let verification = try chain.verify(inspected: try proof.get(), artifact: digest)
       try checkPackage(of: verification.evidence)
       return verification
     } catch {

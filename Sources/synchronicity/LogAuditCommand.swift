@@ -10,7 +10,9 @@ extension LogCommand {
       abstract: "Replays the whole log from its tiles and checks everything.",
       discussion: """
         From the first leaf on: the checkpoint's signatures and quorum, the root, every tile of hashes, every leaf's \
-        evidence, its verdict and the signature of each of the policy's builders. The log is read from a node, or from \
+        evidence, its verdict and the signature of each of the policy's builders. Hand-overs are leaves too: give the \
+        policy of the log's beginning, and with --handover those that lead from it to who signs the log today. The \
+        log is read from a node, or from \
         a folder with the same files (checkpoint, tile/…). With --earlier, a checkpoint that was kept from before, \
         the log must be that one's continuation.
 
@@ -20,6 +22,8 @@ extension LogCommand {
     @OptionGroup var node: NodeOption
     @Option(help: ArgumentHelp("The trust policy.", valueName: "file"))
     var policy: String
+    @Option(help: ArgumentHelp("A hand-over from that policy on. Repeat it in order.", valueName: "file"))
+    var handover: [String] = []
     @Option(help: ArgumentHelp("A folder with the log's files, in place of a node.", valueName: "folder"))
     var mirror: String?
     @Option(help: ArgumentHelp("A checkpoint of the same log that was kept from before.", valueName: "file"))
@@ -28,13 +32,14 @@ extension LogCommand {
     var json = false
 
     func run() async throws {
-      let trust = try PolicyFile.read(policy)
+      var trust = PolicyChain(try PolicyFile.read(policy))
+      for path in handover { _ = try HandoverFile.follow(path, &trust) }
       let files = LogFiles(mirror: mirror, client: mirror == nil ? try node.client : nil)
       let noteBytes = try await files.read("checkpoint", bytesMax: NoteFile.bytesMax)
       let earlierNote = try earlier.map { try NoteFile.read($0) }
       var audit: LogAudit
       do throws(ProofError) {
-        audit = try LogAudit(note: try SignedNote(parsing: noteBytes), earlier: earlierNote, policy: trust)
+        audit = try LogAudit(note: try SignedNote(parsing: noteBytes), earlier: earlierNote, policies: trust)
       } catch {
         throw CommandFailure(.notVerified, error.message)
       }
@@ -76,6 +81,7 @@ extension LogCommand {
       let root: String
       let cosigners: [String]
       let verdicts: [String: UInt64]
+      let handovers: UInt64
       let continues: UInt64?
       let findings: [Finding]
       let findingsCount: UInt64
@@ -89,7 +95,8 @@ extension LogCommand {
           Result(
             origin: checkpoint.origin.string, size: audit.size, root: checkpoint.root.hex,
             cosigners: audit.head.cosigners.map(\.name.string),
-            verdicts: Dictionary(uniqueKeysWithValues: verdicts), continues: audit.earlier?.checkpoint.treeSize,
+            verdicts: Dictionary(uniqueKeysWithValues: verdicts), handovers: audit.handovers,
+            continues: audit.earlier?.checkpoint.treeSize,
             findings: audit.findings.map {
               .init(index: $0.index, code: "\($0.error.code)", message: $0.error.message)
             },
@@ -98,6 +105,7 @@ extension LogCommand {
         Console.line("\(checkpoint.origin.string): \(audit.size) leaves, root \(checkpoint.root.hex)")
         Console.line("  cosigned by  \(audit.head.cosigners.map(\.name.string).joined(separator: ", "))")
         for (verdict, count) in verdicts { Console.line("  \(verdict)  \(count)") }
+        if audit.handovers > 0 { Console.line("  handed over  \(audit.handovers)") }
         if let earlier = audit.earlier { Console.line("  continues the log of \(earlier.checkpoint.treeSize) leaves") }
         for finding in audit.findings {
           Console.line(Console.paint("  leaf \(finding.index): \(finding.error.message)", .red))

@@ -3,10 +3,11 @@ import Foundation
 import SyncProof
 import SyncRuntime
 
-/// `policy check`: whether a policy may be replaced by another.
+/// `policy check`, whether a policy may be replaced by another, and `policy follow`, which does it.
 struct PolicyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "policy", abstract: "Compares trust policies.", subcommands: [Check.self])
+    commandName: "policy", abstract: "Compares trust policies, and follows a group from one to the next.",
+    subcommands: [Check.self, Follow.self])
 
   struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,24 +52,21 @@ struct PolicyCommand: AsyncParsableCommand {
     }
 
     private func sentence(_ finding: PolicyChange.Finding, accepting: String, refusing: String) -> String {
-      func list(_ names: [Text]) -> String { names.map { Self.shown($0) }.joined(separator: ", ") }
+      func list(_ names: [Text]) -> String { names.map { shown($0) }.joined(separator: ", ") }
       return switch finding {
-      case .log(let key): "the log key \(Self.shown(key)) of \(accepting) is not in \(refusing)"
+      case .log(let key): "the log key \(shown(key)) of \(accepting) is not in \(refusing)"
       case .quorum(let names) where names.isEmpty:
         "\(accepting) asks for no cosignature, \(refusing) asks for some"
       case .quorum(let names): "cosignatures by \(list(names)) are enough for \(accepting) and not for \(refusing)"
       case .reproducers(let names): "reveals by \(list(names)) are enough for \(accepting) and not for \(refusing)"
       case .keyOfBuilder(let name):
-        "\(Self.shown(name)) has another key in \(refusing), which refuses what is signed with that of \(accepting); "
+        "\(shown(name)) has another key in \(refusing), which refuses what is signed with that of \(accepting); "
           + "keep both keys in it"
       case .undecided(let what):
-        "whether the \(Self.shown(what)) of \(accepting) implies that of \(refusing) is too much to look at; compare "
+        "whether the \(shown(what)) of \(accepting) implies that of \(refusing) is too much to look at; compare "
           + "simpler groups"
       }
     }
-
-    /// Names are a file's: nothing in them may move a terminal's cursor.
-    private static func shown(_ text: Text) -> String { String(decoding: VisibleText.encode(text.utf8), as: UTF8.self) }
   }
 }
 

@@ -145,6 +145,91 @@ import Testing
     #expect(audit.verdicts == [.reproduced: 2])
   }
 
+  // MARK: - Hand-overs
+
+  /// A hand-over of the group's epoch to another set, approved by so many of the old.
+  private func handover(
+    from old: Builders, to new: Builders, approvals: Int = 3, signedAs signers: [Text]? = nil
+  ) throws -> [UInt8] {
+    let policy = new.group.policy()
+    let digest = SHA256.hash(policy.encode())
+    let approvals = old.names.prefix(approvals).enumerated().map { i, name in
+      let text = Handover.signedBytes(
+        group: old.group.origin, epoch: old.group.epoch, policy: digest, builder: name)
+      return HandoverApproval(builder: name, signature: old.key(signers?[i] ?? name, .builder).sign(text))
+    }
+    return try Handover(group: old.group.origin, epoch: old.group.epoch, policy: policy, approvals: approvals).encode()
+  }
+
+  private func proof(of index: Int, in log: Log, size: Int) throws -> [UInt8] {
+    let hashes = log.leaves.prefix(size).map(Merkle.leafHash)
+    let path = MerkleProver.inclusionPath(index: UInt64(index), treeSize: UInt64(size)) { level, index in
+      var row = Array(hashes[Int(index) << level..<Int(index + 1) << level])
+      while row.count > 1 { row = stride(from: 0, to: row.count, by: 2).map { Merkle.nodeHash(row[$0], row[$0 + 1]) } }
+      return row[0]
+    }
+    return try Proof(leaf: log.leaves[index], index: UInt64(index), path: path, note: log.note(size: size)).encode()
+  }
+
+  @Test func `a log of two epochs is audited by the first policy, with the hand-over or without`() throws {
+    let old = Builders(epoch: 0)
+    let new = Builders(epoch: 1, salt: "new")
+    let (before, after) = (Log(4, builders: old), Log(4, builders: new))
+    let leaves = before.leaves + [try handover(from: old, to: new)] + after.leaves
+    let (first, whole) = (Log(builders: old, leaves: leaves), Log(builders: new, leaves: leaves))
+
+    // By the chain, to the head that the new set alone signed; the old set's head is an earlier one.
+    var chain = PolicyChain(old.group.policy())
+    #expect(throws: ProofError.self) { try LogAudit(note: whole.note(), earlier: nil, policies: chain) }
+    try chain.follow(proof: proof(of: 4, in: first, size: 5))
+    var audit = try LogAudit(note: whole.note(), earlier: first.note(size: 5), policies: chain)
+    _ = try replay(whole, &audit)
+    #expect(audit.findingsCount == 0 && audit.handovers == 1 && audit.verdicts == [.reproduced: 8])
+
+    // By the first policy alone, under a head that its own cosigners signed: the log holds the hand-over, and the
+    // evidence behind it is the new set's.
+    var following = try LogAudit(note: first.note(), earlier: nil, policy: old.group.policy())
+    _ = try replay(first, &following)
+    #expect(following.findingsCount == 0 && following.handovers == 1 && following.verdicts == [.reproduced: 8])
+
+    // The same leaves in another order: evidence of an epoch that has not begun is by strangers' keys.
+    let early = Log(builders: old, leaves: after.leaves + before.leaves)
+    var refusing = try LogAudit(note: early.note(), earlier: nil, policy: old.group.policy())
+    _ = try replay(early, &refusing)
+    #expect(refusing.findings.map(\.index) == [0, 1, 2, 3])
+    #expect(refusing.findings.allSatisfy { $0.error.code == .invalidReveal })
+  }
+
+  @Test func `a hand-over that its builders did not sign is found, and not followed`() throws {
+    let old = Builders(epoch: 0)
+    let (new, other) = (Builders(epoch: 1, salt: "new"), Builders(epoch: 1, salt: "other"))
+    let good = try handover(from: old, to: new)
+    let rows: [(String, [UInt8], ProofError.Code)] = [
+      ("too few", try handover(from: old, to: new, approvals: 2), .reproducersMissed),
+      ("by the new set", try handover(from: Builders(epoch: 0, salt: "new"), to: new), .invalidSignature),
+      ("signed crosswise", try handover(from: old, to: new, signedAs: ["bob", "ada", "cyd"]), .invalidSignature),
+      (
+        "of another group",
+        try handover(
+          from: Builders(origin: "other.example"), to: Builders(origin: "other.example", salt: "new")), .groupMismatch
+      ),
+      ("a bit", good.dropLast(2) + [good[good.count - 2] ^ 1, 0x0a], .notHandover),
+      ("a version that nobody knows", Array("synchronicity-handover/v9\n".utf8), .notHandover),
+    ]
+    for (name, leaf, code) in rows {
+      let log = Log(builders: old, leaves: Log(2, builders: old).leaves + [leaf] + Log(1, builders: old).leaves)
+      var audit = try LogAudit(note: log.note(), earlier: nil, policy: old.group.policy())
+      _ = try replay(log, &audit)
+      #expect(audit.findings.map(\.index) == [2] && audit.findings.map(\.error.code) == [code], "\(name)")
+      #expect(audit.handovers == 0 && audit.verdicts == [.reproduced: 3], "\(name)")
+    }
+    // Two that both hold: whoever signed them deceives somebody.
+    let fork = Log(builders: old, leaves: [good, try handover(from: old, to: other), good])
+    var audit = try LogAudit(note: fork.note(), earlier: nil, policy: old.group.policy())
+    _ = try replay(fork, &audit)
+    #expect(audit.findings.map(\.index) == [1] && audit.findings.map(\.error.code) == [.wrongEpoch])
+  }
+
   @Test func `a checkpoint without its quorum is no log's head`() throws {
     let log = Log(1)
     let error = #expect(throws: ProofError.self) {

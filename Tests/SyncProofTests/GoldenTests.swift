@@ -12,6 +12,19 @@ import Testing
     ("outcome-failed.txt", { Outcome.failed(.exitStatus(101)).encode() }),
     ("reveal.txt", { try Sample.reveal("ada", Sample.built()).signedBytes() }),
     ("evidence.txt", { try Sample.evidence().encode() }),
+    ("handover.txt", { try Epoch.one.handover(to: Epoch.two.policy()).encode() }),
+    (
+      "handover-approval.txt",
+      {
+        Handover.signedBytes(
+          group: Sample.origin, epoch: 1, policy: SHA256.hash(try Epoch.two.policy().encode()), builder: "ada")
+      }
+    ),
+    // What Tests/CABI/handover.c follows: a policy, its hand-over, a proof from before and one from behind it.
+    ("handover.policy", { try Epoch.one.policy().encode() }),
+    ("handover.tlog-proof", { try Epoch.one.handoverProof(to: Epoch.two.policy()) }),
+    ("handover-before.tlog-proof", { try Epoch.one.proof(of: Epoch.one.evidence().encode()).encode() }),
+    ("handover-behind.tlog-proof", { try Epoch.two.proof(of: Epoch.two.evidence().encode()).encode() }),
     ("checkpoint.txt", { try Sample.proof().note.encode() }),
     ("proof.tlog-proof", { try Sample.proof().encode() }),
     ("policy.txt", { try Sample.policy().encode() }),
@@ -55,7 +68,7 @@ import Testing
     let formats = try String(contentsOf: path, encoding: .utf8)
     for name in [
       "spec.txt", "outcome-built.txt", "outcome-failed.txt", "reveal.txt", "evidence.txt", "checkpoint.txt",
-      "policy.txt", "policy-tlog.txt", "identities.txt",
+      "policy.txt", "policy-tlog.txt", "identities.txt", "handover.txt", "handover-approval.txt",
     ] {
       let golden = try String(contentsOf: Self.folder.appending(path: name), encoding: .utf8)
       #expect(formats.contains(golden), "docs/FORMATS.md does not show \(name)")

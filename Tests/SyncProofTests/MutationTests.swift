@@ -38,6 +38,9 @@ import Testing
       },
       roundTrip: { try Evidence(parsing: $0).encode() }),
     Parser(
+      name: "handover", seeds: { [try Epoch.one.handover(to: Epoch.two.policy()).encode()] },
+      roundTrip: { try Handover(parsing: $0).encode() }),
+    Parser(
       name: "proof", seeds: { [try Sample.proof().encode()] }, roundTrip: { try Proof(parsing: $0).encode() }),
     Parser(
       name: "tile path", seeds: { [[UInt8]("tile/entries/x001/x234/067.p/17")] },

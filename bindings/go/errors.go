@@ -63,6 +63,10 @@ const (
 	CodeInvalidReveal Code = C.SYNC_ERROR_INVALID_REVEAL
 	// CodeInvalidSpec: a build spec is well-formed but out of a bound or out of order.
 	CodeInvalidSpec Code = C.SYNC_ERROR_INVALID_SPEC
+	// CodeNotHandover: the proof carries no leaf, or one that is no hand-over.
+	CodeNotHandover Code = C.SYNC_ERROR_NOT_HANDOVER
+	// CodeWrongEpoch: a hand-over is another epoch's than the one that comes next.
+	CodeWrongEpoch Code = C.SYNC_ERROR_WRONG_EPOCH
 	// CodeNullArgument: NULL where an object or bytes are wanted.
 	CodeNullArgument Code = C.SYNC_ERROR_NULL_ARGUMENT
 	// CodeUnknownFlag: a flag that the library does not know.
@@ -96,6 +100,8 @@ var codeTexts = map[Code]string{
 	CodeNotReproduced:       "not reproduced",
 	CodeInvalidReveal:       "invalid reveal",
 	CodeInvalidSpec:         "invalid spec",
+	CodeNotHandover:         "not a hand-over",
+	CodeWrongEpoch:          "wrong epoch",
 	CodeNullArgument:        "null argument",
 	CodeUnknownFlag:         "unknown flag",
 	CodeStructSize:          "struct size",

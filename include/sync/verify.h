@@ -24,6 +24,8 @@ extern "C" {
 /* The most that is taken; what is larger is refused with SYNC_ERROR_TOO_LARGE before it is read any further. */
 #define SYNC_POLICY_BYTES_MAX 1048576
 #define SYNC_PROOF_BYTES_MAX 1048576
+/* Hand-overs that one policy may be followed through. */
+#define SYNC_HANDOVERS_MAX 1024
 /* Members of one group: builders in one piece of evidence. */
 #define SYNC_BUILDERS_MAX 100
 /* Signature lines on one checkpoint. */
@@ -88,12 +90,25 @@ sync_status sync_verify(const uint8_t *policy, size_t policy_size, const uint8_t
                         const uint8_t artifact_sha256[SYNC_SHA256_SIZE], uint32_t flags,
                         sync_verification *verification, sync_error **error);
 
-/* A parsed trust policy. Immutable: several threads may use one at once. */
+/* A parsed trust policy, with those that took its place by hand-overs. Immutable: several threads may use one at
+ * once. */
 typedef struct sync_policy sync_policy;
 
 /* Parses a policy. *created receives it, or NULL on failure; the caller destroys it. [any-thread] */
 sync_status sync_policy_create(const uint8_t *policy, size_t policy_size, uint32_t flags, sync_policy **created,
                                sync_error **error);
+
+/*
+ * Goes on by a hand-over: a proof file, of at most SYNC_PROOF_BYTES_MAX, by which the builders of a policy hand over to
+ * those of the next epoch. It is checked under the policy that the last one gave, and nothing else.
+ *
+ * *created receives a policy by which proofs of either epoch hold, or NULL on failure; the caller destroys it. policy
+ * stays as it is. Hand-overs are given in order: another epoch's than the next is SYNC_ERROR_WRONG_EPOCH, though the
+ * first may be of any. Of a group that went back to earlier members, follow from its first policy on.
+ * [any-thread]
+ */
+sync_status sync_policy_follow(const sync_policy *policy, const uint8_t *handover, size_t handover_size,
+                               uint32_t flags, sync_policy **created, sync_error **error);
 
 /* sync_verify with a policy that is parsed already. [any-thread] */
 sync_status sync_policy_verify(const sync_policy *policy, const uint8_t *proof, size_t proof_size,

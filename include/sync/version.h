@@ -54,7 +54,7 @@ typedef int32_t sync_status;
 #define SYNC_ERROR_INVALID_SIGNATURE 7
 /* Too few cosignatures for the policy's quorum. */
 #define SYNC_ERROR_QUORUM_MISSED 8
-/* Too few builders of the policy revealed the artifact. */
+/* Too few builders of the policy revealed the artifact, or approved the hand-over. */
 #define SYNC_ERROR_REPRODUCERS_MISSED 9
 /* The artifact's digest is not among the artifacts on which the builders agreed. */
 #define SYNC_ERROR_ARTIFACT_MISMATCH 10
@@ -74,6 +74,10 @@ typedef int32_t sync_status;
 #define SYNC_ERROR_INVALID_REVEAL 17
 /* A build spec is well-formed but out of a bound or out of order. */
 #define SYNC_ERROR_INVALID_SPEC 18
+/* The proof carries no leaf, or one that is no hand-over. */
+#define SYNC_ERROR_NOT_HANDOVER 19
+/* A hand-over is another epoch's than the one that comes next. */
+#define SYNC_ERROR_WRONG_EPOCH 20
 
 /* From 100: the call itself was wrong, whatever the bytes say. */
 

@@ -4,14 +4,17 @@ import SyncProof
 /// The arguments of `synchronicity-verify`, which has no library to read them. `version` comes from the build script.
 struct Arguments {
   static let help: Text = """
-    USAGE: synchronicity-verify --policy <file> [--proof <file>] [--package <purl>] [--allow-extra] [--json]
-               <artifact> ...
-           synchronicity-verify --policy <file> --proof <file> --sha256 <hex> [--package <purl>] [--json]
+    USAGE: synchronicity-verify --policy <file> [--handover <file> ...] [--proof <file>] [--package <purl>]
+               [--allow-extra] [--json] <artifact> ...
+           synchronicity-verify --policy <file> [--handover <file> ...] --proof <file> --sha256 <hex>
+               [--package <purl>] [--json]
 
     Checks offline that artifacts were rebuilt by the builders of a policy: files, folders, or - for standard input.
 
     OPTIONS:
       --policy <file>   The trust policy.
+      --handover <file> A hand-over, by which others took the place of the policy's builders. Repeat it in order.
+      --epoch <number>  The policy's epoch, which the first hand-over must end; without it any.
       --proof <file>    The proof. Without it, the proof inside the artifact is taken, or ARTIFACT.tlog-proof beside it.
       --sha256 <hex>    The artifact's digest, in place of the artifact.
       --package <purl>  The package that must be proven, such as pkg:cargo/itoa@1.0.1; without @… any version.
@@ -60,7 +63,7 @@ struct Arguments {
     case "--json", "--allow-extra":
       guard parts.count == 1 else { return "\(shown(name.utf8)) takes no value" }
       if name == "--json" { request.isJSON = true } else { request.allowsExtra = true }
-    case "--policy", "--proof", "--sha256", "--package":
+    case "--policy", "--handover", "--epoch", "--proof", "--sha256", "--package":
       var value = parts.count == 2 ? [UInt8](parts[1]) : nil
       if value == nil, let next = left.first, next.first != UInt8(ascii: "-") { value = left.popFirst() }
       guard let value, !value.isEmpty else { return "A value for \(shown(name.utf8)) is missing; see --help" }
@@ -68,6 +71,10 @@ struct Arguments {
       let isGiven: Bool
       switch name {
       case "--policy": (isGiven, policy) = (policy != nil, value)
+      case "--handover":
+        request.handovers.append(value)
+        isGiven = false
+      case "--epoch": (isGiven, request.epoch) = (request.epoch != nil, value)
       case "--proof": (isGiven, request.proof) = (request.proof != nil, value)
       case "--package": (isGiven, request.package) = (request.package != nil, value)
       default: (isGiven, request.sha256) = (request.sha256 != nil, value)

@@ -68,6 +68,8 @@ enum class Code : std::int32_t {
   not_reproduced = SYNC_ERROR_NOT_REPRODUCED,
   invalid_reveal = SYNC_ERROR_INVALID_REVEAL,
   invalid_spec = SYNC_ERROR_INVALID_SPEC,
+  not_handover = SYNC_ERROR_NOT_HANDOVER,
+  wrong_epoch = SYNC_ERROR_WRONG_EPOCH,
   null_argument = SYNC_ERROR_NULL_ARGUMENT,
   unknown_flag = SYNC_ERROR_UNKNOWN_FLAG,
   struct_size = SYNC_ERROR_STRUCT_SIZE,

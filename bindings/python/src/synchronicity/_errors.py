@@ -48,6 +48,10 @@ class Code(enum.IntEnum):
     """A reveal by a builder that the policy knows is not signed by that builder."""
     INVALID_SPEC = 18
     """A build spec is well-formed but out of a bound or out of order."""
+    NOT_HANDOVER = 19
+    """The proof carries no leaf, or one that is no hand-over."""
+    WRONG_EPOCH = 20
+    """A hand-over is another epoch's than the one that comes next."""
     NULL_ARGUMENT = 100
     UNKNOWN_FLAG = 101
     STRUCT_SIZE = 102

@@ -96,6 +96,10 @@ constants! {
     SYNC_ERROR_INVALID_REVEAL: sync_status = 17;
     /// A build spec is well-formed but out of a bound or out of order.
     SYNC_ERROR_INVALID_SPEC: sync_status = 18;
+    /// The proof carries no leaf, or one that is no hand-over.
+    SYNC_ERROR_NOT_HANDOVER: sync_status = 19;
+    /// A hand-over is another epoch's than the one that comes next.
+    SYNC_ERROR_WRONG_EPOCH: sync_status = 20;
     /// NULL where an object or bytes are wanted.
     SYNC_ERROR_NULL_ARGUMENT: sync_status = 100;
     /// A flag that this library does not know.
@@ -115,6 +119,8 @@ constants! {
     SYNC_POLICY_BYTES_MAX: usize = 1048576;
     /// Bytes of the largest proof.
     SYNC_PROOF_BYTES_MAX: usize = 1048576;
+    /// Hand-overs that one policy may be followed through.
+    SYNC_HANDOVERS_MAX: usize = 1024;
     /// Builders in one piece of evidence.
     SYNC_BUILDERS_MAX: usize = 100;
     /// Signature lines on one checkpoint.
@@ -419,6 +425,15 @@ extern "C" {
     pub fn sync_policy_create(
         policy: *const u8,
         policy_size: usize,
+        flags: u32,
+        created: *mut *mut sync_policy,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    /// Goes on by a hand-over, to a policy by which proofs of either epoch hold.
+    pub fn sync_policy_follow(
+        policy: *const sync_policy,
+        handover: *const u8,
+        handover_size: usize,
         flags: u32,
         created: *mut *mut sync_policy,
         error: *mut *mut sync_error,

@@ -70,6 +70,10 @@ codes! {
     InvalidReveal = SYNC_ERROR_INVALID_REVEAL,
     /// A build spec is well-formed but out of a bound or out of order.
     InvalidSpec = SYNC_ERROR_INVALID_SPEC,
+    /// The proof carries no leaf, or one that is no hand-over.
+    NotHandover = SYNC_ERROR_NOT_HANDOVER,
+    /// A hand-over is another epoch's than the one that comes next.
+    WrongEpoch = SYNC_ERROR_WRONG_EPOCH,
     /// NULL where an object or bytes are wanted. Nothing in this crate leads to it.
     NullArgument = SYNC_ERROR_NULL_ARGUMENT,
     /// A flag that the library does not know. Nothing in this crate leads to it.

@@ -49,6 +49,10 @@ public final class SyncException extends Exception {
     INVALID_REVEAL(17),
     /** A build spec is well-formed but out of a bound or out of order. */
     INVALID_SPEC(18),
+    /** The proof carries no leaf, or one that is no hand-over. */
+    NOT_HANDOVER(19),
+    /** A hand-over is another epoch's than the one that comes next. */
+    WRONG_EPOCH(20),
     /** A number that this class does not know, which is a refusal too. */
     UNKNOWN(-1);
 
