@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct AdversaryTests {
   /// Safety, progress after healing though the lies go on, and a kept proof of what is provable.
-  @Test(arguments: AdversaryCatalogue.all.indices, [(4, 8), (7, 3)])
+  @Test(arguments: AdversaryCatalogue.all.indices, [(4, 8), (7, 6)])
   func adversary(at position: Int, group: (replicas: Int, rounds: Int)) throws {
     let adversary = AdversaryCatalogue.all[position]
     let report = try AdversaryTrial.run(adversary, replicas: group.replicas, seed: 1, rounds: group.rounds)
