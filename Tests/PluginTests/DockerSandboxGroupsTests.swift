@@ -119,6 +119,62 @@ import Testing
     #expect(try DockerGroups(process: 7, container: Self.id, root: root).usage() == wanted)
   }
 
+  struct Bounds: CustomTestStringConvertible, Sendable {
+    let testDescription: String
+    let files: [String: String]
+    /// Of the sentence, or `nil` where all holds.
+    let word: String?
+  }
+
+  private static let scope = "/sys/fs/cgroup/user.slice/libpod-\(id).scope"
+  private static let bounds = ["memory.max": "4096\n", "memory.swap.max": "0\n", "pids.max": "7\n"]
+  private static func bounds(in folder: String, _ changes: [String: String?] = [:]) -> [String: String] {
+    var files = ["/proc/swaps": "Filename\n"]
+    for (name, text) in bounds.merging(changes.mapValues { $0 ?? "" }, uniquingKeysWith: { $1 }) where text != "" {
+      files["\(folder)/\(name)"] = text
+    }
+    return files
+  }
+
+  static let boundRows: [Bounds] = [
+    Bounds(testDescription: "in the group itself", files: bounds(in: scope + "/container"), word: nil),
+    Bounds(testDescription: "in the group above", files: bounds(in: scope), word: nil),
+    Bounds(
+      testDescription: "in a group of more than the run", files: bounds(in: "/sys/fs/cgroup/user.slice"),
+      word: "memory.max"),
+    Bounds(
+      testDescription: "no bound of memory", files: bounds(in: scope, ["memory.max": "max\n"]),
+      word: "memory.max is without bound"),
+    Bounds(
+      testDescription: "no file", files: bounds(in: scope, ["memory.max": nil]), word: "memory.max is without bound"),
+    Bounds(
+      testDescription: "more memory", files: bounds(in: scope, ["memory.max": "4097\n"]), word: "memory.max is 4097"),
+    Bounds(testDescription: "more processes", files: bounds(in: scope, ["pids.max": "8\n"]), word: "pids.max is 8"),
+    Bounds(testDescription: "swap", files: bounds(in: scope, ["memory.swap.max": "max\n"]), word: "swap"),
+    Bounds(testDescription: "no bound of swap", files: bounds(in: scope, ["memory.swap.max": nil]), word: "swap"),
+  ]
+
+  /// An engine that takes a limit and holds none is found out.
+  @Test(arguments: boundRows) func limitsThatDoNotHoldAreTold(_ row: Bounds) throws {
+    let root = NSTemporaryDirectory() + "docker-bounds-\(UInt64.random(in: .min ... .max))"
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    let own = [
+      "/proc/7/cgroup": "0::/user.slice/libpod-\(Self.id).scope/container\n", "/proc/self/mountinfo": Self.unifiedMount,
+    ]
+    for (path, text) in own.merging(row.files, uniquingKeysWith: { $1 }) {
+      let folder = (root + path as NSString).deletingLastPathComponent
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try Data(text.utf8).write(to: URL(fileURLWithPath: root + path))
+    }
+    let groups = try DockerGroups(process: 7, container: Self.id, root: root)
+    let broken = groups.broken(memoryBytes: 4_096, processes: 7, root: root)
+    if let word = row.word {
+      #expect(broken?.contains(word) == true, "\(broken ?? "")")
+    } else {
+      #expect(broken == nil)
+    }
+  }
+
   @Test func countersThatAreGoneAreNothing() throws {
     let root = NSTemporaryDirectory() + "docker-groups-\(UInt64.random(in: .min ... .max))"
     defer { try? FileManager.default.removeItem(atPath: root) }

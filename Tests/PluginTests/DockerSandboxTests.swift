@@ -36,11 +36,15 @@ import Testing
       let probe = await world.sandbox.probe()
       #expect(probe.isUsable, "\(probe.findings)")
       let names = [
-        "engine", "API", "containers", "rootful engine", "disk limit", "memory limit", "processes limit", "cpu limit",
+        "engine", "API", "containers", "engine's namespaces", "disk limit", "memory limit", "processes limit",
+        "cpu limit",
         "system call filter",
       ]
       #expect(probe.findings.map(\.name) == names)
       #expect(probe.findings[0].detail.lowercased().hasPrefix(engine.rawValue))
+      // In a user namespace these tests run beside the rootless engine that lives there.
+      let isRootless = EngineNamespaces.owner() != 0
+      #expect(probe.findings[3].detail.contains("the engine is rootless") == isRootless)
     }
   }
 
@@ -111,8 +115,9 @@ import Testing
     }
   }
 
-  /// A real one, of a user without any right.
-  @Test(.enabled { DockerEngineKind.wanted.contains(.podman) }) func aRootlessEngineIsRefused() async throws {
+  /// A real one, of a user without any right, seen from outside its namespaces.
+  @Test(.enabled { DockerEngineKind.wanted.contains(.podman) && EngineNamespaces.owner() == 0 })
+  func aRootlessEngineIsRefused() async throws {
     let folder = NSTemporaryDirectory() + "docker-rootless-\(getpid())"
     let user: uid_t = 61_235
     try FileManager.default.createDirectory(atPath: folder + "/home", withIntermediateDirectories: true)
@@ -130,8 +135,11 @@ import Testing
     }
     let sandbox = try DockerSandbox(stateDirectory: folder + "/state", socketPath: folder + "/engine/podman.sock")
     let unmet = await sandbox.probe().findings.filter { !$0.isMet }
-    let finding = try #require(unmet.first { $0.name == "rootful engine" })
+    let finding = try #require(unmet.first { $0.name == "engine's namespaces" })
     for word in ["rootless", "plugins.docker-socket", "chroot"] { #expect(finding.detail.contains(word)) }
+    #expect(finding.mend?.contains("podman unshare") == true)
+    // And its limits, where nothing holds them.
+    if Self.hasVersion1 { #expect(unmet.filter { $0.detail.contains("version 1 of cgroups") }.count == 3) }
   }
 
   /// Processes whose environment names the folder: Podman leaves one behind that holds the user's namespace.

@@ -89,7 +89,8 @@ struct ContainerSpec: Encodable {
       pidsLimit: limits.processes + 1,
       ulimits: [
         Ulimit("core", 0), Ulimit("nofile", Self.openFiles), Ulimit("stack", Self.stackBytes),
-        Ulimit("memlock", Self.lockedBytes), Ulimit("nproc", max(Self.userProcesses, limits.processes + 1)),
+        Ulimit("memlock", Self.lockedBytes),
+        Ulimit("nproc", max(EngineNamespaces.processesMax(Self.userProcesses), limits.processes + 1)),
         // Above the disk limit, so that a long file meets the full disk, and a hole of a file meets this.
         Ulimit("fsize", limits.diskBytes + (1 << 20)),
         // Coarser than the sum over the tree, which is watched.

@@ -29,8 +29,9 @@ struct DockerDisk: Sendable {
   }
 
   static let wantsRoot =
-    "the disk limit of a Docker run rests on a tmpfs that root mounts: run the node as root, or take the chroot"
-    + " sandbox, which needs no root"
+    "the disk limit of a Docker run rests on a tmpfs that root mounts: run the node as root, or beside a rootless"
+    + " Podman in its namespaces (podman unshare synchronicity node ...), or take the chroot sandbox, which needs no"
+    + " root"
 
   // MS_NOSUID and MS_NODEV of <sys/mount.h>.
   private static let noSetUserID: UInt = 2

@@ -26,13 +26,22 @@ struct DockerGroups: Sendable {
   init(process: Int32, container: String, root: String = "") throws(PluginError) {
     self.container = container
     let path = "\(root)/proc/\(process)/cgroup"
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8), text.contains(container),
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8),
       let mounts = try? String(contentsOfFile: root + "/proc/self/mountinfo", encoding: .utf8)
     else {
       throw PluginError(
         .unavailable,
         "The Docker engine's process \(process) is not to be seen here; node and engine must share process namespace"
           + " and cgroups: run the node outside containers")
+    }
+    guard text.contains(container) else {
+      // Another host's or namespace's number, or an engine that may not make groups and does without.
+      throw PluginError(
+        .unavailable,
+        "Process \(process), which the Docker engine names as the run's, is in the group"
+          + " '\(text.split(separator: "\n").first ?? "")' and in none of the run's own, where its limits would"
+          + " hold; node and engine must share host, process namespace and cgroups, and a rootless engine must be"
+          + " able to make groups: synchronicity node doctor says what is wanted")
     }
     let hierarchies = Self.hierarchies(mountinfo: mounts)
     let groups = Self.groups(text)
@@ -97,16 +106,52 @@ struct DockerGroups: Sendable {
     return usage
   }
 
+  /// Why the run is less bounded than was asked for, or `nil` when it is not: an engine may take a limit that it cannot
+  /// hold, and say nothing.
+  ///
+  /// - Parameters:
+  ///   - memoryBytes: With swap, which shall not be used.
+  ///   - processes: Process 1 included.
+  func broken(memoryBytes: UInt64, processes count: UInt64, root: String = "") -> String? {
+    let memoryName = isVersion2 ? "memory.max" : "memory.limit_in_bytes"
+    for (group, name, wanted) in [(memory, memoryName, memoryBytes), (processes, "pids.max", count)] {
+      let found = least(name, from: group)
+      guard let found, found <= wanted else {
+        return "\(name) is \(found.map(String.init) ?? "without bound") in \(group), where \(wanted) was asked for"
+      }
+    }
+    // Under version 1 the probe asks for it. A kernel that can swap has this file.
+    guard isVersion2, access(root + "/proc/swaps", F_OK) == 0 else { return nil }
+    guard let swap = least("memory.swap.max", from: memory), swap == 0 else {
+      return "memory.swap.max is not 0 in \(memory), so that the run may swap"
+    }
+    return nil
+  }
+
+  /// The least of a bound over the container's groups, which may lie in one another.
+  private func least(_ name: String, from group: String) -> UInt64? {
+    var least: UInt64?
+    for group in chain(from: group) {
+      if let bound = Self.number("\(group)/\(name)") { least = min(least ?? bound, bound) }
+    }
+    return least
+  }
+
+  /// A group, and those above it that are the container's too.
+  private func chain(from group: String) -> [Substring] {
+    var chain: [Substring] = []
+    var group = group[...]
+    while group.contains(container) {
+      chain.append(group)
+      group = group[..<(group.lastIndex(of: "/") ?? group.startIndex)]
+    }
+    return chain
+  }
+
   /// A refused fork is told in the group that forked or in the one that has the limit, as the kernel's version has it;
   /// an engine may put the container's processes into a group below the container's own.
   private func refusals() -> UInt64 {
-    var most: UInt64 = 0
-    var group = processes[...]
-    while group.contains(container) {
-      most = max(most, Self.field("max", in: group + "/pids.events") ?? 0)
-      group = group[..<(group.lastIndex(of: "/") ?? group.startIndex)]
-    }
-    return most
+    chain(from: processes).reduce(0) { max($0, Self.field("max", in: $1 + "/pids.events") ?? 0) }
   }
 
   private static func read(_ path: String) -> String? {

@@ -27,6 +27,8 @@ struct DockerProbe {
     /// Of Podman, which leaves it out of the options.
     var rootless: Bool? = nil
 
+    var isRootless: Bool { rootless == true || securityOptions?.contains { $0.hasPrefix("name=rootless") } == true }
+
     // The engine's names, their first letter made small.
     enum CodingKeys: String, CodingKey {
       case memoryLimit, swapLimit, pidsLimit, cgroupDriver, cgroupVersion, driver, securityOptions, rootless
@@ -36,6 +38,7 @@ struct DockerProbe {
   }
 
   typealias Finding = SandboxProbe.Finding
+  private static let namespaces = "engine's namespaces"
 
   static func findings(of engine: DockerEngine) async -> [Finding] {
     let version: Version
@@ -49,12 +52,18 @@ struct DockerProbe {
       return [Finding(name: "engine", isMet: false, detail: error.message + advice)]
     }
     let found = "\(version.product) \(version.version) at \(engine.socketPath)"
-    return [Finding(name: "engine", isMet: true, detail: found)] + judge(version, info, isRoot: geteuid() == 0)
+    let rootless =
+      info.isRootless
+      ? RootlessEngine.look(
+        at: engine.socketPath, product: version.product, driver: info.cgroupDriver ?? "unknown",
+        isVersion2: info.cgroupVersion == "2") : nil
+    return [Finding(name: "engine", isMet: true, detail: found)]
+      + judge(version, info, isRoot: geteuid() == 0, rootless: rootless)
   }
 
-  static func judge(_ version: Version, _ info: Info, isRoot: Bool) -> [Finding] {
+  /// - Parameter rootless: `nil` for an engine that runs as root.
+  static func judge(_ version: Version, _ info: Info, isRoot: Bool, rootless: RootlessEngine?) -> [Finding] {
     let security = info.securityOptions ?? []
-    let isRootless = info.rootless == true || security.contains { $0.hasPrefix("name=rootless") }
     let isPodman = version.product == "Podman"
     let speaks =
       atLeast(version.apiVersion, DockerEngine.apiVersion)
@@ -67,12 +76,20 @@ struct DockerProbe {
       finding(
         "containers", info.operatingSystemType == "linux", "Linux, storage driver \(info.driver ?? "unknown")",
         "are of \(info.operatingSystemType ?? "an unknown system"); switch the engine to Linux containers"),
-      finding(
-        "rootful engine", !isRootless, "the engine runs as root",
-        "\(version.product) is rootless: it does not see what this node mounts, and its user 1000 is another one here;"
-          + " name the socket of a rootful one with plugins.docker-socket (/run/docker.sock, /run/podman/podman.sock),"
-          + " or set plugins.sandbox = \"chroot\", which needs no root"),
+      rootless?.namespaces(namespaces)
+        ?? Finding(name: namespaces, isMet: true, detail: "the engine runs as root, in the host's"),
       finding("disk limit", isRoot, "a tmpfs for each run, mounted by root", DockerDisk.wantsRoot),
+    ] + limits(info, rootless) + [filter(security, isPodman: isPodman)]
+  }
+
+  private static func limits(_ info: Info, _ rootless: RootlessEngine?) -> [Finding] {
+    if let rootless {
+      return [
+        rootless.limit("memory limit", controller: "memory"), rootless.limit("processes limit", controller: "pids"),
+        rootless.limit("cpu limit", controller: "cpu"),
+      ]
+    }
+    return [
       finding(
         "memory limit", info.memoryLimit == true && info.swapLimit == true, groups(info),
         controllerAdvice("memory or swap", "cgroup_enable=memory swapaccount=1", info)),
@@ -82,7 +99,6 @@ struct DockerProbe {
       finding(
         "cpu limit", info.hasShares == true, groups(info),
         controllerAdvice("cpu", "cgroup_enable=cpu", info)),
-      filter(security, isPodman: isPodman),
     ]
   }
 

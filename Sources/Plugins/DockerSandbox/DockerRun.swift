@@ -86,7 +86,7 @@ struct DockerRun {
     try await container.start()
     started = ContinuousClock.now
     onStep(.started)
-    let struck = try await watch(container, transcript, disk)
+    let struck = try await watch(container, spec.hostConfig, transcript, disk)
     let stopped = ContinuousClock.now
     onStep(.ended)
     try await removeContainer()
@@ -104,12 +104,25 @@ struct DockerRun {
   }
 
   /// Looks every 20 ms, and when the transcript has news, until the worker has ended or a limit has struck.
-  private mutating func watch(_ container: DockerContainer, _ transcript: DockerTranscript, _ disk: DockerDisk)
-    async throws(PluginError) -> SandboxTermination?
-  {
+  private mutating func watch(
+    _ container: DockerContainer, _ asked: ContainerSpec.Host, _ transcript: DockerTranscript, _ disk: DockerDisk
+  ) async throws(PluginError) -> SandboxTermination? {
     let state = try await container.state()
     guard let state, state.running else { return try await unreported(container) }
-    let groups = try DockerGroups(process: state.pid, container: container.id)
+    let groups: DockerGroups
+    do throws(PluginError) {
+      groups = try DockerGroups(process: state.pid, container: container.id)
+      if let broken = groups.broken(memoryBytes: asked.memory, processes: asked.pidsLimit) {
+        throw PluginError(
+          .unavailable,
+          "The Docker engine does not hold a limit of the run: \(broken); synchronicity node doctor says what is wanted"
+        )
+      }
+    } catch {
+      // Of a container that has just ended there is nothing to read.
+      if let state = try await container.state(), state.running { throw error }
+      return try await unreported(container)
+    }
     let signal = signal
     let ticker = Task {
       while !Task.isCancelled {
