@@ -59,8 +59,8 @@ public struct Block: Hashable, Sendable, CanonicallyCodable {
   public static func == (a: Block, b: Block) -> Bool { a.id == b.id }
   public func hash(into hasher: inout Hasher) { hasher.combine(id) }
 
-  /// What is wrong with the block whatever its ancestors are; `nil` for nothing. Whether the author leads the view, they
-  /// tell: ``Replica/leader(of:on:)``.
+  /// What is wrong with the block whatever its ancestors are; `nil` for nothing. Whether the author leads the view,
+  /// they tell: ``Replica/leader(of:on:)``.
   package func fault(in set: ReplicaSet) -> String? {
     if epoch != set.epoch { return "epoch \(epoch) is not \(set.epoch)" }
     if !set.mayLead(author, view) { return "replica \(author) cannot lead view \(view)" }

@@ -146,8 +146,8 @@ struct Pool: Sendable {
   /// Entries of peers that are sent again at once: one is enough for the others to wait with this replica.
   static let resentPeerEntriesMax = 16
 
-  /// The oldest local entries, then, where wanted, the oldest few of the peers that the state admits; at most `bytesMax`
-  /// bytes of them.
+  /// The oldest local entries, then, where wanted, the oldest few of the peers that the state admits; at most
+  /// `bytesMax` bytes of them.
   func entriesToResend(includingPeers: Bool, bytesMax: Int) -> [[UInt8]] {
     var chosen: [[UInt8]] = []
     var bytes = 0

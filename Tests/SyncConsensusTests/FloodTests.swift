@@ -132,7 +132,7 @@ import Testing
         bytes += again.reduce(0) { $0 + $1.count }
       }
     }
-    // Of 64 times: the 1st, 2nd, 4th, 8th, 16th, 32nd, 48th and 64th; nothing of the peers' before the view was given up.
+    // Of 64 times: the 1st, 2nd, 4th, 8th, 16th, 32nd, 48th and 64th; of peers nothing before the view was given up.
     #expect(messages == (isLocal ? 8 : 7))
     #expect(bytes <= messages * (isLocal ? ConsensusLimits.entryBytesMax : Pool.resentPeerEntriesMax * 256))
   }
