@@ -41,7 +41,7 @@ public func sync_policy_create(
 
 @c @implementation
 public func sync_policy_follow(
-  _ policy: OpaquePointer!, _ handover: UnsafePointer<UInt8>!, _ handoverSize: Int, _ flags: UInt32,
+  _ policy: OpaquePointer!, _ epoch: UInt64, _ handover: UnsafePointer<UInt8>!, _ handoverSize: Int, _ flags: UInt32,
   _ created: UnsafeMutablePointer<OpaquePointer?>!, _ error: UnsafeMutablePointer<OpaquePointer?>!
 ) -> sync_status {
   call(error) { () throws(CallError) in
@@ -49,7 +49,7 @@ public func sync_policy_follow(
     try check(flags: flags)
     var chain = UnsafePointer<PolicyChain>(try required(policy, "policy")).pointee
     let bytes = try Input(handover, handoverSize, "handover").copy(max: ProofLimits.proofBytesMax)
-    _ = try refusing { () throws(ProofError) in try chain.follow(proof: bytes) }
+    _ = try refusing { () throws(ProofError) in try chain.follow(proof: bytes, endingEpoch: epoch) }
     created.pointee = makeObject(chain)
   }
 }

@@ -116,10 +116,13 @@ struct Pool: Sendable {
     readyCount += 1
   }
 
-  /// All that waits, those of this replica first, each in the order in which they came.
-  var digests: [Digest] {
-    let all = Array(ordered)
-    return (all.filter { $0.item.source == .local } + all.filter { $0.item.source != .local }).map(\.digest)
+  /// All that waits, in its order: what it is, whether it is this replica's own, and until when it is parked.
+  func encodeShape(to writer: inout ByteWriter) {
+    for (digest, item) in ordered {
+      writer.write(digest)
+      writer.write(UInt8(item.source == .local ? 1 : 0))
+      writer.write(item.parkedUntil ?? .max)
+    }
   }
 
   /// The items in the order in which they came.

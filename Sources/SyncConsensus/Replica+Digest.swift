@@ -45,10 +45,11 @@ extension Replica {
         name(mark.id).bytes + [mark.isCertified ? 1 : 0, mark.isStored ? 1 : 0] + passedOver(on: mark.id).bytes)
     }).sorted() { writer.write(mark) }
     writer.write(passedOver(on: head.id))
-    for index in tree.standing(of: highQC.proposed.id)?.passedOver ?? []
-    where highQC.shares.contains(where: { $0.signer == index }) { writer.write(index) }
+    // While its block is missing, any of its signers may turn out to be one that it brings back.
+    let absent = tree.standing(of: highQC.proposed.id)?.passedOver
+    for share in highQC.shares where absent?.contains(share.signer) ?? true { writer.write(share.signer) }
     writer.write(UInt64(pool.count))
-    for entry in pool.digests { writer.write(entry) }
+    pool.encodeShape(to: &writer)
     writer.write(remaining(until: viewDeadline))
     writer.write(resends)
     if let observation {

@@ -3,7 +3,7 @@ import SyncProof
 /// The one fetch that a replica has under way: blocks on the chain to a certified one.
 struct Fetch: Sendable {
   var target: Certificate
-  /// The proposer first, then the certificate's signers.
+  /// The certificate's signers, the proposer first where it is among them.
   var peers: [ReplicaIndex]
   /// Position in `peers` of whom to ask next.
   var next = 0
@@ -37,9 +37,10 @@ extension Replica {
       return
     }
     if fetch?.target != target {
-      var peers = [replicas.turn(of: target.view)]
-      for share in target.shares where share.signer != peers[0] { peers.append(share.signer) }
-      peers.removeAll { $0 == own }
+      // Whose turn it was is the proposer, unless it was passed over: then it has not signed either.
+      let turn = replicas.turn(of: target.view)
+      var peers = target.shares.map(\.signer).filter { $0 != own }
+      if let place = peers.firstIndex(of: turn) { peers.insert(peers.remove(at: place), at: 0) }
       // The outstanding question keeps its time: its answer leads towards the new target as well.
       fetch = Fetch(target: target, peers: peers, asked: fetch?.asked ?? [], deadline: fetch?.deadline ?? 0)
     }

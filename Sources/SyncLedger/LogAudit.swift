@@ -38,6 +38,8 @@ public struct LogAudit: Sendable {
   public private(set) var handovers: UInt64 = 0
 
   private var chain: PolicyChain
+  /// Hand-overs that were followed before and are not met in the log yet; they come in order.
+  private var unmet: Int
   private var frontier = MerkleFrontier()
   /// Hashes of the tile that each level is filling.
   private var levels: [[Digest]] = []
@@ -50,7 +52,8 @@ public struct LogAudit: Sendable {
   /// - Throws: What ``Verifier/verifyCheckpoint(_:policy:)`` throws; ``ProofError/Code/consistencyMismatch`` if the
   ///   earlier checkpoint is of another log or has more leaves.
   public init(note: SignedNote, earlier: SignedNote?, policies: PolicyChain) throws(ProofError) {
-    head = try policies.verifyCheckpoint(note)
+    // Who has handed over has no say in what the log is now.
+    head = try policies.verifyCheckpoint(note, from: policies.policies.count - 1)
     if let earlier {
       let before = try policies.verifyCheckpoint(earlier)
       guard before.checkpoint.origin == head.checkpoint.origin else {
@@ -69,6 +72,7 @@ public struct LogAudit: Sendable {
       self.earlier = nil
     }
     chain = policies
+    unmet = policies.policies.count - 1
     try checkEarlier()
   }
 
@@ -108,6 +112,12 @@ public struct LogAudit: Sendable {
     }
     guard frontier.size == size else { return tiles }
     for level in levels.indices where !levels[level].isEmpty { tiles += [finish(level)] }
+    guard unmet == 0 || chain.group != head.checkpoint.origin else {
+      throw ProofError(
+        .consistencyMismatch,
+        "The log of \(size) leaves lacks \(unmet) of the hand-overs that were followed: it ends before them, or is not "
+          + "the log that they are in")
+    }
     guard frontier.root == head.checkpoint.root else {
       throw ProofError(
         .consistencyMismatch,
@@ -154,13 +164,10 @@ public struct LogAudit: Sendable {
   /// is followed: it is in the tree of a checkpoint that was verified, which is what a proof of it would show.
   private mutating func check(handover leaf: [UInt8]) throws(ProofError) {
     let handover = try chain.verifyHandover(leaf: leaf, origin: head.checkpoint.origin)
-    if chain.epoch == nil || chain.epoch == handover.epoch {
-      chain.append(handover)
-    } else if chain.successor(ofEpoch: handover.epoch) != handover.policy {
-      throw ProofError(
-        .wrongEpoch,
-        "A hand-over of epoch \(handover.epoch) to another policy than the one that was followed, or out of its order; "
-          + "keep both, which prove that their builders deceive somebody")
+    let epochBefore = chain.epoch
+    try chain.meet(handover)
+    if unmet > 0, chain.epoch == epochBefore, let epoch = chain.epoch, handover.epoch + UInt64(unmet) == epoch {
+      unmet -= 1
     }
     handovers += 1
   }

@@ -6,15 +6,16 @@
 public struct PolicyChain: Hashable, Sendable {
   /// The first is the consumer's own.
   public private(set) var policies: [Policy]
-  /// The newest policy's epoch; `nil` where nobody has said which one the first is of.
+  /// The newest policy's epoch; `nil` where nobody has said which one the first is of, and none can be followed.
   public private(set) var epoch: UInt64?
   /// Whose hand-overs these are; `nil` before the first.
   public private(set) var group: Text?
 
   /// - Parameters:
   ///   - policy: What the consumer trusts, whoever says so.
-  ///   - epoch: Its epoch. Known, it keeps a group that has gone back to an earlier membership from being led astray by
-  ///     the hand-over that once followed that one; `nil` takes the first hand-over's.
+  ///   - epoch: Its epoch, 0 for a group's first; `nil` for a policy that nothing is followed from. The hand-over of an
+  ///     earlier epoch may well hold under a later policy, since most of its builders are still there: only the epoch
+  ///     tells that it leads back, to members who have left.
   public init(_ policy: Policy, epoch: UInt64? = nil) { (policies, self.epoch) = ([policy], epoch) }
 
   /// The policy in force at the end of the chain.
@@ -24,20 +25,34 @@ public struct PolicyChain: Hashable, Sendable {
   ///
   /// - Parameter proof: A `.tlog-proof` file whose leaf is the hand-over of ``epoch``, at most 1 MiB.
   /// - Throws: What ``Verifier/verifyHandover(proof:policy:)`` throws under ``newest``; ``ProofError/Code/wrongEpoch``
-  ///   if it is another epoch's; ``ProofError/Code/groupMismatch`` if it is of another group than those before;
-  ///   ``ProofError/Code/tooLarge`` behind 1,024 hand-overs.
+  ///   if it is another epoch's, the policy's epoch is not known, or 1,024 were followed;
+  ///   ``ProofError/Code/groupMismatch`` if it is of another group than those before.
   @discardableResult
   public mutating func follow(proof: [UInt8]) throws(ProofError) -> VerifiedHandover {
-    guard policies.count <= ProofLimits.handoversMax else {
-      throw ProofError(
-        .tooLarge,
-        "More than \(ProofLimits.handoversMax) hand-overs; follow those so far, and go on from the policy at their end")
-    }
+    guard policies.count <= ProofLimits.handoversMax else { throw PolicyChain.tooMany }
     let inspected = try Verifier.inspectHandover(proof: proof)
     try checkPlace(of: inspected)
     let verified = try Verifier.verify(inspected, policy: newest)
-    append(inspected.handover)
+    try append(inspected.handover)
     return verified
+  }
+
+  /// The same, where each caller says of which epoch ``newest`` is.
+  package mutating func follow(proof: [UInt8], endingEpoch ended: UInt64) throws(ProofError) {
+    var next = self
+    next.epoch = next.epoch ?? ended
+    guard next.epoch == ended else {
+      throw ProofError(
+        .wrongEpoch, "The policy is of epoch \(next.epoch ?? 0), and a hand-over of epoch \(ended) was asked for")
+    }
+    try next.follow(proof: proof)
+    self = next
+  }
+
+  private static var tooMany: ProofError {
+    ProofError(
+      .wrongEpoch,
+      "More than \(ProofLimits.handoversMax) hand-overs; follow those so far, and go on from the policy at their end")
   }
 
   /// Checks a proof as ``Verifier/verify(inspected:policy:artifact:)`` does.
@@ -65,9 +80,27 @@ public struct PolicyChain: Hashable, Sendable {
   /// Checks a leaf: a canonical hand-over of the group `origin`, approved by the reproducers of its epoch's policy.
   package func verifyHandover(leaf: [UInt8], origin: Text) throws(ProofError) -> Handover {
     let handover = try Verifier.handover(in: leaf)
-    let policy = policies[place(ofEpoch: handover.epoch)]
+    let isOwn = group.map { $0 == origin } ?? true
+    let policy = isOwn ? policies[place(ofEpoch: handover.epoch)] : policies[0]
     _ = try Verifier.approvers(of: handover, origin: origin, policy: policy)
     return handover
+  }
+
+  /// Takes note of a hand-over in a log that is replayed, verified by ``verifyHandover(leaf:origin:)``: beyond the
+  /// chain's end it is followed.
+  ///
+  /// - Throws: ``ProofError/Code/wrongEpoch`` unless it is the next one, or the one of its epoch that was followed.
+  package mutating func meet(_ handover: Handover) throws(ProofError) {
+    if let group, group != handover.group { return }
+    guard let epoch else {
+      throw ProofError(
+        .wrongEpoch,
+        "A hand-over of epoch \(handover.epoch), and nobody has said which epoch the policy is of; say it: --epoch")
+    }
+    guard handover.epoch != epoch else { return try append(handover) }
+    guard handover.epoch < epoch else { throw PolicyChain.tooLate(handover, wanted: epoch) }
+    guard let followed = successor(ofEpoch: handover.epoch) else { throw PolicyChain.over(handover, before: epoch) }
+    guard followed == handover.policy else { throw PolicyChain.second(handover) }
   }
 
   /// The policy that the hand-over of this epoch led to; `nil` where the chain has none.
@@ -95,7 +128,8 @@ public struct PolicyChain: Hashable, Sendable {
   }
 
   /// Takes a hand-over that has been verified under ``newest``, in its epoch and group.
-  package mutating func append(_ handover: Handover) {
+  private mutating func append(_ handover: Handover) throws(ProofError) {
+    guard policies.count <= ProofLimits.handoversMax else { throw PolicyChain.tooMany }
     policies.append(handover.policy)
     epoch = handover.epoch + 1
     group = handover.group
@@ -126,27 +160,39 @@ public struct PolicyChain: Hashable, Sendable {
       throw ProofError(
         .groupMismatch, "The hand-over is of the group `\(handover.group)`, those before it are of `\(group)`")
     }
-    guard let epoch, handover.epoch != epoch else { return }
-    guard handover.epoch < epoch else {
+    guard let epoch else {
       throw ProofError(
-        .wrongEpoch,
-        "The hand-over is the one of epoch \(handover.epoch), wanted is that of \(epoch); give those between before it")
+        .wrongEpoch, "Nobody has said which epoch the policy is of; say it: the one that the first hand-over must end")
     }
-    guard let followed = successor(ofEpoch: handover.epoch) else {
-      throw ProofError(
-        .wrongEpoch,
-        "The hand-over is the one of epoch \(handover.epoch), which was over before the policy's epoch \(epoch); "
-          + "leave it out")
-    }
+    guard handover.epoch != epoch else { return }
+    guard handover.epoch < epoch else { throw PolicyChain.tooLate(handover, wanted: epoch) }
+    guard let followed = successor(ofEpoch: handover.epoch) else { throw PolicyChain.over(handover, before: epoch) }
     guard followed != handover.policy else {
       throw ProofError(
         .wrongEpoch, "The hand-over of epoch \(handover.epoch) was followed before; give each once, in order")
     }
     _ = try Verifier.verify(inspected, policy: policies[place(ofEpoch: handover.epoch)])
-    throw ProofError(
+    throw PolicyChain.second(handover)
+  }
+
+  private static func tooLate(_ handover: Handover, wanted epoch: UInt64) -> ProofError {
+    ProofError(
       .wrongEpoch,
-      "This is a second hand-over of epoch \(handover.epoch), to another policy, and it holds as the first does: the "
-        + "builders that signed both deceive somebody; trust neither, and keep both, which prove it")
+      "The hand-over is the one of epoch \(handover.epoch), wanted is that of \(epoch); give those between before it")
+  }
+
+  private static func over(_ handover: Handover, before epoch: UInt64) -> ProofError {
+    ProofError(
+      .wrongEpoch,
+      "The hand-over is the one of epoch \(handover.epoch), which was over before the policy's epoch \(epoch); "
+        + "leave it out")
+  }
+
+  private static func second(_ handover: Handover) -> ProofError {
+    ProofError(
+      .wrongEpoch,
+      "This is a second hand-over of epoch \(handover.epoch), to another policy, and it holds as the first does: who "
+        + "signed both deceives somebody, or the policy is content with too few; trust neither, and keep both")
   }
 
   /// Whether the note has lines that name a log of the policy and enough of its witnesses.

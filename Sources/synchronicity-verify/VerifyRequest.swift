@@ -9,7 +9,7 @@ public struct VerifyRequest: Sendable {
   public var policy: [UInt8]
   /// Paths of hand-overs, in their order: they lead from the policy to those that took its place.
   public var handovers: [[UInt8]] = []
-  /// The policy's epoch in decimal, which the first hand-over must end; `nil` where it may be any.
+  /// The policy's epoch in decimal, which the first hand-over must end; there where there are hand-overs.
   public var epoch: [UInt8]?
   /// Path of the proof; `nil` to take each artifact's own, inside it or beside it.
   public var proof: [UInt8]?
@@ -52,6 +52,8 @@ public struct VerifyRequest: Sendable {
     if let epoch {
       guard Decimal.decode(epoch) != nil else { return "\(shown(epoch)) is no epoch: write a decimal number" }
       guard !handovers.isEmpty else { return "--epoch says which epoch the first --handover ends; name that as well" }
+    } else if !handovers.isEmpty {
+      return "--handover wants the epoch that the policy is of: --epoch 0 for a group's first policy"
     }
     guard artifacts.count(where: { $0 == Self.standardInput }) < 2 else {
       return "Standard input can be read once, so - can stand once"

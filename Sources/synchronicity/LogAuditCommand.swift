@@ -24,6 +24,10 @@ extension LogCommand {
     var policy: String
     @Option(help: ArgumentHelp("A hand-over from that policy on. Repeat it in order.", valueName: "file"))
     var handover: [String] = []
+    @Option(
+      help: ArgumentHelp(
+        "The policy's epoch, 0 for a group's first; a log that holds hand-overs wants it.", valueName: "number"))
+    var epoch: UInt64?
     @Option(help: ArgumentHelp("A folder with the log's files, in place of a node.", valueName: "folder"))
     var mirror: String?
     @Option(help: ArgumentHelp("A checkpoint of the same log that was kept from before.", valueName: "file"))
@@ -32,7 +36,10 @@ extension LogCommand {
     var json = false
 
     func run() async throws {
-      var trust = PolicyChain(try PolicyFile.read(policy))
+      guard handover.isEmpty || epoch != nil else {
+        throw ValidationError("--handover wants the epoch that the policy is of: --epoch 0 for a group's first policy")
+      }
+      var trust = PolicyChain(try PolicyFile.read(policy), epoch: epoch)
       for path in handover { _ = try HandoverFile.follow(path, &trust) }
       let files = LogFiles(mirror: mirror, client: mirror == nil ? try node.client : nil)
       let noteBytes = try await files.read("checkpoint", bytesMax: NoteFile.bytesMax)

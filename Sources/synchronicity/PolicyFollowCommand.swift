@@ -23,9 +23,9 @@ extension PolicyCommand {
 
     @Option(
       help: ArgumentHelp(
-        "The policy's epoch, which the first hand-over must end; without it any. Following prints the next one's.",
+        "The policy's epoch, which the first hand-over must end; 0 is a group's first. The next one's is printed.",
         valueName: "number"))
-    var epoch: UInt64?
+    var epoch: UInt64
     @Option(help: ArgumentHelp("Where to write the policy.", valueName: "file"))
     var output: String?
     @Flag(help: "Print JSON.")
@@ -96,7 +96,7 @@ extension PolicyCommand {
         \(Console.paint("followed", .green))  \(shown(Text(step.file)))
           group        \(step.group), epoch \(step.epoch) to \(step.nextEpoch)
           approved by  \(list(step.approvers))
-          cosigned by  \(step.cosigners.isEmpty ? "nobody, whom the policy asks for" : list(step.cosigners))
+          cosigned by  \(step.cosigners.isEmpty ? "nobody; the policy asks for none" : list(step.cosigners))
           log          leaf \(step.index) of \(step.treeSize)
         """
     }

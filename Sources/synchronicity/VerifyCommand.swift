@@ -9,10 +9,10 @@ struct VerifyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Checks offline that artifacts were rebuilt by the builders of a policy.",
     usage: """
-      synchronicity verify --policy <file> [--handover <file> ...] [--proof <file>] [--package <purl>] [--allow-extra] \
-      [--json] <artifact> ...
-      synchronicity verify --policy <file> [--handover <file> ...] --proof <file> --sha256 <hex> [--package <purl>] \
-      [--json]
+      synchronicity verify --policy <file> [--epoch <number> --handover <file> ...] [--proof <file>] \
+      [--package <purl>] [--allow-extra] [--json] <artifact> ...
+      synchronicity verify --policy <file> [--epoch <number> --handover <file> ...] --proof <file> --sha256 <hex> \
+      [--package <purl>] [--json]
       """,
     discussion: """
       Both thresholds are checked: the policy's quorum of cosigners on the log's tree head, and the policy's \
@@ -33,7 +33,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The policy's epoch, which the first hand-over must end; without it any.", valueName: "number"))
+      "The policy's epoch, which the first hand-over must end; 0 is a group's first.", valueName: "number"))
   var epoch: [String] = []
 
   @Option(help: ArgumentHelp("The proof.", valueName: "file"))

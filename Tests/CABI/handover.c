@@ -7,6 +7,9 @@
 
 #include "check.h"
 
+/* The hand-over's epoch, and what refused() says that the policy is of. */
+#define EPOCH 1
+static uint64_t said = EPOCH;
 static const char *folder;
 static file_bytes policy_file, handover, before, behind;
 static const uint8_t artifact[SYNC_SHA256_SIZE] = {
@@ -40,12 +43,12 @@ static sync_status verified(const sync_policy *policy, file_bytes proof) {
 static void refused(sync_status wanted, const sync_policy *policy, const uint8_t *bytes, size_t size, uint32_t flags) {
   sync_policy *created = (sync_policy *)(uintptr_t)1;
   sync_error *error = (sync_error *)(uintptr_t)1;
-  const sync_status status = sync_policy_follow(policy, bytes, size, flags, &created, &error);
+  const sync_status status = sync_policy_follow(policy, said, bytes, size, flags, &created, &error);
   CHECK(status != SYNC_OK && (wanted == SYNC_OK || status == wanted));
   if (wanted != SYNC_OK && status != wanted) fprintf(stderr, "status %d instead of %d\n", status, wanted);
   CHECK(created == NULL && sync_error_get_code(error) == status && strlen(sync_error_get_message(error)) > 10);
   sync_error_destroy(error);
-  CHECK(sync_policy_follow(policy, bytes, size, flags, NULL, NULL) != SYNC_OK);
+  CHECK(sync_policy_follow(policy, said, bytes, size, flags, NULL, NULL) != SYNC_OK);
 }
 
 int main(int argc, char **argv) {
@@ -62,7 +65,7 @@ int main(int argc, char **argv) {
   sync_policy *first = NULL, *second = NULL, *third = NULL;
   sync_error *error = (sync_error *)(uintptr_t)1;
   CHECK(sync_policy_create(policy_file.data, policy_file.size, 0, &first, NULL) == SYNC_OK);
-  CHECK(sync_policy_follow(first, handover.data, handover.size, 0, &second, &error) == SYNC_OK && error == NULL);
+  CHECK(sync_policy_follow(first, EPOCH, handover.data, handover.size, 0, &second, &error) == SYNC_OK && error == NULL);
   if (first == NULL || second == NULL) return finish("handover");
 
   CHECK(verified(first, before) == SYNC_OK);
@@ -72,8 +75,13 @@ int main(int argc, char **argv) {
   /* A hand-over proves no artifact, evidence hands nothing over. */
   CHECK(verified(first, handover) == SYNC_ERROR_NOT_EVIDENCE);
   refused(SYNC_ERROR_NOT_HANDOVER, first, before.data, before.size, 0);
+  /* What the policy is of is asked for first, then what the hand-over is of. */
+  refused(SYNC_ERROR_WRONG_EPOCH, second, handover.data, handover.size, 0);
+  for (said = 0; said <= 2; said += 2) refused(SYNC_ERROR_WRONG_EPOCH, first, handover.data, handover.size, 0);
+  said = 2;
   refused(SYNC_ERROR_NOT_HANDOVER, second, behind.data, behind.size, 0);
   refused(SYNC_ERROR_WRONG_EPOCH, second, handover.data, handover.size, 0);
+  said = EPOCH;
 
   refused(SYNC_ERROR_NULL_ARGUMENT, NULL, handover.data, handover.size, 0);
   refused(SYNC_ERROR_NULL_ARGUMENT, first, NULL, 1, 0);
@@ -83,7 +91,7 @@ int main(int argc, char **argv) {
   refused(SYNC_ERROR_TOO_LARGE, first, handover.data, SYNC_PROOF_BYTES_MAX + 1, 0);
   refused(SYNC_ERROR_TOO_LARGE, first, handover.data, SIZE_MAX, 0);
   refused(SYNC_ERROR_UNSUPPORTED_VERSION, first, policy_file.data, policy_file.size, 0);
-  CHECK(sync_policy_follow(first, handover.data, handover.size, 0, NULL, NULL) == SYNC_ERROR_NULL_ARGUMENT);
+  CHECK(sync_policy_follow(first, EPOCH, handover.data, handover.size, 0, NULL, NULL) == SYNC_ERROR_NULL_ARGUMENT);
 
   for (size_t i = 0; i < handover.size; i++) {
     const uint8_t was = handover.data[i];
@@ -93,7 +101,7 @@ int main(int argc, char **argv) {
   }
 
   /* Each policy is an object of its own: what was followed outlives what it came from. */
-  CHECK(sync_policy_follow(first, handover.data, handover.size, 0, &third, NULL) == SYNC_OK && third != second);
+  CHECK(sync_policy_follow(first, EPOCH, handover.data, handover.size, 0, &third, NULL) == SYNC_OK && third != second);
   sync_policy_destroy(first);
   sync_policy_destroy(second);
   CHECK(verified(third, before) == SYNC_OK && verified(third, behind) == SYNC_OK);

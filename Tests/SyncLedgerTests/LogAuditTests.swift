@@ -179,18 +179,36 @@ import Testing
     let (first, whole) = (Log(builders: old, leaves: leaves), Log(builders: new, leaves: leaves))
 
     // By the chain, to the head that the new set alone signed; the old set's head is an earlier one.
-    var chain = PolicyChain(old.group.policy())
+    let start = PolicyChain(old.group.policy(), epoch: 0)
+    var chain = start
     #expect(throws: ProofError.self) { try LogAudit(note: whole.note(), earlier: nil, policies: chain) }
     try chain.follow(proof: proof(of: 4, in: first, size: 5))
     var audit = try LogAudit(note: whole.note(), earlier: first.note(size: 5), policies: chain)
     _ = try replay(whole, &audit)
     #expect(audit.findingsCount == 0 && audit.handovers == 1 && audit.verdicts == [.reproduced: 8])
 
+    // Who has handed over does not say what the log is now, nor can the hand-over be missing from it.
+    #expect(throws: ProofError.self) { try LogAudit(note: first.note(), earlier: nil, policies: chain) }
+    let without = Log(builders: new, leaves: before.leaves + after.leaves)
+    var lacking = try LogAudit(note: without.note(), earlier: nil, policies: chain)
+    let missing = #expect(throws: ProofError.self) { _ = try replay(without, &lacking) }
+    #expect(missing?.code == .consistencyMismatch)
+
     // By the first policy alone, under a head that its own cosigners signed: the log holds the hand-over, and the
     // evidence behind it is the new set's.
-    var following = try LogAudit(note: first.note(), earlier: nil, policy: old.group.policy())
+    var following = try LogAudit(note: first.note(), earlier: nil, policies: start)
     _ = try replay(first, &following)
     #expect(following.findingsCount == 0 && following.handovers == 1 && following.verdicts == [.reproduced: 8])
+
+    // Without an epoch nothing is followed; by a later policy the hand-over is one that was over, and no deceit.
+    var unanchored = try LogAudit(note: first.note(), earlier: nil, policy: old.group.policy())
+    _ = try replay(first, &unanchored)
+    #expect(unanchored.findings.map(\.index) == [4, 5, 6, 7, 8] && unanchored.findings[0].error.code == .wrongEpoch)
+    let later = PolicyChain(old.group.policy(), epoch: 1)
+    var behind = try LogAudit(note: first.note(size: 5), earlier: nil, policies: later)
+    _ = try replay(Log(builders: old, leaves: Array(leaves.prefix(5))), &behind)
+    #expect(behind.findings.map(\.error.message).allSatisfy { $0.contains("was over before") })
+    #expect(behind.findings.map(\.index) == [4])
 
     // The same leaves in another order: evidence of an epoch that has not begun is by strangers' keys.
     let early = Log(builders: old, leaves: after.leaves + before.leaves)
@@ -225,7 +243,8 @@ import Testing
     }
     // Two that both hold: whoever signed them deceives somebody.
     let fork = Log(builders: old, leaves: [good, try handover(from: old, to: other), good])
-    var audit = try LogAudit(note: fork.note(), earlier: nil, policy: old.group.policy())
+    let anchored = PolicyChain(old.group.policy(), epoch: 0)
+    var audit = try LogAudit(note: fork.note(), earlier: nil, policies: anchored)
     _ = try replay(fork, &audit)
     #expect(audit.findings.map(\.index) == [1] && audit.findings.map(\.error.code) == [.wrongEpoch])
   }

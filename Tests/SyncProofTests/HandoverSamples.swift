@@ -58,8 +58,8 @@ struct Epoch {
     try zip(epochs, epochs.dropFirst()).map { try $0.handoverProof(to: $1.policy()) }
   }
 
-  static func chain(_ epochs: [Epoch] = all, anchored: Bool = false) throws -> PolicyChain {
-    var chain = PolicyChain(try epochs[0].policy(), epoch: anchored ? epochs[0].number : nil)
+  static func chain(_ epochs: [Epoch] = all) throws -> PolicyChain {
+    var chain = PolicyChain(try epochs[0].policy(), epoch: epochs[0].number)
     for proof in try handovers(epochs) { try chain.follow(proof: proof) }
     return chain
   }

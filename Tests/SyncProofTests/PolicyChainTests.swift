@@ -98,9 +98,9 @@ import Testing
 
   @Test func epochsComeOneAfterAnother() throws {
     let proofs = try Epoch.handovers()
-    let start = PolicyChain(try Epoch.one.policy())
+    let start = PolicyChain(try Epoch.one.policy(), epoch: 1)
     var chain = start
-    #expect(followed(proofs[1], start) == .untrustedLog)
+    #expect(followed(proofs[1], start) == .wrongEpoch)
     #expect(followed(proofs[0], start) == nil)
     try chain.follow(proof: proofs[0])
     #expect(followed(proofs[0], chain) == .wrongEpoch)
@@ -110,22 +110,26 @@ import Testing
     #expect(followed(proofs[0], chain) == .wrongEpoch && followed(proofs[1], chain) == .wrongEpoch)
     #expect(followed(proofs[2], chain) == nil)
     // One epoch left out, by those who had the say then: the number alone stands against it.
-    var second = PolicyChain(try Epoch.one.policy())
+    var second = PolicyChain(try Epoch.one.policy(), epoch: 1)
     try second.follow(proof: proofs[0])
     let skipping = try Epoch.two.handoverProof(to: Epoch.four.policy(), epoch: 3)
     #expect(followed(skipping, second) == .wrongEpoch)
     #expect(followed(try Epoch.two.handoverProof(to: Epoch.four.policy()), second) == nil)
-    // With the epoch known, the first is held to it as well.
-    let anchored = PolicyChain(try Epoch.one.policy(), epoch: 1)
-    #expect(followed(proofs[0], anchored) == nil)
-    for wrong in [0, 2, .max] as [UInt64] {
+    // The first is held to its epoch as well, and who does not know it follows none.
+    for wrong in [nil, 0, 2, .max] as [UInt64?] {
       #expect(followed(proofs[0], PolicyChain(try Epoch.one.policy(), epoch: wrong)) == .wrongEpoch)
     }
+    var told = PolicyChain(try Epoch.one.policy())
+    #expect(code { try told.follow(proof: proofs[0], endingEpoch: 0) } == .wrongEpoch && told.epoch == nil)
+    try told.follow(proof: proofs[0], endingEpoch: 1)
+    #expect(code { try told.follow(proof: proofs[1], endingEpoch: 1) } == .wrongEpoch && told.epoch == 2)
+    try told.follow(proof: proofs[1], endingEpoch: 2)
+    #expect(told.policies == Array(try Epoch.chain().policies.prefix(3)) && told.epoch == 3)
   }
 
   /// Each is checked by the policy before it. The next one's builders and cosigners may be as many as they like.
   @Test func theNextSetCannotHandOverToItself() throws {
-    let start = PolicyChain(try Epoch.one.policy())
+    let start = PolicyChain(try Epoch.one.policy(), epoch: 1)
     let next = try Epoch.four.policy()
     let byNext = try Epoch.four.handover(to: next, by: Epoch.four.members, epoch: 1).encode()
     #expect(followed(try Epoch.four.proof(of: byNext).encode(), start) == .untrustedLog)
@@ -158,7 +162,20 @@ import Testing
     #expect(followed(old, PolicyChain(chain.newest, epoch: chain.epoch)) == .wrongEpoch)
     #expect(followed(try back.handoverProof(to: Epoch.four.policy()), chain) == nil)
     // Nothing in the policy itself tells its third epoch from its first.
-    #expect(followed(old, PolicyChain(chain.newest)) == nil)
+    #expect(followed(old, PolicyChain(chain.newest)) == .wrongEpoch)
+    #expect(followed(old, PolicyChain(chain.newest, epoch: 1)) == nil)
+  }
+
+  /// Most builders stay from epoch to epoch: under a later policy the hand-over to one who was expelled holds by its
+  /// signatures. Its epoch alone refuses it.
+  @Test func anExpelledMemberDoesNotComeBack() throws {
+    let expelled = Epoch(number: 2, members: ["ada", "bob", "cyd", "eve"])
+    let now = Epoch(number: 3, members: ["ada", "bob", "cyd", "fay"])
+    let leaf = try Epoch.one.handover(to: expelled.policy(), by: ["ada", "bob", "cyd"]).encode()
+    let old = try now.proof(of: leaf).encode()
+    #expect(followed(old, PolicyChain(try now.policy(), epoch: 1)) == nil, "the attack is none without the epoch")
+    #expect(followed(old, PolicyChain(try now.policy(), epoch: 3)) == .wrongEpoch)
+    #expect(followed(old, PolicyChain(try now.policy())) == .wrongEpoch)
   }
 
   @Test func twoHandoversOfOneEpochAreToldOf() throws {
@@ -204,7 +221,7 @@ import Testing
         + body.note.signatures)
     let proof = try Proof(leaf: body.leaf, index: body.index, path: body.path, note: note)
 
-    var chain = PolicyChain(both)
+    var chain = PolicyChain(both, epoch: 1)
     #expect(result(proof, chain) == nil)
     for handover in try Epoch.handovers() { try chain.follow(proof: handover) }
     #expect(result(proof, chain) == nil)
@@ -218,19 +235,19 @@ import Testing
     // Two memberships in turn, so that each hand-over is made once for its epoch.
     let sets = [Epoch.one.members, Epoch.two.members]
     func epoch(_ number: Int) -> Epoch { Epoch(number: UInt64(number), members: sets[number % 2]) }
-    var chain = PolicyChain(try epoch(0).policy())
+    var chain = PolicyChain(try epoch(0).policy(), epoch: 0)
     for number in 0..<ProofLimits.handoversMax {
       try chain.follow(proof: epoch(number).handoverProof(to: epoch(number + 1).policy()))
     }
     #expect(chain.epoch == 1_024 && chain.policies.count == 1_025)
     let more = try epoch(1_024).handoverProof(to: epoch(1_025).policy())
-    #expect(followed(more, chain) == .tooLarge)
+    #expect(followed(more, chain) == .wrongEpoch)
     #expect(followed(more, PolicyChain(chain.newest, epoch: chain.epoch)) == nil)
     let padded = [UInt8](repeating: 0x0a, count: ProofLimits.proofBytesMax + 1)
     #expect(followed(padded, PolicyChain(chain.newest)) == .tooLarge)
     // The ends of the numbers: no epoch comes after the last.
     let last = Epoch(number: .max - 1, members: Epoch.one.members)
-    var ending = PolicyChain(try last.policy())
+    var ending = PolicyChain(try last.policy(), epoch: .max - 1)
     try ending.follow(proof: last.handoverProof(to: Epoch.two.policy()))
     #expect(ending.epoch == .max)
     #expect(result(try Epoch.two.proof(of: Epoch.two.evidence(epoch: .max).encode()), ending) == nil)

@@ -132,6 +132,10 @@ struct ConsensusChecker {
   mutating func misbehaved(_ proof: Misbehaviour) {
     guard faulty.contains(proof.offender.rawValue) else { return fail("honest replica \(proof.offender) was accused") }
     guard proof.isProven(chainID: group.chainID, set: group.set) else { return fail("a proof of misbehaviour is none") }
+    let isTurn = proof.view % UInt64(group.set.count) == UInt64(proof.offender.rawValue)
+    guard proof.kind == .timeouts || (proof.kind == .proposals) == isTurn else {
+      return fail("two votes of view \(proof.view) by \(proof.offender) are called \(proof.kind)")
+    }
     guard let again = try? Misbehaviour(decoding: proof.encode(), set: group.set), again == proof else {
       return fail("a proof of misbehaviour does not travel")
     }

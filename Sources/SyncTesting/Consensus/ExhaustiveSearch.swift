@@ -15,7 +15,8 @@ import SyncProof
 /// What was sent can be received by each replica at any later time, or never. A signature leaves in the step that asks
 /// for it, since a crash between the two is the same as a message that nobody receives. Votes below a quorum are no
 /// choice, since they change nothing until the quorum is there; nor is which of several quorums' signers a certificate
-/// names, since the rules count signers and do not look at who they are. Three things are left out, as bounds: status
+/// names: who signed changes no more than which leader that failed is back, and no turn of one comes again before view
+/// n + 1, where the search does not go. Three things are left out, as bounds: status
 /// messages and lone timeouts, so that certificates travel with proposals, quorums and pairs alone; entries that are
 /// sent on, since every replica has its own; and missing or late answers to a fetch, which is answered at once.
 ///
@@ -150,7 +151,12 @@ public struct ExhaustiveSearch: Sendable {
   private var shapes: [[UInt8]: Digest] = [:]
   private var outcomes: [Digest: Outcome] = [:]
 
+  /// - Throws: ``ConsensusError/Code/configuration`` for views in which a leader's turn comes again.
   public init(_ bounds: Bounds) throws {
+    guard bounds.viewMax <= UInt64(bounds.replicas) else {
+      throw ConsensusError(
+        .configuration, "A search of \(bounds.viewMax) views with \(bounds.replicas) replicas; each leads once at most")
+    }
     self.bounds = bounds
     group = try FixtureGroup(replicas: bounds.replicas)
   }

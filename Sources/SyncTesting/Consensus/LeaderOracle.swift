@@ -2,8 +2,8 @@ import SyncConsensus
 
 /// Whose turn it is, from the published rule and apart from the production code.
 package struct LeaderOracle {
-  private let count: Int
-  private var faultyMax: Int { (count - 1) / 3 }
+  let count: Int
+  var faultyMax: Int { (count - 1) / 3 }
 
   /// - Parameter count: Replicas of the set.
   package init(count: Int) { self.count = count }

@@ -109,6 +109,10 @@ package struct TwinsChecker {
       guard header.author == leaders.leader(of: header.view, passingOver: absent) else {
         return "its view's leader did not make"
       }
+    } else {
+      // An ancestor was never sent: whoever it is, at most f are passed over.
+      let behind = (UInt64(header.author) + UInt64(leaders.count) - header.view % UInt64(leaders.count))
+      guard behind % UInt64(leaders.count) <= UInt64(leaders.faultyMax) else { return "no leader of its view made" }
     }
     if let problem = oracle.problem(of: header.qc, &certificates) {
       return "has a parent's certificate that \(problem)"

@@ -432,6 +432,7 @@ extern "C" {
     /// Goes on by a hand-over, to a policy by which proofs of either epoch hold.
     pub fn sync_policy_follow(
         policy: *const sync_policy,
+        epoch: u64,
         handover: *const u8,
         handover_size: usize,
         flags: u32,
