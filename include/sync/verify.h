@@ -104,9 +104,9 @@ sync_status sync_policy_create(const uint8_t *policy, size_t policy_size, uint32
  *
  * *created receives a policy by which proofs of either epoch hold, or NULL on failure; the caller destroys it. policy
  * stays as it is. epoch is the one that policy is of, which the hand-over must end, else SYNC_ERROR_WRONG_EPOCH: 0 for
- * a group's first policy, and one more behind each hand-over. Take it from where the policy came from and never from the
- * hand-over: most builders stay from epoch to epoch, so that an earlier epoch's hand-over, which leads back to members
- * who have left, may hold as well. [any-thread]
+ * a group's first policy, and one more behind each hand-over. Take it from where the policy came from and never from
+ * the hand-over: most builders stay from epoch to epoch, so that an earlier epoch's hand-over, which leads back to
+ * members who have left, may hold as well. [any-thread]
  */
 sync_status sync_policy_follow(const sync_policy *policy, uint64_t epoch, const uint8_t *handover,
                                size_t handover_size, uint32_t flags, sync_policy **created, sync_error **error);
