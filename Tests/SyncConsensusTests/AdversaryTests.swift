@@ -25,6 +25,8 @@ import Testing
     for seed in 0..<20 as Range<UInt64> { #expect(try RuleTrial.safetyRules(seed: seed) == nil) }
   }
 
+  @Test func whoMayHaveForgottenSignsNothing() throws { #expect(try RuleTrial.observer() == nil) }
+
   @Test func certificatesHoldByThePublishedRules() throws {
     for seed in 0..<8 as Range<UInt64> { #expect(try RuleTrial.certificates(seed: seed) == nil) }
   }
