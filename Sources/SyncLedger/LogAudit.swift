@@ -166,7 +166,10 @@ public struct LogAudit: Sendable {
     let handover = try chain.verifyHandover(leaf: leaf, origin: head.checkpoint.origin)
     let epochBefore = chain.epoch
     try chain.meet(handover)
-    if unmet > 0, chain.epoch == epochBefore, let epoch = chain.epoch, handover.epoch + UInt64(unmet) == epoch {
+    // Without a sum: the epoch is the leaf's to choose.
+    if unmet > 0, chain.group == handover.group, let epoch = chain.epoch, epoch == epochBefore,
+      handover.epoch < epoch, epoch - handover.epoch == UInt64(unmet)
+    {
       unmet -= 1
     }
     handovers += 1
