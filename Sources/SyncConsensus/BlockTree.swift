@@ -46,13 +46,18 @@ struct BlockTree<State: StateMachine>: Sendable {
     guard !contains(block.id), let parentInfo = info(of: block.parent), var state = state(of: block.parent),
       var standing = standing(of: block.parent)
     else { return }
+    // Behind the epoch's end every block is empty and leaves the state as it is, so that whichever is decided, the next
+    // epoch begins with the same.
+    let isOver = parentInfo.nextSetHash != nil
+    if isOver, !block.entries.isEmpty { return }
     standing.follow(block, in: set)
-    let deadline = state.nextDeadlineMilliseconds
-    let events = state.apply(
-      entries: block.entries, height: block.height, timeMilliseconds: block.timeMilliseconds)
+    let deadline = isOver ? nil : state.nextDeadlineMilliseconds
+    let events =
+      isOver
+      ? [] : state.apply(entries: block.entries, height: block.height, timeMilliseconds: block.timeMilliseconds)
     let info = BlockInfo(
       epoch: block.epoch, view: block.view, height: parentInfo.height + 1, id: block.id, logSize: state.logSize,
-      logRoot: state.logRoot)
+      logRoot: state.logRoot, nextSetHash: state.nextSetHash)
     let passesDeadline = deadline.map { $0 <= block.timeMilliseconds } ?? false
     nodes[block.id] = Node(
       block: block, info: info, state: state, standing: standing, events: events,

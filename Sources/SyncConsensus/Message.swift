@@ -200,3 +200,11 @@ package struct Message: Hashable, Sendable {
     try reader.expectEnd()
   }
 }
+
+/// The epoch that a replica's message is of, from its first nine bytes; `nil` for what is no such message.
+///
+/// For drivers that hold replicas of several epochs: each takes its own epoch's messages alone.
+public func epochOfMessage(_ bytes: [UInt8]) -> UInt64? {
+  guard bytes.count > 9, bytes[0] == Message.version else { return nil }
+  return bytes[1...8].reduce(0) { $0 << 8 | UInt64($1) }
+}

@@ -88,8 +88,9 @@ extension Replica {
       let parentTime = tree.timeMilliseconds(of: tip.id), parentTime < .max, let path = tree.path(to: tip.id)
     else { return }
     let taken = Set(path.flatMap(\.block.entryDigests))
-    let entries = pool.isPending ? pool.select(excluding: taken) { state.admits($0) } : []
-    let isDue = state.nextDeadlineMilliseconds.map { $0 <= now.wallMilliseconds } ?? false
+    let isOver = tip.nextSetHash != nil
+    let entries = pool.isPending && !isOver ? pool.select(excluding: taken) { state.admits($0) } : []
+    let isDue = !isOver && state.nextDeadlineMilliseconds.map { $0 <= now.wallMilliseconds } ?? false
     guard !entries.isEmpty || isDue || path.contains(where: \.matters) else { return }
     let block = Block(
       epoch: replicas.epoch, view: view, height: tip.height + 1, author: own,

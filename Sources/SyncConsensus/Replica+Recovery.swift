@@ -17,6 +17,7 @@ extension Replica {
       chainID: configuration.chainID, epoch: replicas.epoch, logSize: genesis.logSize, logRoot: genesis.logRoot)
     let genesisQC = Certificate.genesis(genesisInfo)
     self.configuration = configuration
+    (genesisLogSize, genesisLogRoot) = (genesis.logSize, genesis.logRoot)
     verifier = Verifier(configuration: configuration, genesis: genesisQC)
     tree = BlockTree(root: genesisInfo, state: genesis, timeMilliseconds: 0, set: replicas)
     pool = Pool(local: configuration.localPool, peer: configuration.peerPool)

@@ -11,6 +11,7 @@ extension Replica {
 
   /// Whether something waits for the group's progress.
   var isActive: Bool {
+    if nextSetHash != nil { return false }
     if pool.isPending || pendingCommit != nil { return true }
     // One replica alone that gave up a view in which nothing waits any more would say so for ever.
     if hasGivenUpView, timeouts[currentView]?.count ?? 0 > replicas.faultyMax { return true }
@@ -36,7 +37,9 @@ extension Replica {
 
   /// The state's next deadline on the monotonic clock, by the difference that the two clocks have now.
   private var stateDeadline: UInt64? {
-    guard let deadline = state.nextDeadlineMilliseconds, deadline > now.wallMilliseconds else { return nil }
+    guard nextSetHash == nil, let deadline = state.nextDeadlineMilliseconds, deadline > now.wallMilliseconds else {
+      return nil
+    }
     let (nanoseconds, isTooLarge) = (deadline - now.wallMilliseconds).multipliedReportingOverflow(by: 1_000_000)
     let (at, isTooLate) = now.monotonicNanoseconds.addingReportingOverflow(nanoseconds)
     return isTooLarge || isTooLate ? nil : at

@@ -17,6 +17,9 @@ public struct Replica<State: StateMachine>: Sendable {
   var highQC: Certificate
   /// The timeout certificate that led into the current view, where no QC did.
   var highTC: TimeoutCertificate?
+  /// The log at the epoch's beginning.
+  public let genesisLogSize: UInt64
+  public let genesisLogRoot: Digest
   /// Proves the last decided block; `nil` while that is the genesis.
   var finality: Certificate?
   /// Proves a block that is not decided here yet, since ancestors are missing.
@@ -80,6 +83,8 @@ public struct Replica<State: StateMachine>: Sendable {
   public var headTimeMilliseconds: UInt64 { tree.rootTimeMilliseconds }
   /// Proves ``head``; `nil` for the genesis.
   public var headCertificate: Certificate? { finality }
+  /// Names the replicas of the next epoch once the end of this one is decided: nothing is ordered here any more.
+  public var nextSetHash: Digest? { head.nextSetHash }
   /// Entered by certificates alone: one above the highest QC or TC.
   public var currentView: UInt64 {
     let highest = max(highQC.view, highTC?.view ?? 0)

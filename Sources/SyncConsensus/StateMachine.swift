@@ -27,4 +27,15 @@ public protocol StateMachine: Sendable {
   ///
   /// A block whose time is not below it must clear or raise it.
   var nextDeadlineMilliseconds: UInt64? { get }
+
+  /// Names the replicas of the next epoch once this one is over; part of what every vote signs.
+  ///
+  /// It goes from `nil` to a value once. From then on nothing is applied to this state any more, and it admits nothing
+  /// and wants no time.
+  var nextSetHash: Digest? { get }
+}
+
+extension StateMachine {
+  /// A state whose epoch does not end.
+  public var nextSetHash: Digest? { nil }
 }

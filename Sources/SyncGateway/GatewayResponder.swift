@@ -72,6 +72,8 @@ struct GatewayResponder: HTTPResponder {
     case .artifact(let digest): try await artifact(digest, request.headers)
     case .status: JSON.response(await view.status())
     case .misbehaviours: JSON.response(Misbehaviours(misbehaviours: await view.misbehaviours()))
+    case .handovers: request.method == .post ? try await submitHandover(request) : await handovers()
+    case .handover(let epoch): try await handover(epoch)
     case .live: JSON.response(Live(live: true))
     case .ready: await ready()
     }
@@ -171,6 +173,26 @@ struct GatewayResponder: HTTPResponder {
     // A later checkpoint gives another proof of the same leaf, so this one is not for ever.
     var response = Self.bytes(proof, type: Self.text, cache: "no-cache")
     response.headers[.contentDisposition] = "attachment; filename=\"\(id.hex).tlog-proof\""
+    return response
+  }
+
+  // MARK: Epochs
+
+  private func handovers() async -> Response { JSON.response(await view.handovers()) }
+
+  /// The entry is signed by a member's builder key: whoever brings it need not be trusted.
+  private func submitHandover(_ request: Request) async throws -> Response {
+    try await view.submitHandover(try await HandoverBody.read(request))
+    return JSON.response(await view.handovers(), status: .accepted)
+  }
+
+  private func handover(_ epoch: UInt64) async throws -> Response {
+    guard let proof = try await view.handover(epoch: epoch) else {
+      throw APIError.notFound(
+        "This node keeps no hand-over of epoch \(epoch): the epoch is not over, or was over before it became a member.")
+    }
+    var response = Self.bytes(proof, type: Self.text, cache: Self.forever)
+    response.headers[.contentDisposition] = "attachment; filename=\"handover-\(epoch).tlog-proof\""
     return response
   }
 

@@ -16,6 +16,9 @@ enum Route: Equatable, Sendable {
   case artifact(Digest)
   case status
   case misbehaviours
+  case handovers
+  /// Of the epoch that it ended.
+  case handover(UInt64)
   case live
   case ready
 
@@ -32,6 +35,7 @@ enum Route: Equatable, Sendable {
     case ["v1", "status"]: self = .status
     case ["v1", "misbehaviours"]: self = .misbehaviours
     case ["v1", "jobs"]: self = .jobs
+    case ["v1", "handovers"]: self = .handovers
     case let rest where rest.first == "tile":
       guard let tile = TilePath(elements: Array(rest.dropFirst())) else {
         throw .notFound("No tile has this path; C2SP tlog-tiles says how a tile's level, index and width are written.")
@@ -69,6 +73,11 @@ enum Route: Equatable, Sendable {
       let suffix = ".tlog-proof"
       let job = member.hasSuffix(suffix) ? member.dropLast(suffix.count) : member
       self = .proof(try Route.digest(job, of: "A job"))
+    case "handovers":
+      guard let epoch = UInt64(member), String(epoch) == member else {
+        throw .badRequest("A hand-over is named by the epoch that it ended, a whole number such as 0.")
+      }
+      self = .handover(epoch)
     default: throw Route.unknown
     }
   }
@@ -94,7 +103,7 @@ enum Route: Equatable, Sendable {
   }
 
   var methods: [HTTPRequest.Method] {
-    self == .jobs ? [.get, .head, .post] : [.get, .head]
+    self == .jobs || self == .handovers ? [.get, .head, .post] : [.get, .head]
   }
 }
 

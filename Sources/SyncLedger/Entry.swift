@@ -68,11 +68,15 @@ public struct SignedReveal: Hashable, Sendable {
 /// | 2 commitment | job, builder, commitment, signature |
 /// | 3 abstention | job, builder, signature |
 /// | 4 reveal | reveal, signature, entry signature |
+/// | 5 proposal | proposer, group file, signature |
+/// | 6 approval | proposal, builder, signature, entry signature |
 public enum Entry: Hashable, Sendable {
   case submission(Submission)
   case commitment(SignedCommitment)
   case abstention(SignedAbstention)
   case reveal(SignedReveal)
+  case proposal(SignedProposal)
+  case approval(SignedApproval)
 
   private static let version: UInt8 = 1
 
@@ -81,6 +85,8 @@ public enum Entry: Hashable, Sendable {
     static let commitment: UInt8 = 2
     static let abstention: UInt8 = 3
     static let reveal: UInt8 = 4
+    static let proposal: UInt8 = 5
+    static let approval: UInt8 = 6
   }
 
   public func encode() -> [UInt8] {
@@ -106,6 +112,17 @@ public enum Entry: Hashable, Sendable {
     case .reveal(let signed):
       writer.write(Kind.reveal)
       writer.writeCounted(signed.reveal.encode())
+      writer.write(signed.signature)
+      writer.write(signed.entrySignature)
+    case .proposal(let signed):
+      writer.write(Kind.proposal)
+      writer.writeCounted(signed.proposer.utf8)
+      writer.writeCounted(signed.group)
+      writer.write(signed.signature)
+    case .approval(let signed):
+      writer.write(Kind.approval)
+      writer.write(signed.proposal)
+      writer.writeCounted(signed.builder.utf8)
       writer.write(signed.signature)
       writer.write(signed.entrySignature)
     }
@@ -145,6 +162,17 @@ public enum Entry: Hashable, Sendable {
       let signature = try reader.readSignature()
       self = .reveal(
         SignedReveal(reveal: reveal, signature: signature, entrySignature: try reader.readSignature()))
+    case Kind.proposal:
+      let proposer = try Entry.readName(&reader)
+      let group = try reader.readCounted(max: LedgerLimits.entryBytesMax)
+      self = .proposal(SignedProposal(group: group, proposer: proposer, signature: try reader.readSignature()))
+    case Kind.approval:
+      let proposal = try reader.readDigest()
+      let builder = try Entry.readName(&reader)
+      let signature = try reader.readSignature()
+      self = .approval(
+        SignedApproval(
+          proposal: proposal, builder: builder, signature: signature, entrySignature: try reader.readSignature()))
     default:
       throw ProofError(.malformed, "An entry of the unknown kind \(kind)", at: 1)
     }

@@ -6,10 +6,10 @@ import SyncProof
 /// ```
 /// synchronicity-entry/v1
 /// chain <64 hexadecimal digits>
-/// kind submission | commitment | abstention | reveal
-/// job <64 hexadecimal digits>
+/// kind submission | commitment | abstention | reveal | proposal | approval
+/// job <64 hexadecimal digits>             (proposal and approval: handover)
 /// member <name>
-/// digest <64 hexadecimal digits>          (commitment and reveal only)
+/// digest <64 hexadecimal digits>          (commitment, reveal and approval only)
 /// ```
 extension Entry {
   /// - Parameters:
@@ -38,11 +38,23 @@ extension Entry {
   private static func signedBytes(
     _ kind: StaticString, _ job: Digest, _ member: Text, _ digest: Digest?, _ chainID: Digest
   ) -> [UInt8] {
+    signedBytes(kind, about: "job", job, member, digest, chainID)
+  }
+
+  static func handoverSignedBytes(
+    _ kind: StaticString, _ handover: Digest, _ member: Text, _ digest: Digest?, _ chainID: Digest
+  ) -> [UInt8] {
+    signedBytes(kind, about: "handover", handover, member, digest, chainID)
+  }
+
+  private static func signedBytes(
+    _ kind: StaticString, about: StaticString, _ subject: Digest, _ member: Text, _ digest: Digest?, _ chainID: Digest
+  ) -> [UInt8] {
     var writer = LineWriter()
     writer.line("synchronicity-entry/v1")
     writer.line("chain", chainID)
     writer.line("kind", Text(stringLiteral: kind))
-    writer.line("job", job)
+    writer.line(about, subject)
     writer.line("member", member)
     if let digest { writer.line("digest", digest) }
     return writer.bytes

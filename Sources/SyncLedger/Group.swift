@@ -42,6 +42,15 @@ public struct Group: Hashable, Sendable {
     SHA256.hash(lines(format: "synchronicity-chain/v1", withPlaces: false))
   }
 
+  /// What the members' transports agree on: of the origin alone, so that who is an epoch behind is still let in.
+  /// Messages are bound to their epoch by what is signed in them.
+  public var networkID: Digest {
+    var writer = LineWriter()
+    writer.line("synchronicity-network/v1")
+    writer.line("origin", origin)
+    return SHA256.hash(writer.bytes)
+  }
+
   /// The member of this name; O(log n).
   public func member(named name: Text) -> GroupMember? { position(of: name).map { members[$0] } }
 

@@ -25,6 +25,12 @@ public struct Ledger: Sendable {
   /// What each member's open submissions use, in the order of the members.
   var shares: [Share]
   var sequence: UInt64 = 0
+  /// For the next epoch, in the order in which they were ordered.
+  var proposals: [Proposal] = []
+  /// The proposal that ends the epoch.
+  var ending: Int?
+  /// The hand-over stands in the log: nothing is taken any more.
+  var isOver = false
   /// Of the last block; the time of a block before it would be taken for it.
   private var timeMilliseconds: UInt64 = 0
 
@@ -33,11 +39,13 @@ public struct Ledger: Sendable {
     var specBytes = 0
   }
 
-  /// The empty ledger of a group's epoch.
-  public init(group: Group) {
+  /// The ledger of a group's epoch at its beginning: with an empty log, or behind the epochs before.
+  public init(group: Group, history: LedgerHistory = LedgerHistory()) {
     self.group = group
     chainID = group.chainID
     shares = Array(repeating: Share(), count: group.members.count)
+    log = history.log
+    closed = TreeDictionary(uniqueKeysWithValues: history.closed)
   }
 
   /// Leaves in the log.
@@ -79,6 +87,11 @@ public struct Ledger: Sendable {
     }
   }
 
+  /// Why ``admits(_:)`` says no; `nil` where it says yes.
+  public func refusal(of entry: [UInt8]) -> Refusal? {
+    if case .refuse(let reason) = step(for: entry) { reason } else { nil }
+  }
+
   /// Applies one block: first what its time ends, then its entries in order, each phase ending as soon as it is
   /// complete.
   ///
@@ -92,7 +105,11 @@ public struct Ledger: Sendable {
     self.timeMilliseconds = max(self.timeMilliseconds, timeMilliseconds)
     var block = Block(height: height, timeMilliseconds: self.timeMilliseconds)
     endOverduePhases(&block)
-    for entry in entries { take(step(for: entry), of: entry, &block) }
+    endEpochIfDrained(&block)
+    for entry in entries {
+      take(step(for: entry), of: entry, &block)
+      endEpochIfDrained(&block)
+    }
     return block.events
   }
 

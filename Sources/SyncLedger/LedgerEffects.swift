@@ -38,6 +38,8 @@ extension Ledger {
           BuilderMisbehaviour(
             kind: .wrongOpening, job: job, builder: builder, first: .commitment(first), second: .reveal(signed))))
       endRevealPhaseIfOpened(job, &block)
+    case .propose(let proposal): propose(proposal, &block)
+    case .approve(let signed, let place, let member): approve(signed, place, member, &block)
     case .refuse(let reason):
       block.events.append(.refused(entry: SHA256.hash(entry), reason: reason))
     }

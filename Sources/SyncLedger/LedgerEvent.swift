@@ -19,6 +19,13 @@ public enum LedgerEvent: Hashable, Sendable {
   case misbehaviour(BuilderMisbehaviour)
   /// The job is over: `leaf` is `evidence.encode()` and stands in the log at `index`.
   case verdict(job: Digest, verdict: Verdict, evidence: Evidence, leaf: [UInt8], index: UInt64)
+  /// A member proposes the group file with this digest for the next epoch.
+  case proposed(handover: Digest, proposer: Text)
+  case approved(handover: Digest, builder: Text)
+  /// The proposal has its approvals: no new jobs are taken from here on.
+  case epochEnding(handover: Digest)
+  /// The epoch is over: `leaf` is the encoded ``Handover`` and stands in the log at `index`, as its epoch's last.
+  case epochEnded(next: Group, leaf: [UInt8], index: UInt64)
   /// An entry of the block changed nothing; `entry` is the SHA-256 of its bytes.
   case refused(entry: Digest, reason: Refusal)
 }
@@ -59,7 +66,7 @@ public struct BuilderMisbehaviour: Hashable, Sendable {
         signed.reveal.commitment != commitment.commitment || signed.reveal.group != origin
       else { return nil }
       kind = .wrongOpening
-    case .submission, .abstention: return nil
+    case .submission, .abstention, .proposal, .approval: return nil
     }
     (job, builder, self.first, self.second) = (commitment.job, commitment.builder, first, second)
   }
@@ -79,7 +86,7 @@ public struct BuilderMisbehaviour: Hashable, Sendable {
           signed.entrySignature,
           on: Entry.revealSignedBytes(signed.reveal, signature: signed.signature, chainID: group.chainID))
           && key.accepts(signed.signature, on: signed.reveal.signedBytes())
-      case .submission, .abstention: false
+      case .submission, .abstention, .proposal, .approval: false
       }
     }
   }

@@ -14,6 +14,8 @@ public enum LedgerLimits {
   public static let entryBytesMax = 72 * 1024
   /// Open jobs of a group. Each member may use its equal share, so no member can keep the others out.
   public static let openJobsMax = 10_000
+  /// Hand-overs that one member may propose in an epoch; they are held until it ends.
+  public static let proposalsMax = 4
   /// Bytes of the open jobs' specs, shared in the same way: they are held in memory by every replica.
   public static let openSpecBytesMax = 64 * 1024 * 1024
 }

@@ -10,6 +10,8 @@ extension Ledger {
     case abstain(SignedAbstention, member: Int)
     case open(SignedReveal, member: Int)
     case openWrongly(SignedReveal, first: SignedCommitment, member: Int)
+    case propose(Proposal)
+    case approve(SignedApproval, place: Int, member: Int)
     case refuse(Refusal)
   }
 
@@ -21,6 +23,8 @@ extension Ledger {
       case .commitment(let signed): step(for: signed)
       case .abstention(let signed): step(for: signed)
       case .reveal(let signed): step(for: signed)
+      case .proposal(let signed): step(for: signed)
+      case .approval(let signed): step(for: signed)
       }
     } catch {
       return switch error.code {
@@ -33,6 +37,7 @@ extension Ledger {
 
   private func step(for submission: Submission) -> Step {
     guard let member = group.position(of: submission.submitter) else { return .refuse(.stranger) }
+    guard !isEnding else { return .refuse(.epochEnding) }
     let spec = submission.spec.encode()
     let id = SHA256.hash(spec)
     guard open[id] == nil, closed[id] == nil else { return .refuse(.duplicateJob) }

@@ -127,7 +127,10 @@ public struct LogAudit: Sendable {
     return tiles
   }
 
-  private static func split(_ bytes: [UInt8], width: Int) throws(ProofError) -> [[UInt8]] {
+  /// The leaves of a bundle, each behind its length, 16 bits, big-endian.
+  ///
+  /// - Throws: ``ProofError/Code/malformed`` unless there are exactly `width`.
+  public static func split(_ bytes: [UInt8], width: Int) throws(ProofError) -> [[UInt8]] {
     var leaves: [[UInt8]] = []
     leaves.reserveCapacity(width)
     var at = 0

@@ -38,4 +38,14 @@ public enum Refusal: String, Hashable, Sendable, CaseIterable {
   case wrongOpeningBefore = "wrong-opening-before"
   /// The opened outcome is none that the spec can have: it names other artifacts than the declared ones.
   case impossibleOutcome = "impossible-outcome"
+  /// A hand-over has its approvals: what remains to be done is to end the open jobs.
+  case epochEnding = "epoch-ending"
+  /// This group file was proposed before.
+  case duplicateProposal = "duplicate-proposal"
+  /// No such hand-over was proposed.
+  case unknownProposal = "unknown-proposal"
+  /// The builder has approved of this already.
+  case duplicateApproval = "duplicate-approval"
+  /// The proposed group file does not parse, is of another origin, or not of the next epoch.
+  case impossibleHandover = "impossible-handover"
 }

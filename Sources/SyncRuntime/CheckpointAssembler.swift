@@ -71,15 +71,26 @@ struct CheckpointAssembler {
   private var ahead: [Text: [CheckpointShare]] = [:]
   /// The newest signed note that a quorum of cosigners stands behind.
   private(set) var published: (note: [UInt8], treeSize: UInt64)?
+  /// Whether a quorum of this group stands behind it, and not one of an epoch before.
+  private var isPublishedByOwn: Bool
 
   init(group: Group, ownName: Text, published: (note: [UInt8], treeSize: UInt64)?) {
     self.group = group
     self.ownName = ownName
     self.published = published
+    isPublishedByOwn =
+      published.map { published in
+        do throws(ProofError) {
+          _ = try Verifier.verifyCheckpoint(try SignedNote(parsing: published.note), policy: group.policy())
+          return true
+        } catch { return false }
+      } ?? true
   }
 
   /// Whether the newest tree head still lacks a quorum.
-  var isWaiting: Bool { heads.last.map { $0.checkpoint.treeSize > published?.treeSize ?? 0 } ?? false }
+  var isWaiting: Bool {
+    heads.last.map { !isPublishedByOwn || $0.checkpoint.treeSize > published?.treeSize ?? 0 } ?? false
+  }
 
   /// This builder's share of the newest tree head.
   var ownShare: CheckpointShare? { heads.last?.shares[ownName] }
@@ -145,6 +156,7 @@ struct CheckpointAssembler {
     }
     let note = try SignedNote(text: checkpoint.body(), signatures: signatures).encode()
     published = (note, checkpoint.treeSize)
+    isPublishedByOwn = true
     heads.removeFirst(position)
     return note
   }

@@ -11,6 +11,8 @@ struct JobBoard {
   private struct Entry {
     var package: Text
     var submitter: Text
+    /// Of the job's epoch.
+    var builders: [Text]
     var steps: [BuilderProgress.Step]
     var isRevealing = false
     var verdict: Verdict?
@@ -39,29 +41,55 @@ struct JobBoard {
     switch event {
     case .ordered(let job, let spec, let submitter):
       entries[job] = Entry(
-        package: spec.package, submitter: submitter, steps: builders.map { _ in .waiting },
+        package: spec.package, submitter: submitter, builders: builders, steps: builders.map { _ in .waiting },
         orderedMilliseconds: timeMilliseconds)
-      order.append(job)
-      if order.count > JobBoard.jobsMax { entries[order.removeFirst()] = nil }
+      keep(job)
     case .committed(let job, let builder): set(.committed, job, builder)
     case .abstained(let job, let builder): set(.abstained, job, builder)
     case .revealPhase(let job): entries[job]?.isRevealing = true
     case .revealed(let job, let builder, _): set(.revealed, job, builder)
     case .wrongOpening(let job, let builder): set(.wrongOpening, job, builder)
     case .verdict(let job, let verdict, let evidence, _, let index):
-      indexes[job] = index
-      entries[job]?.verdict = verdict
-      entries[job]?.index = index
       entries[job]?.verdictMilliseconds = timeMilliseconds
-      entries[job]?.agreeing = evidence.agreeing
-      entries[job]?.outcomes = evidence.outcomes.count
-      entries[job]?.artifacts = evidence.artifacts
-      for artifact in evidence.artifacts { proven.insert(artifact.sha256) }
+      close(job, verdict, evidence, index)
     case .misbehaviour(let proof):
       let isFirst = !misbehaviours.contains { $0.builder == proof.builder && $0.kind == proof.kind }
       if isFirst { misbehaviours.append(proof) }
-    case .doubleCommitment, .refused: break
+    case .doubleCommitment, .proposed, .approved, .epochEnding, .epochEnded, .refused: break
     }
+  }
+
+  /// Takes a job of an earlier epoch from its evidence; when it was ordered is not told there.
+  mutating func restore(_ evidence: Evidence, index: UInt64) {
+    let job = evidence.jobID
+    entries[job] = Entry(
+      package: evidence.spec.package, submitter: evidence.submitter, builders: evidence.builders.map(\.name),
+      steps: evidence.builders.map { line in
+        switch line {
+        case .revealed: .revealed
+        case .absent(_, .sandboxFault): .abstained
+        case .absent(_, .wrongOpening): .wrongOpening
+        case .absent(_, .noReveal): .committed
+        case .absent(_, .noCommitment): .waiting
+        }
+      }, orderedMilliseconds: evidence.timeMilliseconds, verdictMilliseconds: evidence.timeMilliseconds)
+    keep(job)
+    close(job, evidence.verdict, evidence, index)
+  }
+
+  private mutating func keep(_ job: Digest) {
+    order.append(job)
+    if order.count > JobBoard.jobsMax { entries[order.removeFirst()] = nil }
+  }
+
+  private mutating func close(_ job: Digest, _ verdict: Verdict, _ evidence: Evidence, _ index: UInt64) {
+    indexes[job] = index
+    entries[job]?.verdict = verdict
+    entries[job]?.index = index
+    entries[job]?.agreeing = evidence.agreeing
+    entries[job]?.outcomes = evidence.outcomes.count
+    entries[job]?.artifacts = evidence.artifacts
+    for artifact in evidence.artifacts { proven.insert(artifact.sha256) }
   }
 
   private mutating func set(_ step: BuilderProgress.Step, _ job: Digest, _ builder: Text) {
@@ -85,7 +113,7 @@ struct JobBoard {
       } else { .commit }
     return JobStatus(
       id: job.hex, package: entry.package.string, submitter: entry.submitter.string, phase: phase,
-      builders: zip(builders, entry.steps).map { BuilderProgress(builder: $0.string, step: $1) },
+      builders: zip(entry.builders, entry.steps).map { BuilderProgress(builder: $0.string, step: $1) },
       verdict: entry.verdict?.text.string, agreeing: entry.agreeing, index: entry.index,
       artifacts: entry.artifacts.map { .init(path: $0.path.string, sha256: $0.sha256.hex, size: $0.size) },
       orderedMilliseconds: entry.orderedMilliseconds, verdictMilliseconds: entry.verdictMilliseconds)

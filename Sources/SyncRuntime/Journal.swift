@@ -4,6 +4,8 @@ import SyncProof
 enum Keyspace: UInt8 {
   /// Records of SyncConsensus, keyed as it likes.
   case consensus = 0x63
+  /// The same of later epochs, behind the epoch's number.
+  case laterConsensus = 0x65
   /// Hash tiles of the transparency log: level, index.
   case tile = 0x74
   /// Leaves of the transparency log: index.

@@ -31,7 +31,14 @@ public actor Node: NodeView, Service {
   let statement: BuilderStatement
   private let executor: any SerialExecutor
 
+  let room: ConsensusRoom
   var replica: Replica<Ledger>
+  /// The epoch before this one.
+  var past: PastEpoch?
+  /// The group of the next epoch, once this node has done what there is to do for its own.
+  var entered: Group?
+  /// The epoch is over, and this builder is no member of the next.
+  var isRetired = false
   var board: JobBoard
   var log: TransparencyLog
   var assembler: CheckpointAssembler
@@ -72,12 +79,18 @@ public actor Node: NodeView, Service {
   public init(configuration: NodeConfiguration, plugins: NodePlugins, logger: Logger) throws(PluginError) {
     var logger = logger
     logger[metadataKey: "node"] = "\(configuration.name.string)"
+    var configuration = configuration
+    configuration.group = try Node.currentGroup(file: configuration.group, storage: plugins.storage)
     let own = try configuration.ownMember(signer: plugins.signer)
     let journal = Journal(plugins.storage)
     var board = JobBoard(builders: configuration.group.members.map(\.name))
     var log = TransparencyLog(journal: journal)
     try Node.sweep(configuration.dataDirectory)
-    let replica = try Node.recover(configuration, own.index, journal, &board, &log)
+    let beginning = try Node.beginning(configuration.group, journal, &board, &log)
+    let logSizeBefore = log.size
+    let replica = try Node.recover(configuration, own.index, journal, beginning, &board, &log)
+    past = try Node.pastEpoch(beginning, configuration, journal, logSize: logSizeBefore)
+    room = ConsensusRoom(epoch: configuration.group.epoch)
 
     self.configuration = configuration
     self.plugins = plugins
@@ -144,6 +157,7 @@ public actor Node: NodeView, Service {
     for job in replica.state.openJobs { resume(job) }
     sweepData()
     if log.size > 0 { beginCheckpoint() }
+    endEpoch()
   }
 
   private func stop() async {
@@ -167,8 +181,11 @@ public actor Node: NodeView, Service {
     ended?.finish()
   }
 
+  /// Ends the node without an error.
+  func finish() { ended?.finish() }
+
   /// Whether nothing may be stepped, signed or stored any more.
-  var hasEnded: Bool { failure != nil || isStopped }
+  var hasEnded: Bool { failure != nil || isStopped || entered != nil }
 
   // MARK: Inputs
 
@@ -181,6 +198,7 @@ public actor Node: NodeView, Service {
         connected.insert(sender)
         logger.debug("Connected", metadata: ["peer": "\(sender)"])
         if let peer = index(of: sender) { batch.append(.peerConnected(peer)) }
+        greetInPast(sender)
         sendOwnShare(to: sender, asks: true)
       case .disconnected(let sender):
         connected.remove(sender)
@@ -193,7 +211,14 @@ public actor Node: NodeView, Service {
   private func receive(_ bytes: [UInt8], from sender: String, into batch: inout [Input]) {
     guard let room = bytes.first.flatMap(MessageRoom.init), let peer = index(of: sender) else { return }
     switch room {
-    case .consensus: batch.append(.message(from: peer, Array(bytes.dropFirst())))
+    case .consensus:
+      let message = Array(bytes.dropFirst())
+      if epochOfMessage(message) == past?.group.epoch, past != nil {
+        receiveFromPast(message, from: sender)
+      } else {
+        batch.append(.message(from: peer, message))
+      }
+    case .handover: endEpoch(proof: Array(bytes.dropFirst()))
     case .checkpoint: receiveShare(Array(bytes.dropFirst()), from: sender)
     // Goes to the exchange before it comes here.
     case .artifact: break
@@ -246,6 +271,7 @@ public actor Node: NodeView, Service {
     do throws(ProofError) {
       let share = try CheckpointShare(parsing: bytes)
       publish(try assembler.add(share, from: Text(sender)))
+      handOver(to: sender, asking: share)
       // An answer asks for nothing, else two nodes without a quorum would answer each other for ever.
       if share.wantsAnswer { sendOwnShare(to: sender, asks: false) }
     } catch {
@@ -263,6 +289,7 @@ public actor Node: NodeView, Service {
       return fail(error)
     }
     logger.info("Cosigned", metadata: ["treeSize": "\(published.treeSize)"])
+    endEpoch()
   }
 
   /// Sends the own share to all, and again from time to time until a quorum has answered.
@@ -314,6 +341,8 @@ enum MessageRoom: UInt8 {
   case checkpoint = 2
   /// Requests for artifacts and answers: what the group can do without.
   case artifact = 3
+  /// The proof of the hand-over that ended an epoch, for who lacks cosignatures on it.
+  case handover = 4
 
   func frame(_ body: [UInt8]) -> [UInt8] { [rawValue] + body }
 }

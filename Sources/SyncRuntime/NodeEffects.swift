@@ -33,13 +33,7 @@ extension Node {
       for effect in level {
         if case .persist(let records, let then) = effect {
           isHeld = true
-          for record in records {
-            if let value = record.value {
-              batch.put(.consensus, record.key, value)
-            } else {
-              batch.delete(.consensus, record.key)
-            }
-          }
+          for record in records { room.put(record, into: &batch) }
           held.append(contentsOf: then)
         } else if isHeld {
           held.append(effect)
@@ -77,8 +71,7 @@ extension Node {
     case .decided(let block): decided(block)
     case .load(let request):
       do {
-        let records = try Node.consensusRecords(
-          journal, prefix: request.prefix, from: request.from, limit: request.limit)
+        let records = try room.records(journal, prefix: request.prefix, from: request.from, limit: request.limit)
         inputs.append(.loaded(request, records))
       } catch {
         fail(error)
@@ -123,6 +116,7 @@ extension Node {
     }
     for event in block.events { follow(event) }
     if log.size != sizeBefore { beginCheckpoint() }
+    endEpoch()
   }
 
   /// Brings the node's views up to a decided block, at replay as in life. What the log stores goes to `batch`.
@@ -132,7 +126,10 @@ extension Node {
   ) {
     for event in block.events {
       board.apply(event, timeMilliseconds: block.block.timeMilliseconds)
-      if case .verdict(_, _, _, let leaf, _) = event { log.append(leaf, into: &batch) }
+      switch event {
+      case .verdict(_, _, _, let leaf, _), .epochEnded(_, let leaf, _): log.append(leaf, into: &batch)
+      default: break
+      }
     }
   }
 
@@ -169,6 +166,18 @@ extension Node {
       logger.error(
         "Proof of misbehaviour kept",
         metadata: ["builder": "\(proof.builder.string)", "kind": "\(proof.kind.rawValue)"])
+    case .proposed(let handover, let proposer):
+      logger.notice(
+        "A hand-over is proposed", metadata: ["group": "\(handover)", "proposer": "\(proposer.string)"])
+    case .approved(let handover, let builder):
+      logger.notice(
+        "A hand-over is approved of", metadata: ["group": "\(handover)", "builder": "\(builder.string)"])
+    case .epochEnding(let handover):
+      logger.notice(
+        "The epoch ends with the open jobs; new ones are not taken",
+        metadata: ["group": "\(handover)", "openJobs": "\(replica.state.openJobs.count)"])
+    case .epochEnded(let next, _, let index):
+      logger.notice("Handed over", metadata: ["epoch": "\(next.epoch)", "index": "\(index)"])
     case .refused(let entry, let reason):
       logger.debug("Refused", metadata: ["entry": "\(entry)", "reason": "\(reason)"])
     }

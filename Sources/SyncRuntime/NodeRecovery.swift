@@ -31,16 +31,19 @@ extension Node {
   }
 
   static func recover(
-    _ configuration: NodeConfiguration, _ ownIndex: Int, _ journal: Journal, _ board: inout JobBoard,
-    _ log: inout TransparencyLog
+    _ configuration: NodeConfiguration, _ ownIndex: Int, _ journal: Journal, _ beginning: EpochBeginning,
+    _ board: inout JobBoard, _ log: inout TransparencyLog
   ) throws(PluginError) -> Replica<Ledger> {
+    var configuration = configuration
+    if beginning.observes { configuration.isRestored = true }
     // The views travel in one box: the replay's callback keeps the first error there.
     let views = Views(board: board, log: log)
     defer { (board, log) = (views.board, views.log) }
     do throws(ConsensusError) {
       let replica = try Replica(
         configuration: try consensusConfiguration(configuration, ownIndex),
-        genesis: Ledger(group: configuration.group), recovered: records(journal)
+        genesis: Ledger(group: configuration.group, history: beginning.history),
+        recovered: records(journal, ConsensusRoom(epoch: configuration.group.epoch))
       ) { block in
         guard views.failure == nil else { return }
         apply(block, to: &views.board, &views.log, &views.batch)
@@ -86,7 +89,7 @@ extension Node {
     views.log.size == ledger.logSize && views.log.root == ledger.logRoot
   }
 
-  private static func consensusConfiguration(_ configuration: NodeConfiguration, _ ownIndex: Int)
+  static func consensusConfiguration(_ configuration: NodeConfiguration, _ ownIndex: Int)
     throws(ConsensusError) -> Configuration
   {
     let group = configuration.group
@@ -99,21 +102,13 @@ extension Node {
     return consensus
   }
 
-  private static func records(_ journal: Journal) -> RecoveredRecords {
+  static func records(_ journal: Journal, _ room: ConsensusRoom) -> RecoveredRecords {
     RecoveredRecords { (prefix: [UInt8], from: [UInt8], limit: Int) throws(ConsensusError) -> [StoredRecord] in
       do throws(PluginError) {
-        return try consensusRecords(journal, prefix: prefix, from: from, limit: limit)
+        return try room.records(journal, prefix: prefix, from: from, limit: limit)
       } catch {
         throw ConsensusError(.storage, error.message)
       }
-    }
-  }
-
-  static func consensusRecords(_ journal: Journal, prefix: [UInt8], from: [UInt8], limit: Int) throws(PluginError)
-    -> [StoredRecord]
-  {
-    try journal.scan(.consensus, prefix: prefix, from: from, limit: limit).map {
-      StoredRecord(key: $0.key, value: $0.value)
     }
   }
 }

@@ -151,6 +151,12 @@ public protocol NodeView: Sendable {
   func transcriptPath(job: Digest, attempt: Int?) async -> String?
   /// Path of a local file of this node's report on a job whose builders differ; what it quotes may be hostile.
   func reportPath(job: Digest, _ file: ReportFile) async -> String?
+  /// What is proposed for the next epoch, and how far the change has come.
+  func handovers() async -> HandoverList
+  /// The proof of the hand-over that ended this epoch, for who trusts its builders; `nil` where it is not kept here.
+  func handover(epoch: UInt64) async throws(PluginError) -> [UInt8]?
+  /// Takes an entry with which a member proposes a hand-over or approves of one.
+  func submitHandover(_ entry: [UInt8]) async throws(PluginError)
 }
 
 extension NodeView {

@@ -46,13 +46,8 @@ extension Node {
   }
 
   public func proof(job: Digest) throws(PluginError) -> [UInt8]? {
-    guard let index = board.indexes[job], let published = assembler.published, index < published.treeSize,
-      let leaf = try log.leaf(at: index)
-    else { return nil }
-    let path = try log.inclusionPath(index: index, treeSize: published.treeSize)
-    return try PluginError.refusing { () throws(ProofError) in
-      try Proof(leaf: leaf, index: index, path: path, note: try SignedNote(parsing: published.note)).encode()
-    }
+    guard let index = board.indexes[job], let published = assembler.published else { return nil }
+    return try log.proof(index: index, published)
   }
 
   public func artifactPath(_ sha256: Digest) -> String? {
@@ -117,6 +112,10 @@ extension Node {
     let submission = Submission(
       spec: spec, submitter: configuration.name, signature: try plugins.signer.sign(message, as: .builder))
     let entry = Entry.submission(submission)
+    guard !replica.state.isEnding else {
+      throw PluginError(
+        .unavailable, "The group's epoch is ending, and no new jobs are taken; try again once the next one has begun")
+    }
     guard replica.state.admits(entry.encode()) else {
       throw PluginError(
         .unavailable,

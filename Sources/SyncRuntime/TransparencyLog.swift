@@ -65,6 +65,25 @@ struct TransparencyLog {
     return bundle
   }
 
+  /// Leaves in order, at most `limit`, none behind one that is missing.
+  static func leaves(_ journal: Journal, from index: UInt64, limit: Int) throws(PluginError) -> [[UInt8]] {
+    var leaves: [[UInt8]] = []
+    for entry in try journal.scan(.leaf, from: bigEndian(index), limit: limit) {
+      guard entry.key == bigEndian(index + UInt64(leaves.count)) else { break }
+      leaves.append(entry.value)
+    }
+    return leaves
+  }
+
+  /// The `.tlog-proof` of a leaf under a published head; `nil` where that does not cover it.
+  func proof(index: UInt64, _ published: (note: [UInt8], treeSize: UInt64)) throws(PluginError) -> [UInt8]? {
+    guard index < published.treeSize, let leaf = try leaf(at: index) else { return nil }
+    let path = try inclusionPath(index: index, treeSize: published.treeSize)
+    return try PluginError.refusing { () throws(ProofError) in
+      try Proof(leaf: leaf, index: index, path: path, note: try SignedNote(parsing: published.note)).encode()
+    }
+  }
+
   func leaf(at index: UInt64) throws(PluginError) -> [UInt8]? {
     index < size ? try journal.get(.leaf, TransparencyLog.bigEndian(index)) : nil
   }

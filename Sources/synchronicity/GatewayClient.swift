@@ -39,6 +39,22 @@ struct GatewayClient {
     let list: MisbehaviourList = try await json("/v1/misbehaviours")
     return list.misbehaviours
   }
+  func handovers() async throws(CommandFailure) -> HandoverList { try await json("/v1/handovers") }
+
+  /// The proof of the hand-over that ended this epoch.
+  func handover(epoch: UInt64) async throws(CommandFailure) -> [UInt8] {
+    try await bytes("/v1/handovers/\(epoch)", max: ProofLimits.proofBytesMax)
+  }
+
+  /// Hands a signed proposal or approval to the group.
+  func submitHandover(_ entry: [UInt8]) async throws(CommandFailure) -> HandoverList {
+    var http = HTTPClientRequest(url: base + "/v1/handovers")
+    http.method = .POST
+    http.headers.add(name: "content-type", value: "application/octet-stream")
+    http.body = .bytes(ByteBuffer(bytes: entry))
+    return try decode(try await send(http, max: GatewayClient.jsonBytesMax, seconds: 30).body)
+  }
+
   func job(_ id: String) async throws(CommandFailure) -> JobStatus { try await json("/v1/jobs/\(id)") }
 
   /// The newest jobs, those ordered before `before` where given.

@@ -7,8 +7,10 @@ import SyncRuntime
 /// `group create` and `group join`.
 struct GroupCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "group", abstract: "Makes a group of builders from their member cards, or joins one.",
-    subcommands: [Create.self, Join.self])
+    commandName: "group", abstract: "Makes a group of builders from their member cards, joins one, or changes its members.",
+    subcommands: [
+      Create.self, Join.self, Next.self, Propose.self, Approve.self, Handovers.self, Handover.self,
+    ])
 
   struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,14 +53,7 @@ struct GroupCommand: AsyncParsableCommand {
       origin: String, reproducers: Int?, commitSeconds: UInt64, revealSeconds: UInt64, cards: [String]
     ) throws -> Group {
       var members: [GroupMember] = []
-      for path in cards {
-        let bytes = try BoundedFile.read(path, what: "member card", bytesMax: MemberCard.bytesMax)
-        do {
-          members.append(try MemberCard(parsing: bytes).member)
-        } catch {
-          throw CommandFailure(.usage, "\(path): \(error.message)")
-        }
-      }
+      for path in cards { members.append(try GroupCommand.card(path)) }
       do {
         return try Group(
           origin: Text(origin), epoch: 0, reproducers: reproducers, commitSeconds: commitSeconds,
@@ -105,6 +100,18 @@ enum GroupFile {
 
   static func read(_ path: String) throws(CommandFailure) -> Group {
     try parse(try BoundedFile.read(path, what: "group file", bytesMax: bytesMax), path: path)
+  }
+
+  /// Where a node that has gone on from the epoch of its group file writes that of the present one.
+  static func presentPath(_ file: ConfigurationFile) -> String { file.data + "/group.txt" }
+
+  /// The group of the epoch that this node is in, as far as it has written that down.
+  static func present(_ file: ConfigurationFile) throws(CommandFailure) -> Group {
+    let given = try read(file.group)
+    let path = presentPath(file)
+    guard access(path, F_OK) == 0 else { return given }
+    let entered = try read(path)
+    return entered.origin == given.origin && entered.epoch > given.epoch ? entered : given
   }
 
   static func parse(_ bytes: [UInt8], path: String) throws(CommandFailure) -> Group {

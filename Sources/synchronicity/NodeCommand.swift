@@ -22,7 +22,7 @@ import ToolchainShelf
 struct NodeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "node", abstract: "Runs a builder, or checks what this host can do.",
-    subcommands: [Run.self, Doctor.self])
+    subcommands: [Run.self, Join.self, Doctor.self])
 
   struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,7 +48,6 @@ struct NodeCommand: AsyncParsableCommand {
         let others = file.source.filter { !["debian-crates", "directory", "sparse-registry"].contains($0) }
         (file.source, file.registry) = (["sparse-registry"] + others, registry)
       }
-      let group = try GroupFile.read(file.group)
       let logger = try Self.logger(file)
       let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
       let signer = try SodiumSigner(seedFile: file.seed)
@@ -58,30 +57,37 @@ struct NodeCommand: AsyncParsableCommand {
       for leftover in try await sandbox.removeLeftovers() {
         logger.notice("Removed what a killed run left: \(leftover)")
       }
-      let node = try Node(
-        configuration: NodeConfiguration(
-          name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
-          toolchains: file.toolchains,
-          toolchainDirectories: file.toolchainDirectories, capacity: file.capacity, dataPolicy: file.dataPolicy,
-          timeoutBaseMilliseconds: file.timeoutBaseMilliseconds, divergence: file.divergence,
-          retention: file.retention, isRestored: restored),
-        plugins: NodePlugins(
-          storage: try SQLiteStorage(path: file.data + "/journal.sqlite"),
-          transport: try Self.transport(file, group, signer, logger), signer: signer, sandbox: sandbox,
-          source: try Self.source(file), eventLoop: loops.next()),
-        logger: logger)
-      let gateway = Gateway(
-        view: node,
-        configuration: GatewayConfiguration(host: file.gatewayListen.host, port: file.gatewayListen.port),
-        logger: logger)
-      let services = ServiceGroup(
-        configuration: ServiceGroupConfiguration(
-          services: [
-            .init(service: node, successTerminationBehavior: .gracefullyShutdownGroup),
-            .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
-          ],
-          gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-      try await services.run()
+      let given = try GroupFile.read(file.group)
+      // One turn for each epoch: a node ends with its own, and is made anew for the next.
+      while true {
+        let storage = try SQLiteStorage(path: file.data + "/journal.sqlite")
+        let group = try Node.currentGroup(file: given, storage: storage)
+        if group != given { try BoundedFile.write(group.encode(), to: GroupFile.presentPath(file)) }
+        let node = try Node(
+          configuration: NodeConfiguration(
+            name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
+            toolchains: file.toolchains,
+            toolchainDirectories: file.toolchainDirectories, capacity: file.capacity, dataPolicy: file.dataPolicy,
+            timeoutBaseMilliseconds: file.timeoutBaseMilliseconds, divergence: file.divergence,
+            retention: file.retention, isRestored: restored),
+          plugins: NodePlugins(
+            storage: storage, transport: try Self.transport(file, group, signer, logger), signer: signer,
+            sandbox: sandbox, source: try Self.source(file), eventLoop: loops.next()),
+          logger: logger)
+        let gateway = Gateway(
+          view: node,
+          configuration: GatewayConfiguration(host: file.gatewayListen.host, port: file.gatewayListen.port),
+          logger: logger)
+        let services = ServiceGroup(
+          configuration: ServiceGroupConfiguration(
+            services: [
+              .init(service: node, successTerminationBehavior: .gracefullyShutdownGroup),
+              .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await services.run()
+        if await node.successor == nil { break }
+      }
       try await loops.shutdownGracefully()
     }
 
@@ -169,7 +175,7 @@ struct NodeCommand: AsyncParsableCommand {
             name: member.name.string, host: endpoint.host, port: endpoint.port, key: member.transportKey))
       }
       var configuration = TCPTransport.Configuration(
-        listenHost: file.transportListen.host, listenPort: file.transportListen.port, group: group.chainID,
+        listenHost: file.transportListen.host, listenPort: file.transportListen.port, group: group.networkID,
         peers: peers)
       configuration.onNotice = { logger.debug("\($0)") }
       return try TCPTransport(configuration, signer: signer)
@@ -195,7 +201,7 @@ struct NodeCommand: AsyncParsableCommand {
 
     func run() async throws {
       let file = try ConfigurationFile(path: config)
-      let group = try GroupFile.read(file.group)
+      let group = try GroupFile.present(file)
       let signer = try SodiumSigner(seedFile: file.seed)
       try NodeConfiguration(name: Text(file.name), group: group, dataDirectory: file.data).checkKeys(signer: signer)
       var findings = [

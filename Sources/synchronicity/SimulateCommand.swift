@@ -28,6 +28,10 @@ struct SimulateCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp("At so many of a thousand writes and effects a process ends.", valueName: "per-mille"))
   var crashes: UInt64?
+  @Flag(
+    inversion: .prefixedNo,
+    help: "The group's members change meanwhile, which ends the epoch; one seed of five draws it unless given.")
+  var handOver: Bool?
   @Flag(help: "One run for each write and each effect at which a process can end.")
   var crashEverywhere = false
   @Flag(help: "Print JSON.")
@@ -81,6 +85,7 @@ struct SimulateCommand: ParsableCommand {
     options.jobs = jobs
     options.faultSeconds = faultSeconds
     options.crashesPerMille = crashes
+    options.handsOver = handOver
     if let faults {
       guard crashes == nil else {
         throw CommandFailure(.usage, "--faults is the whole plan; write --crashes as one of its lines")
@@ -106,6 +111,7 @@ private struct SimulationTally {
     let crashes: Int
     let crashPoints: Int
     let misbehaviours: Int
+    let handovers: Int
     /// Of the last seed: SHA-256 over every event.
     let traceDigest: String?
     let failure: String?
@@ -119,6 +125,7 @@ private struct SimulationTally {
   private var crashes = 0
   private(set) var crashPoints = 0
   private var misbehaviours = 0
+  private var handovers = 0
   private var traceDigest: String?
   var failure: ConsensusSimulator.Result?
   var replay: String?
@@ -131,6 +138,7 @@ private struct SimulationTally {
     crashes += result.crashes
     crashPoints += result.crashPoints
     misbehaviours += result.provenMisbehaviours
+    handovers += result.hasHandedOver ? 1 : 0
     traceDigest = result.traceDigest.hex
     if result.failure != nil { failure = result }
   }
@@ -146,11 +154,12 @@ private struct SimulationTally {
   var report: Report {
     Report(
       seeds: seeds, events: events, blocks: blocks, verdicts: verdicts, crashes: crashes, crashPoints: crashPoints,
-      misbehaviours: misbehaviours, traceDigest: traceDigest, failure: failure?.failure, replay: replay)
+      misbehaviours: misbehaviours, handovers: handovers, traceDigest: traceDigest, failure: failure?.failure, replay: replay)
   }
 
   func show() {
-    Console.line("\(seeds) seeds, \(events) events, \(blocks) blocks, \(verdicts) verdicts")
+    Console.line(
+      "\(seeds) seeds, \(events) events, \(blocks) blocks, \(verdicts) verdicts, \(handovers) epochs handed over")
     Console.line("\(crashes) crashes, \(crashPoints) of them in a write or between two effects")
     if seeds == 1, let traceDigest { Console.line("trace \(traceDigest)") }
     if let failure = failure?.failure, let replay {

@@ -87,6 +87,24 @@ struct NodeDouble: NodeView {
     [MisbehaviourStatus(member: "beta", kind: "votes", place: "view 7 of epoch 1", proof: "text\n")]
   }
 
+  func handovers() async -> HandoverList {
+    HandoverList(
+      epoch: 1, phase: .open, approvalsWanted: 3,
+      proposals: [
+        HandoverStatus(id: NodeDouble.id(9).hex, proposer: "alpha", approvals: ["alpha"], group: "text\n")
+      ])
+  }
+
+  func handover(epoch: UInt64) async throws(PluginError) -> [UInt8]? {
+    if let trouble { throw trouble }
+    return epoch == 0 ? Array("a hand-over\n".utf8) : nil
+  }
+
+  func submitHandover(_ entry: [UInt8]) async throws(PluginError) {
+    if let trouble { throw trouble }
+    guard entry.first == 1 else { throw PluginError(.invalid, "no entry") }
+  }
+
   func submit(_ request: SubmitRequest) async throws(PluginError) -> Digest {
     if let trouble { throw trouble }
     return try await onSubmit(request)

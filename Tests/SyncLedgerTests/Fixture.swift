@@ -114,6 +114,40 @@ struct Builders: Sendable {
       .encode()
   }
 
+  /// The same group an epoch later, with these members.
+  func next(_ names: [Text], salt: String? = nil, origin: Text? = nil, epoch: UInt64? = nil) -> Group {
+    Builders(
+      origin: origin ?? group.origin, epoch: epoch ?? group.epoch + 1, salt: salt ?? self.salt, names: names
+    ).group
+  }
+
+  func proposal(of text: [UInt8], by name: Text, chain: Digest? = nil, signer: Text? = nil) -> [UInt8] {
+    let bytes = Entry.proposalSignedBytes(
+      proposal: SHA256.hash(text), proposer: name, chainID: chain ?? group.chainID)
+    return Entry.proposal(
+      SignedProposal(group: text, proposer: name, signature: key(signer ?? name, .builder).sign(bytes))
+    ).encode()
+  }
+
+  /// - Parameter leafEpoch: The epoch that the leaf's signature names, where it is not the group's.
+  func approval(
+    of next: Group, by name: Text, chain: Digest? = nil, signer: Text? = nil, leafSigner: Text? = nil,
+    leafEpoch: UInt64? = nil
+  ) -> [UInt8] {
+    let digest = SHA256.hash(next.encode())
+    let signature = key(leafSigner ?? signer ?? name, .builder).sign(
+      Handover.signedBytes(
+        group: group.origin, epoch: leafEpoch ?? group.epoch, policy: SHA256.hash(next.policy().encode()),
+        builder: name))
+    let bytes = Entry.approvalSignedBytes(
+      proposal: digest, builder: name, signature: signature, chainID: chain ?? group.chainID)
+    return Entry.approval(
+      SignedApproval(
+        proposal: digest, builder: name, signature: signature,
+        entrySignature: key(signer ?? name, .builder).sign(bytes))
+    ).encode()
+  }
+
   func reveal(
     _ job: Digest, by name: Text, _ outcome: Outcome, nonce: UInt8 = 1, group origin: Text? = nil
   ) -> Reveal {
@@ -180,6 +214,11 @@ extension LedgerEvent {
     case .misbehaviour(let proof): "misbehaviour \(short(proof.job)) \(proof.builder.string) \(proof.kind.rawValue)"
     case .verdict(let job, let verdict, _, let leaf, let index):
       "verdict \(short(job)) \(verdict) leaf \(index) \(short(SHA256.hash(leaf)))"
+    case .proposed(let handover, let proposer): "proposed \(short(handover)) \(proposer.string)"
+    case .approved(let handover, let builder): "approved \(short(handover)) \(builder.string)"
+    case .epochEnding(let handover): "epochEnding \(short(handover))"
+    case .epochEnded(let next, let leaf, let index):
+      "epochEnded \(next.epoch) leaf \(index) \(short(SHA256.hash(leaf)))"
     case .refused(let entry, let reason): "refused \(short(entry)) \(reason.rawValue)"
     }
   }

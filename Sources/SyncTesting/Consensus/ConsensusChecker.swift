@@ -6,7 +6,7 @@ struct ConsensusChecker {
   private let group: FixtureGroup
   /// Replicas that lie, whose signatures prove nothing about the rules.
   private let faulty: Set<UInt16>
-  private var chain: [(id: Digest, root: Digest)] = []
+  private var chain: [(id: Digest, root: Digest, next: Digest?)] = []
   /// Who is passed over behind the chain's last block.
   private var absent: [UInt16] = []
   private var orderedEntries: [Digest: UInt64] = [:]
@@ -50,19 +50,25 @@ struct ConsensusChecker {
     } else {
       guard height == UInt64(chain.count) + 1 else { return fail("height \(height) came before \(chain.count + 1)") }
       if let below = chain.last, decided.block.parent != below.id { return fail("height \(height) is on no chain") }
+      if let below = chain.last, below.next != nil {
+        guard decided.block.entries.isEmpty, decided.info.logRoot == below.root, decided.info.nextSetHash == below.next
+        else { return fail("height \(height) is behind the epoch's end and changes something") }
+      }
       let leaders = LeaderOracle(count: group.set.count)
       guard decided.block.author.rawValue == leaders.leader(of: decided.info.view, passingOver: absent) else {
         return fail("height \(height) was proposed by replica \(decided.block.author), whose turn it was not")
       }
       absent = leaders.absent(behind: (decided.info.view, decided.block.parentCertificate), absent: absent)
-      chain.append((decided.info.id, decided.info.logRoot))
+      chain.append((decided.info.id, decided.info.logRoot, decided.info.nextSetHash))
       for entry in decided.block.entries {
         guard orderedEntries.updateValue(height, forKey: SHA256.hash(entry)) == nil else {
           return fail("an entry was ordered twice, the second time at height \(height)")
         }
       }
     }
-    guard decided.state.logRoot == decided.info.logRoot, decided.state.logSize == decided.info.logSize else {
+    guard decided.state.logRoot == decided.info.logRoot, decided.state.logSize == decided.info.logSize,
+      decided.state.nextSetHash == decided.info.nextSetHash
+    else {
       return fail("the state after height \(height) is not what was voted for")
     }
     guard checked.insert(Finality(certificate: decided.certificate, info: decided.info)).inserted else { return }

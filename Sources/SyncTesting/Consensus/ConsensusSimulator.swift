@@ -16,6 +16,8 @@ public struct ConsensusSimulator {
     public var hasTwin: Bool?
     /// Whether a replica may come back with an older disk; `nil` draws it from the seed.
     public var hasRestored: Bool?
+    /// Whether the group's members change while things go wrong, which ends the epoch; `nil` draws it from the seed.
+    public var handsOver: Bool?
     /// How long things go wrong, at least 1.
     public var faultSeconds: UInt64 = 4
     /// Jobs that are submitted meanwhile; `nil` draws 1 to 6.
@@ -54,6 +56,8 @@ public struct ConsensusSimulator {
     public let provenMisbehaviours: Int
     /// Jobs by verdict, each verdict's leaf being equal on every replica.
     public let verdicts: [Verdict]
+    /// Whether the epoch came to its end.
+    public let hasHandedOver: Bool
     /// The crashes that ``ConsensusFault/crashes(perMille:_:)`` gave, each as a fault of its own.
     package let injected: [ConsensusFault]
   }
@@ -71,6 +75,9 @@ public struct ConsensusSimulator {
     case mend(Int)
     case heal
     case probe
+    case propose
+    /// Whoever has not approved of the hand-over does so, as far as it is up.
+    case approve
   }
 
   /// What a process does once its records are durable.
@@ -135,6 +142,8 @@ public struct ConsensusSimulator {
   var workload: SeededGenerator
   private var submitted: [(job: Digest, instance: Int, life: Int)] = []
   private var probes: [Digest] = []
+  /// The group of the next epoch, where the members change.
+  private var next: Group?
   /// What the faulty replicas do beside running twice.
   var liars: [UInt16: Liar] = [:]
   /// Sees the simulation at each place where a process could end, while things go wrong.
@@ -196,7 +205,8 @@ public struct ConsensusSimulator {
     return Result(
       seed: seed, replicas: group.set.count, failure: checker.failure.map { "seed \(seed): \($0)" }, plan: plan,
       traceDigest: trace.finish(), events: eventCount, height: checker.height, crashes: crashes,
-      crashPoints: crashPoints, provenMisbehaviours: proofs, verdicts: evidence.verdicts, injected: injected)
+      crashPoints: crashPoints, provenMisbehaviours: proofs, verdicts: evidence.verdicts,
+      hasHandedOver: evidence.over != nil, injected: injected)
   }
 
   // MARK: The plan
@@ -225,12 +235,43 @@ public struct ConsensusSimulator {
       default: break
       }
     }
+    scheduleHandover(end)
     queue.push(.heal, at: end * Self.millisecond)
     queue.push(.probe, at: (end + 500) * Self.millisecond)
   }
 
+  /// From a generator of its own, so that a seed's other events are what they are without.
+  private mutating func scheduleHandover(_ end: UInt64) {
+    var draw = SeededGenerator(seed: seed &+ 0x5EED_0F_0E_B0C4)
+    guard options.handsOver ?? draw.happens(perMille: 200) else { return }
+    do {
+      next = try fixture.next(without: Int(draw.below(UInt64(group.set.count))))
+    } catch {
+      return checker.fail("no group for the next epoch: \(error)")
+    }
+    queue.push(.propose, at: draw.below(end) * Self.millisecond)
+    for _ in 0..<3 { queue.push(.approve, at: draw.below(end) * Self.millisecond) }
+    // What was lost with a process is handed in again once all is well.
+    queue.push(.propose, at: (end + 600) * Self.millisecond)
+    queue.push(.approve, at: (end + 1_500) * Self.millisecond)
+  }
+
+  private mutating func handOver(_ make: (LedgerFixture, Group, UInt16) -> [UInt8], by instances: [Int]) {
+    guard let next else { return }
+    for instance in instances where processes[instance].replica != nil {
+      let entry = make(fixture, next, processes[instance].index)
+      note(4, instance, entry)
+      put(.submit([entry]), into: instance)
+    }
+  }
+
   private mutating func handle(_ event: Event) {
     switch event {
+    case .propose:
+      // By somebody who is up, the same each time where that one is.
+      let up = processes.indices.first { processes[$0].replica != nil && !faulty.contains(processes[$0].index) }
+      handOver({ $0.proposal(of: $1, by: $2) }, by: up.map { [$0] } ?? [])
+    case .approve: handOver({ $0.approval(of: $1, by: $2) }, by: Array(processes.indices))
     case .deliver(let instance, let from, let bytes):
       guard processes[instance].replica != nil else { return }
       note(1, instance, bytes)
@@ -297,12 +338,15 @@ public struct ConsensusSimulator {
       if replica.nextWakeUp != nil { return checker.fail("instance \(instance) does not rest") }
       if process.log.size != UInt64(evidence.leaves) { return checker.fail("instance \(instance) lacks leaves") }
     }
-    for job in probes where !evidence.isOrdered(job) { return checker.fail("no progress after healing") }
+    if next != nil, evidence.over == nil { return checker.fail("the epoch did not end") }
+    // An epoch that ends takes no new jobs.
+    let isOver = evidence.over != nil
+    for job in probes where !evidence.isOrdered(job) && !isOver { return checker.fail("no progress after healing") }
     for item in submitted
     where processes[item.instance].life == item.life && !faulty.contains(processes[item.instance].index)
       && !processes[item.instance].isDead
     {
-      if !evidence.isOrdered(item.job) { return checker.fail("a submission that an honest replica held was lost") }
+      if !evidence.isOrdered(item.job), !isOver { return checker.fail("a submission that an honest replica held was lost") }
     }
     if evidence.openJobs > 0 { return checker.fail("\(evidence.openJobs) jobs have no verdict") }
   }

@@ -9,8 +9,12 @@ extension ConsensusSimulator {
 
   /// Brings the process's own tree up to a block, at replay as in life.
   mutating func follow(_ block: DecidedBlock<SimulatedLedger>, at instance: Int) {
-    for case .verdict(_, _, _, let leaf, _) in block.events {
-      processes[instance].log.append(leafHash: Merkle.leafHash(leaf))
+    for event in block.events {
+      switch event {
+      case .verdict(_, _, _, let leaf, _), .epochEnded(_, let leaf, _):
+        processes[instance].log.append(leafHash: Merkle.leafHash(leaf))
+      default: break
+      }
     }
     guard !faulty.contains(processes[instance].index) else { return }
     if let problem = evidence.decided(block, log: processes[instance].log) {

@@ -21,6 +21,8 @@ struct EvidenceChecker {
   private var ordered: Set<Digest> = []
   private(set) var closed: Set<Digest> = []
   private(set) var verdicts: [Verdict] = []
+  /// The group of the next epoch, once this one is over.
+  private(set) var over: Group?
 
   init(group: Group, faulty: Set<Text>) { (self.group, self.faulty) = (group, faulty) }
 
@@ -49,6 +51,7 @@ struct EvidenceChecker {
     }
     guard height == events.count + 1 else { return "height \(height) came before \(events.count + 1)" }
     events.append(decided.events)
+    if over != nil, !decided.events.isEmpty { return "something happened behind the epoch's end" }
     for event in decided.events {
       if let problem = take(event, decided) { return problem }
     }
@@ -83,9 +86,36 @@ struct EvidenceChecker {
       if made[Work(job: job, builder: builder)] == nil { return "\(builder.string) committed to nothing that it made" }
     case .abstained(let job, let builder):
       if !abstained.contains(Work(job: job, builder: builder)) { return "\(builder.string) did not abstain" }
-    case .revealPhase, .revealed, .refused: break
+    case .epochEnded(let next, let leaf, let index):
+      guard over == nil, openJobs == 0 else { return "the epoch ended twice, or with \(openJobs) open jobs" }
+      guard index == UInt64(leafHashes.count) else { return "leaf \(index) stands where \(leafHashes.count) belongs" }
+      leafHashes.append(SHA256.hash([0] + leaf))
+      over = next
+      return problem(ofHandover: leaf, to: next)
+    case .revealPhase, .revealed, .proposed, .approved, .epochEnding, .refused: break
     }
     return nil
+  }
+
+  /// Enough members of this epoch signed what the leaf says, counted from scratch.
+  private func problem(ofHandover leaf: [UInt8], to next: Group) -> String? {
+    guard let handover = try? Handover(parsing: leaf), handover.encode() == leaf else {
+      return "a leaf that is no hand-over"
+    }
+    guard handover.group == group.origin, handover.epoch == group.epoch, next.epoch == group.epoch + 1,
+      handover.policy == next.policy()
+    else { return "a hand-over to another group than the one of the next epoch" }
+    let text = handover.policy.encode()
+    var signers: Set<Text> = []
+    for approval in handover.approvals {
+      let bytes = Handover.signedBytes(
+        group: group.origin, epoch: group.epoch, policy: SHA256.hash(text), builder: approval.builder)
+      guard let key = group.member(named: approval.builder)?.builderKey, key.accepts(approval.signature, on: bytes)
+      else { return "\(approval.builder.string) did not sign the hand-over" }
+      signers.insert(approval.builder)
+    }
+    let count = group.members.count
+    return signers.count >= max(count - (count - 1) / 3, group.reproducers) ? nil : "\(signers.count) approvals"
   }
 
   /// The evidence names each member once, with what it really made; its verdict is that of a count from scratch.

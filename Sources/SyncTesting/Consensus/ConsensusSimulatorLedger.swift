@@ -17,6 +17,7 @@ struct SimulatedLedger: StateMachine {
   var logSize: UInt64 { ledger.logSize }
   var logRoot: Digest { ledger.logRoot }
   var nextDeadlineMilliseconds: UInt64? { ledger.nextDeadlineMilliseconds }
+  var nextSetHash: Digest? { ledger.nextSetHash }
   func admits(_ entry: [UInt8]) -> Bool { ledger.admits(entry) }
 
   mutating func apply(entries: [[UInt8]], height: UInt64, timeMilliseconds: UInt64) -> [LedgerEvent] {
@@ -116,6 +117,44 @@ struct LedgerFixture {
     let bytes = Entry.revealSignedBytes(reveal, signature: signature, chainID: group.chainID)
     return Entry.reveal(SignedReveal(reveal: reveal, signature: signature, entrySignature: sign(bytes, index)))
       .encode()
+  }
+
+  /// A group file for the next epoch: without one of the members where there are several, with one more otherwise.
+  func next(without index: Int) throws -> Group {
+    var members = group.members
+    if members.count > 1 {
+      members.remove(at: index)
+    } else {
+      let keys = (0..<5).map { FixtureKey(5_000 + UInt64($0)).publicKey }
+      members.append(
+        GroupMember(
+          name: "zz", address: "builder.example:7002", logKey: keys[0], cosignerKey: keys[1], builderKey: keys[2],
+          consensusKey: keys[3], transportKey: keys[4]))
+    }
+    return try Group(
+      origin: group.origin, epoch: group.epoch + 1, commitSeconds: group.commitSeconds,
+      revealSeconds: group.revealSeconds, members: members)
+  }
+
+  func proposal(of next: Group, by index: UInt16) -> [UInt8] {
+    let text = next.encode()
+    let bytes = Entry.proposalSignedBytes(
+      proposal: SHA256.hash(text), proposer: name(index), chainID: group.chainID)
+    return Entry.proposal(SignedProposal(group: text, proposer: name(index), signature: sign(bytes, index))).encode()
+  }
+
+  func approval(of next: Group, by index: UInt16) -> [UInt8] {
+    let digest = SHA256.hash(next.encode())
+    let signature = sign(
+      Handover.signedBytes(
+        group: group.origin, epoch: group.epoch, policy: SHA256.hash(next.policy().encode()), builder: name(index)),
+      index)
+    let bytes = Entry.approvalSignedBytes(
+      proposal: digest, builder: name(index), signature: signature, chainID: group.chainID)
+    return Entry.approval(
+      SignedApproval(
+        proposal: digest, builder: name(index), signature: signature, entrySignature: sign(bytes, index))
+    ).encode()
   }
 
   private func sign(_ bytes: [UInt8], _ index: UInt16) -> Signature { builderKeys[Int(index)].sign(bytes) }

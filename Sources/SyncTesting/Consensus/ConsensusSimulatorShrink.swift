@@ -9,6 +9,7 @@ extension ConsensusSimulator.Result {
     if let jobs = options.jobs { command += " --jobs \(jobs)" }
     let standard = ConsensusSimulator.Options().faultSeconds
     if options.faultSeconds != standard { command += " --fault-seconds \(options.faultSeconds)" }
+    if let handsOver = options.handsOver { command += handsOver ? " --hand-over" : " --no-hand-over" }
     return command + " --faults '\(plan.text)'"
   }
 }

@@ -1,0 +1,564 @@
+import Logging
+import SyncConsensus
+import SyncLedger
+import SyncProof
+
+/// What a node keeps of an epoch that it has entered.
+struct EpochRecord: Equatable, Sendable {
+  let group: Group
+  /// The log at the epoch's beginning: all that the epoch begins with follows from these leaves.
+  let logSize: UInt64
+  let logRoot: Digest
+  /// Whether the life that entered the epoch had forgotten signatures in the one before, and so perhaps in this one.
+  let observes: Bool
+
+  private static let key = [UInt8]("epochs".utf8)
+  private static let version: UInt8 = 1
+
+  /// The epochs that the journal knows, ascending; none as long as the node is in the one that its group file began.
+  static func readAll(_ journal: Journal) throws(PluginError) -> [EpochRecord] {
+    guard let bytes = try journal.get(.value, key) else { return [] }
+    do throws(ProofError) {
+      var reader = ByteReader(bytes)
+      let version = try reader.read(UInt8.self)
+      guard version == EpochRecord.version else {
+        throw ProofError(.unsupportedVersion, "a record of version \(version)", at: 0)
+      }
+      var records: [EpochRecord] = []
+      for _ in 0..<(try reader.read(UInt16.self)) {
+        records.append(
+          EpochRecord(
+            group: try Group(parsing: try reader.readCounted(max: LedgerLimits.groupBytesMax)),
+            logSize: try reader.read(), logRoot: try reader.readDigest(), observes: try reader.read(UInt8.self) == 1))
+      }
+      try reader.expectEnd()
+      return records
+    } catch {
+      throw PluginError(.io, "The journal's record of epochs cannot be read: \(error.message)")
+    }
+  }
+
+  /// Keeps the last two: who is one epoch behind can be helped on, and finds the rest in the log.
+  static func write(_ records: [EpochRecord], to batch: inout StorageBatch) {
+    var writer = ByteWriter()
+    let kept = records.suffix(2)
+    writer.write(version)
+    writer.write(UInt16(truncatingIfNeeded: kept.count))
+    for record in kept {
+      writer.writeCounted(record.group.encode())
+      writer.write(record.logSize)
+      writer.write(record.logRoot)
+      writer.write(UInt8(record.observes ? 1 : 0))
+    }
+    batch.put(.value, key, writer.bytes)
+  }
+
+  static func handoverKey(_ epoch: UInt64) -> [UInt8] {
+    var writer = ByteWriter()
+    writer.writeRaw([UInt8]("handover/".utf8))
+    writer.write(epoch)
+    return writer.bytes
+  }
+}
+
+/// Where the consensus of one epoch keeps its records: epochs share nothing.
+struct ConsensusRoom: Sendable {
+  private let space: Keyspace
+  private let prefix: [UInt8]
+
+  init(epoch: UInt64) {
+    guard epoch > 0 else {
+      (space, prefix) = (.consensus, [])
+      return
+    }
+    var writer = ByteWriter()
+    writer.write(epoch)
+    (space, prefix) = (.laterConsensus, writer.bytes)
+  }
+
+  func put(_ record: StoredRecord, into batch: inout StorageBatch) {
+    if let value = record.value {
+      batch.put(space, prefix + record.key, value)
+    } else {
+      batch.delete(space, prefix + record.key)
+    }
+  }
+
+  func records(_ journal: Journal, prefix wanted: [UInt8], from: [UInt8], limit: Int) throws(PluginError)
+    -> [StoredRecord]
+  {
+    try journal.scan(space, prefix: prefix + wanted, from: prefix + from, limit: limit).map {
+      StoredRecord(key: Array($0.key.dropFirst(prefix.count)), value: $0.value)
+    }
+  }
+
+  func isEmpty(_ journal: Journal) throws(PluginError) -> Bool {
+    try records(journal, prefix: [], from: [], limit: 1).isEmpty
+  }
+}
+
+/// The epoch before, kept in memory to help on who is still in it. It stores and signs nothing.
+struct PastEpoch {
+  let group: Group
+  /// The log at its end, which is the present epoch's beginning.
+  let logSize: UInt64
+  var replica: Replica<Ledger>
+  let room: ConsensusRoom
+
+  func index(of name: String) -> ReplicaIndex? {
+    group.members.firstIndex { $0.name == Text(name) }.map { ReplicaIndex(rawValue: UInt16($0)) }
+  }
+}
+
+/// What a node's start finds of the epochs before its own.
+struct EpochBeginning {
+  var history = LedgerHistory()
+  var past: (record: EpochRecord, history: LedgerHistory)?
+  /// Whether this epoch is entered for the first time by a life that may have forgotten signatures in it.
+  var observes = false
+}
+
+extension Node {
+  /// Leaves that are read at once when a log is followed again.
+  private static let leavesAtOnce = 512
+
+  /// The group that a node with this journal belongs to now: the file's, or that of a later epoch that it has entered.
+  ///
+  /// - Throws: ``PluginError/Code/invalid`` when the file is of another group or chain, or of an epoch that this journal
+  ///   has no beginning of.
+  public static func currentGroup(file: Group, storage: any Storage) throws(PluginError) -> Group {
+    let journal = Journal(storage)
+    guard let latest = try EpochRecord.readAll(journal).last else {
+      guard file.epoch > 0, try ConsensusRoom(epoch: file.epoch).isEmpty(journal) else { return file }
+      throw PluginError(
+        .invalid,
+        "The group file is of epoch \(file.epoch), and this node's journal has nothing of the epochs before; bring the "
+          + "log here first: synchronicity node join")
+    }
+    let group = latest.group
+    guard file.origin == group.origin else {
+      throw PluginError(
+        .invalid,
+        "The journal is of the group \(group.origin.string), the group file of \(file.origin.string); check `data` and "
+          + "`group` in the configuration")
+    }
+    guard file.epoch <= group.epoch else {
+      throw PluginError(
+        .invalid,
+        "The group file is of epoch \(file.epoch), this node's journal of epoch \(group.epoch); start it with the file "
+          + "of that epoch, and it follows the others by itself")
+    }
+    // Addresses may have changed since; everything else is what the old builders have signed.
+    if file.epoch == group.epoch {
+      guard file.chainID == group.chainID else {
+        throw PluginError(
+          .invalid,
+          "The group file is of epoch \(file.epoch), but not the one that its builders have handed over to; take theirs")
+      }
+      return file
+    }
+    return group
+  }
+
+  /// Follows the leaves of the epochs before this one, for the views and for the ledger to begin with.
+  static func beginning(
+    _ group: Group, _ journal: Journal, _ board: inout JobBoard, _ log: inout TransparencyLog
+  ) throws(PluginError) -> EpochBeginning {
+    let records = try EpochRecord.readAll(journal)
+    var beginning = EpochBeginning()
+    guard let latest = records.last else { return beginning }
+    let before = records.count > 1 ? records[records.count - 2] : nil
+    func notePast() {
+      if let before, beginning.history.logSize == before.logSize { beginning.past = (before, beginning.history) }
+    }
+    notePast()
+    while beginning.history.logSize < latest.logSize {
+      let from = beginning.history.logSize
+      let leaves = try TransparencyLog.leaves(
+        journal, from: from, limit: Int(min(UInt64(leavesAtOnce), latest.logSize - from)))
+      guard !leaves.isEmpty else { throw lacksLeaves(from, latest) }
+      for leaf in leaves {
+        let index = beginning.history.logSize
+        let content = try PluginError.refusing { () throws(ProofError) in try beginning.history.append(leaf) }
+        if case .evidence(let evidence) = content { board.restore(evidence, index: index) }
+        // Stored already, and its tiles with it; those that still grow are written again with the next leaf.
+        var stored = StorageBatch()
+        log.append(leaf, into: &stored)
+        notePast()
+      }
+    }
+    guard beginning.history.logRoot == latest.logRoot else {
+      throw PluginError(
+        .io,
+        "The journal's leaves before epoch \(group.epoch) are not the ones that the epoch began with: it is not whole")
+    }
+    beginning.observes = latest.observes ? try ConsensusRoom(epoch: group.epoch).isEmpty(journal) : false
+    return beginning
+  }
+
+  private static func lacksLeaves(_ index: UInt64, _ record: EpochRecord) -> PluginError {
+    PluginError(
+      .io,
+      "The journal holds \(index) of the \(record.logSize) leaves with which epoch \(record.group.epoch) began: it is "
+        + "not whole")
+  }
+
+  /// The epoch before, as its blocks tell it, or `nil` where this node was no member of it.
+  static func pastEpoch(
+    _ beginning: EpochBeginning, _ configuration: NodeConfiguration, _ journal: Journal, logSize: UInt64
+  ) throws(PluginError) -> PastEpoch? {
+    guard let (record, history) = beginning.past,
+      let index = record.group.members.firstIndex(where: { $0.name == configuration.name })
+    else { return nil }
+    let room = ConsensusRoom(epoch: record.group.epoch)
+    var past = configuration
+    past.group = record.group
+    past.isRestored = false
+    do throws(ConsensusError) {
+      let replica = try Replica(
+        configuration: try consensusConfiguration(past, index), genesis: Ledger(group: record.group, history: history),
+        recovered: records(journal, room))
+      guard replica.nextSetHash != nil else { return nil }
+      return PastEpoch(group: record.group, logSize: logSize, replica: replica, room: room)
+    } catch {
+      throw PluginError(.io, error.message)
+    }
+  }
+
+  // MARK: Who is behind
+
+  /// A message of another epoch's consensus: who is in the one before is shown how it ended.
+  func receiveFromPast(_ bytes: [UInt8], from sender: String) {
+    guard let peer = past?.index(of: sender) else { return }
+    stepPast(.message(from: peer, bytes))
+  }
+
+  func greetInPast(_ sender: String) {
+    guard let peer = past?.index(of: sender) else { return }
+    stepPast(.peerConnected(peer))
+  }
+
+  private func stepPast(_ input: Input) {
+    var inputs = [input]
+    while !inputs.isEmpty, !hasEnded, var epoch = past {
+      past = nil
+      let effects = epoch.replica.step(inputs.removeFirst(), now: Clock.now())
+      past = epoch
+      for effect in effects {
+        switch effect {
+        case .send(let peer, let message):
+          plugins.transport.send(
+            MessageRoom.consensus.frame(message), to: epoch.group.members[Int(peer.rawValue)].name.string)
+        case .load(let request):
+          do {
+            let records = try epoch.room.records(
+              journal, prefix: request.prefix, from: request.from, limit: request.limit)
+            inputs.append(.loaded(request, records))
+          } catch {
+            fail(error)
+          }
+        // It is over: there is nothing to store, to sign or to say to all.
+        case .persist, .sign, .broadcast, .decided, .halted, .observation, .misbehaviour: break
+        }
+      }
+    }
+  }
+
+  /// Who still gathers cosignatures on the head with which the epoch before ended gets the proof that came of them.
+  func handOver(to sender: String, asking share: CheckpointShare) {
+    guard share.wantsAnswer, let past, share.treeSize == past.logSize, past.index(of: sender) != nil else { return }
+    do throws(PluginError) {
+      guard let proof = try handover(epoch: past.group.epoch) else { return }
+      plugins.transport.send(MessageRoom.handover.frame(proof), to: sender)
+    } catch {
+      fail(error)
+    }
+  }
+
+  // MARK: The end of an epoch
+
+  /// The group that this node belongs to once it has been run again; `nil` while its epoch goes on.
+  public var successor: Group? { entered }
+
+  /// Once the end is decided and its hand-over proven: keeps the proof, and ends this node so that it can be started in
+  /// the next epoch. Who is no member of that one stays, for those who are behind.
+  func endEpoch(proof received: [UInt8]? = nil) {
+    guard !hasEnded, entered == nil, replica.nextSetHash != nil, let next = replica.state.successor else { return }
+    do throws(PluginError) {
+      var proof = try handover(epoch: group.epoch)
+      if proof == nil, let received, try isOwnHandover(received) { proof = received }
+      if proof == nil, let made = try handoverProof(), try isOwnHandover(made) { proof = made }
+      guard let proof else { return }
+      let isMember = next.members.contains { $0.name == configuration.name }
+      var batch = StorageBatch()
+      batch.put(.value, EpochRecord.handoverKey(group.epoch), proof)
+      if isMember {
+        let records = try EpochRecord.readAll(journal)
+        let own = EpochRecord(
+          group: group, logSize: replica.genesisLogSize, logRoot: replica.genesisLogRoot, observes: false)
+        EpochRecord.write(
+          (records.isEmpty ? [own] : records) + [
+            EpochRecord(
+              group: next, logSize: log.size, logRoot: log.root,
+              observes: configuration.isRestored || replica.isObserving || replica.observedHeight > 0)
+          ], to: &batch)
+      }
+      try journal.write(batch, durable: true)
+      guard isMember else {
+        if !isRetired {
+          logger.notice(
+            "The epoch is over, and this builder is no member of the next: it only serves what it has; it may be stopped")
+        }
+        isRetired = true
+        return
+      }
+      logger.notice("The epoch is over; going on in the next", metadata: ["epoch": "\(next.epoch)"])
+      entered = next
+      finish()
+    } catch {
+      fail(error)
+    }
+  }
+
+  /// The hand-over under the head that a quorum of this epoch has cosigned, once there is one.
+  private func handoverProof() throws(PluginError) -> [UInt8]? {
+    guard let published = assembler.published, published.treeSize == log.size, log.size > 0 else { return nil }
+    return try log.proof(index: log.size - 1, published)
+  }
+
+  /// Whether the proof is of the leaf with which this epoch ended here, and good to who trusts this epoch's builders.
+  private func isOwnHandover(_ proof: [UInt8]) throws(PluginError) -> Bool {
+    guard let leaf = try log.leaf(at: log.size - 1) else { return false }
+    do throws(ProofError) {
+      guard try Proof(parsing: proof).leaf == leaf else { return false }
+      let verified = try Verifier.verifyHandover(proof: proof, policy: group.policy())
+      return verified.index == log.size - 1
+    } catch {
+      logger.warning("Refused a proof of the hand-over: \(error.message)")
+      return false
+    }
+  }
+
+  var group: Group { configuration.group }
+
+  // MARK: What people see and send
+
+  public func handovers() -> HandoverList {
+    let ledger = replica.state
+    let proposals = ledger.handoverProposals.map {
+      HandoverStatus(
+        id: $0.digest.hex, proposer: $0.proposer.string, approvals: $0.approvals.map(\.string),
+        group: String(decoding: $0.group.encode(), as: UTF8.self))
+    }
+    return HandoverList(
+      epoch: group.epoch, phase: ledger.successor != nil ? .over : ledger.isEnding ? .ending : .open,
+      approvalsWanted: ledger.approvalsWanted, proposals: proposals)
+  }
+
+  public func handover(epoch: UInt64) throws(PluginError) -> [UInt8]? {
+    try journal.get(.value, EpochRecord.handoverKey(epoch))
+  }
+
+  /// Takes a proposal or an approval that a member has signed; it need not be this one.
+  public func submitHandover(_ bytes: [UInt8]) throws(PluginError) {
+    guard !hasEnded else { throw PluginError(.unavailable, "This node is stopping; ask another one") }
+    let entry = try PluginError.refusing { () throws(ProofError) in try Entry(parsing: bytes) }
+    switch entry {
+    case .proposal, .approval: break
+    case .submission, .commitment, .abstention, .reveal:
+      throw PluginError(.invalid, "Only proposals of hand-overs and approvals are taken here")
+    }
+    if let refusal = replica.state.refusal(of: bytes) {
+      throw PluginError(.invalid, "The group does not take this: \(refusal.sentence)")
+    }
+    submit(entry)
+  }
+}
+
+extension Refusal {
+  /// For who has signed a proposal or an approval.
+  fileprivate var sentence: String {
+    switch self {
+    case .stranger: "who signed is no member of this epoch's group"
+    case .invalidSignature: "it is not signed with that member's builder key for this epoch"
+    case .epochEnding: "a hand-over has its approvals already, and the epoch is ending"
+    case .duplicateProposal: "this group file is proposed already; approve of it"
+    case .unknownProposal: "no such group file is proposed; propose it first"
+    case .duplicateApproval: "this member has approved of it already"
+    case .impossibleHandover: "the group file does not parse, has another origin, or is not of the next epoch"
+    case .shareUsedUp: "this member has proposed \(LedgerLimits.proposalsMax) hand-overs in this epoch already"
+    case .tooLarge: "its hand-over does not fit a leaf of the log; give shorter names, or no gateways"
+    default: rawValue
+    }
+  }
+}
+
+/// How far the change of an epoch has come, and what is proposed.
+public struct HandoverList: Sendable, Equatable, Codable {
+  public enum Phase: String, Sendable, Codable {
+    /// Proposals and approvals are taken.
+    case open
+    /// A proposal has its approvals; open jobs are ended, new ones not taken.
+    case ending
+    /// The hand-over stands in the log.
+    case over
+  }
+  public let epoch: UInt64
+  public let phase: Phase
+  /// Approvals that end the epoch.
+  public let approvalsWanted: Int
+  public let proposals: [HandoverStatus]
+
+  public init(epoch: UInt64, phase: Phase, approvalsWanted: Int, proposals: [HandoverStatus]) {
+    (self.epoch, self.phase, self.approvalsWanted, self.proposals) = (epoch, phase, approvalsWanted, proposals)
+  }
+}
+
+public struct HandoverStatus: Sendable, Equatable, Codable {
+  /// SHA-256 of the group file, 64 hexadecimal digits.
+  public let id: String
+  public let proposer: String
+  /// Names of members.
+  public let approvals: [String]
+  /// The group file.
+  public let group: String
+
+  public init(id: String, proposer: String, approvals: [String], group: String) {
+    (self.id, self.proposer, self.approvals, self.group) = (id, proposer, approvals, group)
+  }
+}
+
+/// The entries by which a member proposes a hand-over and approves of one.
+public enum HandoverEntry {
+  public static let bytesMax = LedgerLimits.entryBytesMax
+
+  /// - Parameters:
+  ///   - next: The group of the next epoch.
+  ///   - group: The present one, of which `member` is.
+  ///   - signer: Holds that member's builder key.
+  public static func proposal(of next: Group, in group: Group, by member: Text, signer: any Signer)
+    throws(PluginError) -> [UInt8]
+  {
+    let text = next.encode()
+    let message = Entry.proposalSignedBytes(
+      proposal: SHA256.hash(text), proposer: member, chainID: group.chainID)
+    return Entry.proposal(
+      SignedProposal(group: text, proposer: member, signature: try signer.sign(message, as: .builder))
+    ).encode()
+  }
+
+  /// The same parameters.
+  public static func approval(of next: Group, in group: Group, by member: Text, signer: any Signer)
+    throws(PluginError) -> [UInt8]
+  {
+    let digest = SHA256.hash(next.encode())
+    let signature = try signer.sign(
+      Handover.signedBytes(
+        group: group.origin, epoch: group.epoch, policy: SHA256.hash(next.policy().encode()), builder: member),
+      as: .builder)
+    let message = Entry.approvalSignedBytes(
+      proposal: digest, builder: member, signature: signature, chainID: group.chainID)
+    return Entry.approval(
+      SignedApproval(
+        proposal: digest, builder: member, signature: signature,
+        entrySignature: try signer.sign(message, as: .builder))
+    ).encode()
+  }
+}
+
+/// Brings the log of the epochs before to a builder that was no member of them.
+///
+/// What is taken is held against the root that the hand-over's proof has; whoever gives the leaves is not trusted. Not
+/// for several threads at once.
+public struct EpochJoin {
+  private let journal: Journal
+  private let group: Group
+  private let proof: Proof
+  private let bytes: [UInt8]
+  private var history = LedgerHistory()
+  private var log: TransparencyLog
+  private var batch = StorageBatch()
+
+  /// - Parameters:
+  ///   - storage: The builder's own, that has never been a node's.
+  ///   - group: The epoch that is joined.
+  ///   - handover: The proof of the hand-over that led to it, as a node keeps it.
+  ///   - policy: The trust policy of the epoch that ended.
+  /// - Throws: ``PluginError/Code/invalid`` if the hand-over does not hold under the policy or leads elsewhere, and if
+  ///   the storage is in use.
+  public init(storage: any Storage, group: Group, handover: [UInt8], policy: Policy) throws(PluginError) {
+    let journal = Journal(storage)
+    let (verified, proof) = try PluginError.refusing { () throws(ProofError) in
+      (try Verifier.verifyHandover(proof: handover, policy: policy), try Proof(parsing: handover))
+    }
+    guard verified.handover.group == group.origin, verified.handover.epoch < group.epoch,
+      group.epoch - verified.handover.epoch == 1, verified.handover.policy == group.policy()
+    else {
+      throw PluginError(
+        .invalid, "The hand-over of epoch \(verified.handover.epoch) does not lead to the group file's builders")
+    }
+    guard verified.index + 1 == verified.checkpoint.treeSize else {
+      throw PluginError(
+        .invalid, "The hand-over is proven under a later head; take the proof that a node keeps: /v1/handovers/"
+          + "\(verified.handover.epoch)")
+    }
+    guard try EpochRecord.readAll(journal).isEmpty, try ConsensusRoom(epoch: 0).isEmpty(journal),
+      try ConsensusRoom(epoch: group.epoch).isEmpty(journal)
+    else {
+      throw PluginError(
+        .invalid, "This journal is a node's already: one that was a member goes on by itself, by 'node run'")
+    }
+    (self.journal, self.group, self.proof, bytes) = (journal, group, proof, handover)
+    log = TransparencyLog(journal: journal)
+  }
+
+  /// Leaves taken so far, and how many there are.
+  public var progress: (taken: UInt64, of: UInt64) { (history.logSize, proof.checkpoint.treeSize) }
+
+  /// The entries that ``take(bundle:)`` wants next; `nil` at the end.
+  public var nextBundle: Tile? {
+    let (taken, size) = progress
+    guard taken < size else { return nil }
+    let full = UInt64(Tile.fullWidth)
+    return Tile(.entries, index: taken / full, width: Int(min(full, size - taken)))
+  }
+
+  /// - Parameter bundle: The next one: each leaf behind its length, 16 bits, big-endian.
+  /// - Throws: ``PluginError/Code/invalid`` for what is no bundle of such a log.
+  public mutating func take(bundle: [UInt8]) throws(PluginError) {
+    guard let tile = nextBundle else { throw PluginError(.invalid, "More leaves than the epoch began with") }
+    let leaves = try PluginError.refusing { () throws(ProofError) in
+      try LogAudit.split(bundle, width: tile.width)
+    }
+    for leaf in leaves { try take(leaf) }
+  }
+
+  private mutating func take(_ leaf: [UInt8]) throws(PluginError) {
+    let place = history.logSize
+    do throws(ProofError) {
+      try history.append(leaf)
+    } catch {
+      throw PluginError(.invalid, "Leaf \(place) is none of this log: \(error.message)")
+    }
+    log.append(leaf, into: &batch)
+    if batch.changes.count >= 512 { try flush(durable: false) }
+  }
+
+  /// Checks that all leaves are those of the epoch's beginning; from then on the node can be run.
+  public mutating func finish() throws(PluginError) {
+    guard history.logSize == proof.checkpoint.treeSize, history.logRoot == proof.checkpoint.root else {
+      throw PluginError(
+        .invalid,
+        "The \(history.logSize) leaves are not those that the old builders have cosigned; take them from another node")
+    }
+    batch.put(.value, EpochRecord.handoverKey(group.epoch - 1), bytes)
+    EpochRecord.write(
+      [EpochRecord(group: group, logSize: history.logSize, logRoot: history.logRoot, observes: false)], to: &batch)
+    try flush(durable: true)
+  }
+
+  private mutating func flush(durable: Bool) throws(PluginError) {
+    try journal.write(batch, durable: durable)
+    batch = StorageBatch()
+  }
+}
