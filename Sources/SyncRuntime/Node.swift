@@ -39,6 +39,9 @@ public actor Node: NodeView, Service {
   var entered: Group?
   /// The epoch is over, and this builder is no member of the next.
   var isRetired = false
+  var handoverTask: Scheduled<Void>?
+  /// When each peer was last given a proof, monotonic nanoseconds.
+  var handedOver: [String: UInt64] = [:]
   var board: JobBoard
   var log: TransparencyLog
   var assembler: CheckpointAssembler
@@ -170,6 +173,7 @@ public actor Node: NodeView, Service {
     isStopped = true
     wakeUp?.task.cancel()
     shareTask?.cancel()
+    handoverTask?.cancel()
     journal.close()
   }
 
@@ -218,7 +222,7 @@ public actor Node: NodeView, Service {
       } else {
         batch.append(.message(from: peer, message))
       }
-    case .handover: endEpoch(proof: Array(bytes.dropFirst()))
+    case .handover: receiveHandover(Array(bytes.dropFirst()), from: sender)
     case .checkpoint: receiveShare(Array(bytes.dropFirst()), from: sender)
     // Goes to the exchange before it comes here.
     case .artifact: break
@@ -271,7 +275,6 @@ public actor Node: NodeView, Service {
     do throws(ProofError) {
       let share = try CheckpointShare(parsing: bytes)
       publish(try assembler.add(share, from: Text(sender)))
-      handOver(to: sender, asking: share)
       // An answer asks for nothing, else two nodes without a quorum would answer each other for ever.
       if share.wantsAnswer { sendOwnShare(to: sender, asks: false) }
     } catch {
@@ -341,7 +344,7 @@ enum MessageRoom: UInt8 {
   case checkpoint = 2
   /// Requests for artifacts and answers: what the group can do without.
   case artifact = 3
-  /// The proof of the hand-over that ended an epoch, for who lacks cosignatures on it.
+  /// The question for the proof of the hand-over that ended an epoch, and the proof.
   case handover = 4
 
   func frame(_ body: [UInt8]) -> [UInt8] { [rawValue] + body }

@@ -264,14 +264,58 @@ extension Node {
     }
   }
 
-  /// Who still gathers cosignatures on the head with which the epoch before ended gets the proof that came of them.
-  func handOver(to sender: String, asking share: CheckpointShare) {
-    guard share.wantsAnswer, let past, share.treeSize == past.logSize, past.index(of: sender) != nil else { return }
-    do throws(PluginError) {
-      guard let proof = try handover(epoch: past.group.epoch) else { return }
-      plugins.transport.send(MessageRoom.handover.frame(proof), to: sender)
-    } catch {
-      fail(error)
+  /// What travels about the hand-over that ends an epoch: the question for its proof, and the proof.
+  private enum HandoverMessage {
+    case ask(epoch: UInt64)
+    case proof([UInt8])
+
+    init?(_ bytes: [UInt8]) {
+      switch (bytes.first, bytes.count) {
+      case (0, 9): self = .ask(epoch: bytes[1...].reduce(0) { $0 << 8 | UInt64($1) })
+      case (1, 2...): self = .proof(Array(bytes.dropFirst()))
+      default: return nil
+      }
+    }
+
+    func encode() -> [UInt8] {
+      switch self {
+      case .ask(let epoch):
+        var writer = ByteWriter()
+        writer.write(UInt8(0))
+        writer.write(epoch)
+        return writer.bytes
+      case .proof(let bytes): return [1] + bytes
+      }
+    }
+  }
+
+  func receiveHandover(_ bytes: [UInt8], from sender: String) {
+    switch HandoverMessage(bytes) {
+    case .proof(let proof): endEpoch(proof: proof)
+    case .ask(let epoch):
+      let now = Clock.now().monotonicNanoseconds
+      // A proof is long, the question short: each peer gets one a second.
+      if let last = handedOver[sender], now < last &+ 1_000_000_000 { return }
+      handedOver[sender] = now
+      do throws(PluginError) {
+        guard let proof = try handover(epoch: epoch) else { return }
+        plugins.transport.send(MessageRoom.handover.frame(HandoverMessage.proof(proof).encode()), to: sender)
+      } catch {
+        fail(error)
+      }
+    case nil: logger.debug("No message about a hand-over", metadata: ["peer": "\(sender)"])
+    }
+  }
+
+  /// Asks the others for the proof, again from time to time: this node may lack cosignatures, or sign nothing.
+  private func askForHandover() {
+    for member in group.members where member.name != configuration.name {
+      plugins.transport.send(
+        MessageRoom.handover.frame(HandoverMessage.ask(epoch: group.epoch).encode()), to: member.name.string)
+    }
+    handoverTask?.cancel()
+    handoverTask = plugins.eventLoop.scheduleTask(in: Node.shareInterval) { [weak self] in
+      _ = Task { await self?.endEpoch() }
     }
   }
 
@@ -283,12 +327,13 @@ extension Node {
   /// Once the end is decided and its hand-over proven: keeps the proof, and ends this node so that it can be started in
   /// the next epoch. Who is no member of that one stays, for those who are behind.
   func endEpoch(proof received: [UInt8]? = nil) {
-    guard !hasEnded, entered == nil, replica.nextSetHash != nil, let next = replica.state.successor else { return }
+    guard !hasEnded, !isRetired, replica.nextSetHash != nil, let next = replica.state.successor else { return }
     do throws(PluginError) {
       var proof = try handover(epoch: group.epoch)
       if proof == nil, let received, try isOwnHandover(received) { proof = received }
       if proof == nil, let made = try handoverProof(), try isOwnHandover(made) { proof = made }
-      guard let proof else { return }
+      guard let proof else { return askForHandover() }
+      handoverTask?.cancel()
       let isMember = next.members.contains { $0.name == configuration.name }
       var batch = StorageBatch()
       batch.put(.value, EpochRecord.handoverKey(group.epoch), proof)
@@ -305,12 +350,9 @@ extension Node {
       }
       try journal.write(batch, durable: true)
       guard isMember else {
-        if !isRetired {
-          logger.notice(
-            "The epoch is over, and this builder is no member of the next: it only serves what it has; it may be stopped")
-        }
         isRetired = true
-        return
+        return logger.notice(
+          "The epoch is over, and this builder is no member of the next: it only serves what it has; it may be stopped")
       }
       logger.notice("The epoch is over; going on in the next", metadata: ["epoch": "\(next.epoch)"])
       entered = next

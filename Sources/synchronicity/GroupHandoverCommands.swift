@@ -75,6 +75,10 @@ extension GroupCommand {
     @Argument(help: "The group file of the next epoch.")
     var group: String
 
+    var name: String {
+      get throws { try ConfigurationFile(path: config).name }
+    }
+
     func sign(
       _ make: (_ next: Group, _ group: Group, _ name: Text, _ signer: any Signer) throws(PluginError) -> [UInt8]
     ) throws -> (next: Group, entry: [UInt8], client: GatewayClient) {
@@ -104,7 +108,7 @@ extension GroupCommand {
       _ = try await client.submitHandover(proposal)
       try await GroupCommand.settle(next, client) { $0 != nil }
       _ = try await client.submitHandover(approval)
-      try await GroupCommand.report(next, client)
+      try await GroupCommand.report(next, approvedBy: try signing.name, client)
     }
   }
 
@@ -120,7 +124,7 @@ extension GroupCommand {
     func run() async throws {
       let (next, approval, client) = try signing.sign(HandoverEntry.approval)
       _ = try await client.submitHandover(approval)
-      try await GroupCommand.report(next, client)
+      try await GroupCommand.report(next, approvedBy: try signing.name, client)
     }
   }
 
@@ -185,26 +189,41 @@ extension GroupCommand {
     }
   }
 
-  /// Waits until the group has ordered what was handed in.
+  /// Waits until the group has ordered what was handed in, or has gone on to the next epoch: a node that does so does
+  /// not answer for a moment.
+  ///
+  /// - Returns: What the node has then; `nil` once it is in the next epoch.
+  @discardableResult
   private static func settle(
     _ next: Group, _ client: GatewayClient, until condition: (HandoverStatus?) -> Bool
-  ) async throws {
+  ) async throws -> HandoverList? {
     let id = SHA256.hash(next.encode()).hex
     let deadline = ContinuousClock.now + .seconds(30)
     while ContinuousClock.now < deadline {
-      if condition(try await client.handovers().proposals.first(where: { $0.id == id })) { return }
+      if let list = try? await client.handovers() {
+        if list.epoch >= next.epoch { return nil }
+        if condition(list.proposals.first(where: { $0.id == id })) { return list }
+      }
       try await Task.sleep(for: .milliseconds(100))
     }
     throw CommandFailure(
-      .environment, "The group has not ordered the proposal in 30 s; see whether a quorum is connected, and try again")
+      .environment,
+      "What was handed in is not ordered after 30 s; see whether a quorum is connected: synchronicity status")
   }
 
-  private static func report(_ next: Group, _ client: GatewayClient) async throws {
+  private static func report(_ next: Group, approvedBy name: String, _ client: GatewayClient) async throws {
     let id = SHA256.hash(next.encode()).hex
+    let list = try await settle(next, client) { $0?.approvals.contains(name) ?? false }
     Console.line("Approved of \(id) for epoch \(next.epoch) of \(next.origin.string).")
-    // The approval that ends the epoch also restarts the node that was told.
-    guard let list = try? await client.handovers(), list.epoch < next.epoch else { return }
-    let count = list.proposals.first { $0.id == id }?.approvals.count ?? 0
-    Console.line("\(count) of \(list.approvalsWanted) approvals so far; see 'group handovers'.")
+    guard let list, let proposal = list.proposals.first(where: { $0.id == id }) else {
+      return Console.line("The epoch is over; the group is in the next one.")
+    }
+    let progress =
+      switch list.phase {
+      case .open: "see 'group handovers'"
+      case .ending: "the epoch ends with its open jobs"
+      case .over: "the epoch is over"
+      }
+    Console.line("\(proposal.approvals.count) of \(list.approvalsWanted) approvals so far; \(progress).")
   }
 }
