@@ -18,6 +18,7 @@ for seed in 0..<20 as Range<UInt64> {
   demand("rules", try RuleTrial.certificates(seed: seed))
 }
 demand("rules", try RuleTrial.observer())
+demand("rules", try RuleTrial.epochEnd())
 for twin in 0..<4 as Range<UInt16> {
   demand("twins", try TwinsEnumeration.run(twin: twin, views: 2, alphabet: .tiny, healEvery: 4).failure)
 }

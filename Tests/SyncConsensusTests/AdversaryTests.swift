@@ -27,6 +27,8 @@ import Testing
 
   @Test func whoMayHaveForgottenSignsNothing() throws { #expect(try RuleTrial.observer() == nil) }
 
+  @Test func behindAnEpochsEndNothingChanges() throws { #expect(try RuleTrial.epochEnd() == nil) }
+
   @Test func certificatesHoldByThePublishedRules() throws {
     for seed in 0..<8 as Range<UInt64> { #expect(try RuleTrial.certificates(seed: seed) == nil) }
   }
