@@ -74,6 +74,7 @@ struct GatewayResponder: HTTPResponder {
     case .misbehaviours: JSON.response(Misbehaviours(misbehaviours: await view.misbehaviours()))
     case .handovers: request.method == .post ? try await submitHandover(request) : await handovers()
     case .handover(let epoch): try await handover(epoch)
+    case .proposal(let id): try await proposal(id)
     case .live: JSON.response(Live(live: true))
     case .ready: await ready()
     }
@@ -184,6 +185,13 @@ struct GatewayResponder: HTTPResponder {
   private func submitHandover(_ request: Request) async throws -> Response {
     try await view.submitHandover(try await HandoverBody.read(request))
     return JSON.response(await view.handovers(), status: .accepted)
+  }
+
+  private func proposal(_ id: Digest) async throws -> Response {
+    guard let group = await view.proposal(id) else {
+      throw APIError.notFound("No such group file is proposed in this epoch; /v1/handovers lists those that are.")
+    }
+    return Self.bytes(group, type: Self.text, cache: Self.forever)
   }
 
   private func handover(_ epoch: UInt64) async throws -> Response {

@@ -19,6 +19,7 @@ enum Route: Equatable, Sendable {
   case handovers
   /// Of the epoch that it ended.
   case handover(UInt64)
+  case proposal(Digest)
   case live
   case ready
 
@@ -73,6 +74,7 @@ enum Route: Equatable, Sendable {
       let suffix = ".tlog-proof"
       let job = member.hasSuffix(suffix) ? member.dropLast(suffix.count) : member
       self = .proof(try Route.digest(job, of: "A job"))
+    case "proposals": self = .proposal(try Route.digest(member, of: "A proposal"))
     case "handovers":
       guard let epoch = UInt64(member), String(epoch) == member else {
         throw .badRequest("A hand-over is named by the epoch that it ended, a whole number such as 0.")

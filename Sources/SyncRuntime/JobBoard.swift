@@ -34,6 +34,8 @@ struct JobBoard {
   private(set) var indexes: [Digest: UInt64] = [:]
   /// Artifacts of all jobs that were ever reproduced: what proofs name.
   private(set) var proven: Set<Digest> = []
+  /// Height of the block that ended the epoch.
+  var endHeight: UInt64?
 
   init(builders: [Text]) { self.builders = builders }
 

@@ -39,9 +39,14 @@ public actor Node: NodeView, Service {
   var entered: Group?
   /// The epoch is over, and this builder is no member of the next.
   var isRetired = false
+  /// The next epoch's group, once the end of this one is stored; the node stays a moment longer.
+  var enters: Group?
   var handoverTask: Scheduled<Void>?
-  /// When each peer was last given a proof, monotonic nanoseconds.
-  var handedOver: [String: UInt64] = [:]
+  /// When each peer last asked for a proof or gave one, monotonic nanoseconds.
+  var handoverTimes: [String: UInt64] = [:]
+  /// Kept from the epochs before.
+  let formerMisbehaviours: [MisbehaviourStatus]
+  var isStopping = false
   var board: JobBoard
   var log: TransparencyLog
   var assembler: CheckpointAssembler
@@ -94,6 +99,7 @@ public actor Node: NodeView, Service {
     let replica = try Node.recover(configuration, own.index, journal, beginning, &board, &log)
     past = try Node.pastEpoch(beginning, configuration, journal, logSize: logSizeBefore)
     room = ConsensusRoom(epoch: configuration.group.epoch)
+    formerMisbehaviours = try FormerMisbehaviours.read(journal)
 
     self.configuration = configuration
     self.plugins = plugins
@@ -165,6 +171,7 @@ public actor Node: NodeView, Service {
 
   private func stop() async {
     logger.info("Stopping")
+    isStopping = true
     await plugins.transport.stop()
     await runner?.stop()
     _ = await BlockingThread.run { [workshop] () throws(PluginError) in workshop.artifacts.settle() }

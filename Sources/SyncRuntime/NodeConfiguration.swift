@@ -29,13 +29,16 @@ public struct NodeConfiguration: Sendable {
   /// Whether the data folder was put back from an older copy, or is new although this builder has signed before: the
   /// node observes, and signs nothing until that is safe.
   public var isRestored: Bool
+  /// How long the node stays in an epoch that is over, for others that are a moment behind.
+  public var lingerMilliseconds: UInt64
 
   public init(
     name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchains: [String: Digest] = [:],
     toolchainDirectories: [String] = [], capacity: BuildCapacity = .ofThisHost(), dataPolicy: DataPolicy = DataPolicy(),
     faultPauses: [Duration] = .backOff(first: .seconds(2), factor: 4, longest: .seconds(600), count: 5),
     timeoutBaseMilliseconds: UInt64 = 1_000, divergence: DivergencePolicy = DivergencePolicy(),
-    retention: RetentionPolicy = RetentionPolicy(), isRestored: Bool = false
+    retention: RetentionPolicy = RetentionPolicy(), isRestored: Bool = false,
+    lingerMilliseconds: UInt64 = 4_000
   ) {
     self.name = name
     self.group = group
@@ -50,6 +53,7 @@ public struct NodeConfiguration: Sendable {
     self.divergence = divergence
     self.retention = retention
     self.isRestored = isRestored
+    self.lingerMilliseconds = lingerMilliseconds
   }
 }
 

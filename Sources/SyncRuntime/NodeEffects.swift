@@ -127,7 +127,10 @@ extension Node {
     for event in block.events {
       board.apply(event, timeMilliseconds: block.block.timeMilliseconds)
       switch event {
-      case .verdict(_, _, _, let leaf, _), .epochEnded(_, let leaf, _): log.append(leaf, into: &batch)
+      case .verdict(_, _, _, let leaf, _): log.append(leaf, into: &batch)
+      case .epochEnded(_, let leaf, _):
+        board.endHeight = block.height
+        log.append(leaf, into: &batch)
       default: break
       }
     }

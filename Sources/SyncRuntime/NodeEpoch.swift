@@ -1,4 +1,6 @@
+import Foundation
 import Logging
+import NIOCore
 import SyncConsensus
 import SyncLedger
 import SyncProof
@@ -38,7 +40,8 @@ struct EpochRecord: Equatable, Sendable {
     }
   }
 
-  /// Keeps the last two: who is one epoch behind can be helped on, and finds the rest in the log.
+  /// Keeps the last two: who is one epoch behind can be helped on. Who is further behind brings the log, see
+  /// ``EpochJoin``.
   static func write(_ records: [EpochRecord], to batch: inout StorageBatch) {
     var writer = ByteWriter()
     let kept = records.suffix(2)
@@ -110,6 +113,36 @@ struct PastEpoch {
   }
 }
 
+/// Proofs against members from the epochs before, as the node showed them: the first of each kind against each.
+enum FormerMisbehaviours {
+  private static let key = [UInt8]("misbehaviours".utf8)
+
+  static func read(_ journal: Journal) throws(PluginError) -> [MisbehaviourStatus] {
+    guard let bytes = try journal.get(.value, key) else { return [] }
+    do {
+      return try JSONDecoder().decode([MisbehaviourStatus].self, from: Data(bytes))
+    } catch {
+      throw PluginError(.io, "The journal's proofs of misbehaviour from earlier epochs cannot be read")
+    }
+  }
+
+  static func write(_ proofs: [MisbehaviourStatus], to batch: inout StorageBatch) throws(PluginError) {
+    guard !proofs.isEmpty else { return }
+    do {
+      batch.put(.value, key, Array(try JSONEncoder().encode(proofs)))
+    } catch {
+      throw PluginError(.io, "The proofs of misbehaviour cannot be written down")
+    }
+  }
+}
+
+extension GroupMember {
+  fileprivate func hasKeys(of other: GroupMember) -> Bool {
+    logKey == other.logKey && cosignerKey == other.cosignerKey && builderKey == other.builderKey
+      && consensusKey == other.consensusKey && transportKey == other.transportKey
+  }
+}
+
 /// What a node's start finds of the epochs before its own.
 struct EpochBeginning {
   var history = LedgerHistory()
@@ -145,8 +178,9 @@ extension Node {
     guard file.epoch <= group.epoch else {
       throw PluginError(
         .invalid,
-        "The group file is of epoch \(file.epoch), this node's journal of epoch \(group.epoch); start it with the file "
-          + "of that epoch, and it follows the others by itself")
+        "The group file is of epoch \(file.epoch), this node's journal of epoch \(group.epoch); a node follows its group "
+          + "by itself from the file that it has; where it was away for too long, bring the log here first: "
+          + "synchronicity node join")
     }
     // Addresses may have changed since; everything else is what the old builders have signed.
     if file.epoch == group.epoch {
@@ -289,14 +323,15 @@ extension Node {
     }
   }
 
+  /// Both kinds are bounded to one a second from each peer: a proof is long, and takes signatures to check.
   func receiveHandover(_ bytes: [UInt8], from sender: String) {
-    switch HandoverMessage(bytes) {
+    let message = HandoverMessage(bytes)
+    let now = Clock.now().monotonicNanoseconds
+    if let last = handoverTimes[sender], now < last &+ 1_000_000_000 { return }
+    handoverTimes[sender] = now
+    switch message {
     case .proof(let proof): endEpoch(proof: proof)
     case .ask(let epoch):
-      let now = Clock.now().monotonicNanoseconds
-      // A proof is long, the question short: each peer gets one a second.
-      if let last = handedOver[sender], now < last &+ 1_000_000_000 { return }
-      handedOver[sender] = now
       do throws(PluginError) {
         guard let proof = try handover(epoch: epoch) else { return }
         plugins.transport.send(MessageRoom.handover.frame(HandoverMessage.proof(proof).encode()), to: sender)
@@ -307,16 +342,22 @@ extension Node {
     }
   }
 
-  /// Asks the others for the proof, again from time to time: this node may lack cosignatures, or sign nothing.
+  /// Asks the others for the proof from time to time: this node may lack cosignatures, or sign nothing.
+  private func awaitHandover() {
+    guard handoverTask == nil else { return }
+    handoverTask = plugins.eventLoop.scheduleTask(in: Node.shareInterval) { [weak self] in
+      _ = Task { await self?.askForHandover() }
+    }
+  }
+
   private func askForHandover() {
+    handoverTask = nil
+    guard !hasEnded, enters == nil, !isRetired else { return }
     for member in group.members where member.name != configuration.name {
       plugins.transport.send(
         MessageRoom.handover.frame(HandoverMessage.ask(epoch: group.epoch).encode()), to: member.name.string)
     }
-    handoverTask?.cancel()
-    handoverTask = plugins.eventLoop.scheduleTask(in: Node.shareInterval) { [weak self] in
-      _ = Task { await self?.endEpoch() }
-    }
+    endEpoch()
   }
 
   // MARK: The end of an epoch
@@ -324,42 +365,62 @@ extension Node {
   /// The group that this node belongs to once it has been run again; `nil` while its epoch goes on.
   public var successor: Group? { entered }
 
-  /// Once the end is decided and its hand-over proven: keeps the proof, and ends this node so that it can be started in
-  /// the next epoch. Who is no member of that one stays, for those who are behind.
+  /// Once the end is decided and its hand-over proven: keeps the proof, and ends this node a moment later, so that it
+  /// can be started in the next epoch. Who is no member of that one, or has other keys there, stays for those behind.
   func endEpoch(proof received: [UInt8]? = nil) {
-    guard !hasEnded, !isRetired, replica.nextSetHash != nil, let next = replica.state.successor else { return }
+    // The core may be some blocks ahead of what was performed: only with the last one's leaf in the log is this its end.
+    guard !hasEnded, !isStopping, !isRetired, enters == nil, replica.nextSetHash != nil,
+      let next = replica.state.successor, log.size == replica.head.logSize, log.root == replica.head.logRoot
+    else { return }
     do throws(PluginError) {
       var proof = try handover(epoch: group.epoch)
-      if proof == nil, let received, try isOwnHandover(received) { proof = received }
-      if proof == nil, let made = try handoverProof(), try isOwnHandover(made) { proof = made }
-      guard let proof else { return askForHandover() }
-      handoverTask?.cancel()
-      let isMember = next.members.contains { $0.name == configuration.name }
+      if proof == nil, let received, try isOwnHandover(received, to: next) { proof = received }
+      if proof == nil, let made = try handoverProof(), try isOwnHandover(made, to: next) { proof = made }
+      guard let proof else { return awaitHandover() }
+      let place = next.members.first { $0.name == configuration.name }
       var batch = StorageBatch()
       batch.put(.value, EpochRecord.handoverKey(group.epoch), proof)
-      if isMember {
+      if place != nil {
         let records = try EpochRecord.readAll(journal)
         let own = EpochRecord(
           group: group, logSize: replica.genesisLogSize, logRoot: replica.genesisLogRoot, observes: false)
         EpochRecord.write(
           (records.isEmpty ? [own] : records) + [
-            EpochRecord(
-              group: next, logSize: log.size, logRoot: log.root,
-              observes: configuration.isRestored || replica.isObserving || replica.observedHeight > 0)
+            EpochRecord(group: next, logSize: log.size, logRoot: log.root, observes: mayHaveSignedInNext)
           ], to: &batch)
+        try FormerMisbehaviours.write(misbehaviours(), to: &batch)
       }
       try journal.write(batch, durable: true)
-      guard isMember else {
+      if place?.hasKeys(of: own.member) == true {
+        logger.notice("The epoch is over; going on in the next", metadata: ["epoch": "\(next.epoch)"])
+        enters = next
+        // Others may be a moment behind, and want the same answers still.
+        plugins.eventLoop.scheduleTask(in: .milliseconds(Int64(configuration.lingerMilliseconds))) { [weak self] in
+          _ = Task { await self?.leaveEpoch() }
+        }
+      } else {
         isRetired = true
-        return logger.notice(
-          "The epoch is over, and this builder is no member of the next: it only serves what it has; it may be stopped")
+        let why = place == nil ? "this builder is no member of the next" : "this builder has other keys in the next"
+        let what = place == nil ? "it may be stopped" : "start it again with the seed of its new card"
+        logger.notice("The epoch is over, and \(why): it only serves what it has; \(what)")
       }
-      logger.notice("The epoch is over; going on in the next", metadata: ["epoch": "\(next.epoch)"])
-      entered = next
-      finish()
     } catch {
       fail(error)
     }
+  }
+
+  private func leaveEpoch() {
+    guard !hasEnded, !isStopping, let enters else { return }
+    entered = enters
+    finish()
+  }
+
+  /// Whether a life of which the journal knows nothing may have signed in the next epoch.
+  ///
+  /// An observation that ended before the epoch's end has shown a view above all that was forgotten in which this epoch
+  /// still went on; and who signs in the next has seen a certificate of a later view than the one with the end.
+  private var mayHaveSignedInNext: Bool {
+    replica.isObserving || replica.observedHeight > 0 && replica.observedHeight >= board.endHeight ?? 0
   }
 
   /// The hand-over under the head that a quorum of this epoch has cosigned, once there is one.
@@ -369,12 +430,15 @@ extension Node {
   }
 
   /// Whether the proof is of the leaf with which this epoch ended here, and good to who trusts this epoch's builders.
-  private func isOwnHandover(_ proof: [UInt8]) throws(PluginError) -> Bool {
-    guard let leaf = try log.leaf(at: log.size - 1) else { return false }
+  private func isOwnHandover(_ proof: [UInt8], to next: Group) throws(PluginError) -> Bool {
+    guard log.size > 0, let leaf = try log.leaf(at: log.size - 1) else { return false }
     do throws(ProofError) {
-      guard try Proof(parsing: proof).leaf == leaf else { return false }
-      let verified = try Verifier.verifyHandover(proof: proof, policy: group.policy())
-      return verified.index == log.size - 1
+      let parsed = try Proof(parsing: proof)
+      guard parsed.leaf == leaf, parsed.index == log.size - 1, parsed.checkpoint.treeSize == log.size else {
+        return false
+      }
+      let handover = try Verifier.verifyHandover(proof: proof, policy: group.policy()).handover
+      return handover.epoch == group.epoch && handover.policy == next.policy()
     } catch {
       logger.warning("Refused a proof of the hand-over: \(error.message)")
       return false
@@ -388,13 +452,15 @@ extension Node {
   public func handovers() -> HandoverList {
     let ledger = replica.state
     let proposals = ledger.handoverProposals.map {
-      HandoverStatus(
-        id: $0.digest.hex, proposer: $0.proposer.string, approvals: $0.approvals.map(\.string),
-        group: String(decoding: $0.group.encode(), as: UTF8.self))
+      HandoverStatus(id: $0.digest.hex, proposer: $0.proposer.string, approvals: $0.approvals.map(\.string))
     }
     return HandoverList(
       epoch: group.epoch, phase: ledger.successor != nil ? .over : ledger.isEnding ? .ending : .open,
       approvalsWanted: ledger.approvalsWanted, proposals: proposals)
+  }
+
+  public func proposal(_ id: Digest) -> [UInt8]? {
+    replica.state.handoverProposals.first { $0.digest == id }?.group.encode()
   }
 
   public func handover(epoch: UInt64) throws(PluginError) -> [UInt8]? {
@@ -403,7 +469,7 @@ extension Node {
 
   /// Takes a proposal or an approval that a member has signed; it need not be this one.
   public func submitHandover(_ bytes: [UInt8]) throws(PluginError) {
-    guard !hasEnded else { throw PluginError(.unavailable, "This node is stopping; ask another one") }
+    guard !hasEnded, !isStopping else { throw PluginError(.unavailable, "This node is stopping; ask another one") }
     let entry = try PluginError.refusing { () throws(ProofError) in try Entry(parsing: bytes) }
     switch entry {
     case .proposal, .approval: break
@@ -462,11 +528,9 @@ public struct HandoverStatus: Sendable, Equatable, Codable {
   public let proposer: String
   /// Names of members.
   public let approvals: [String]
-  /// The group file.
-  public let group: String
 
-  public init(id: String, proposer: String, approvals: [String], group: String) {
-    (self.id, self.proposer, self.approvals, self.group) = (id, proposer, approvals, group)
+  public init(id: String, proposer: String, approvals: [String]) {
+    (self.id, self.proposer, self.approvals) = (id, proposer, approvals)
   }
 }
 
@@ -508,7 +572,7 @@ public enum HandoverEntry {
   }
 }
 
-/// Brings the log of the epochs before to a builder that was no member of them.
+/// Brings the log of the epochs before to a builder that was no member of them, or was away for their ends.
 ///
 /// What is taken is held against the root that the hand-over's proof has; whoever gives the leaves is not trusted. Not
 /// for several threads at once.
@@ -522,7 +586,8 @@ public struct EpochJoin {
   private var batch = StorageBatch()
 
   /// - Parameters:
-  ///   - storage: The builder's own, that has never been a node's.
+  ///   - storage: The builder's own, that has not been in this epoch yet. If the builder has, with a disk that is lost,
+  ///     its node must be started as restored.
   ///   - group: The epoch that is joined.
   ///   - handover: The proof of the hand-over that led to it, as a node keeps it.
   ///   - policy: The trust policy of the epoch that ended.
@@ -544,11 +609,11 @@ public struct EpochJoin {
         .invalid, "The hand-over is proven under a later head; take the proof that a node keeps: /v1/handovers/"
           + "\(verified.handover.epoch)")
     }
-    guard try EpochRecord.readAll(journal).isEmpty, try ConsensusRoom(epoch: 0).isEmpty(journal),
-      try ConsensusRoom(epoch: group.epoch).isEmpty(journal)
-    else {
+    // A journal of earlier epochs goes on too, where its node was away for their ends: in this one it has never signed.
+    let latest = try EpochRecord.readAll(journal).last?.group.epoch ?? 0
+    guard latest < group.epoch, try ConsensusRoom(epoch: group.epoch).isEmpty(journal) else {
       throw PluginError(
-        .invalid, "This journal is a node's already: one that was a member goes on by itself, by 'node run'")
+        .invalid, "This journal is of epoch \(max(latest, group.epoch)) already; the node goes on with 'node run'")
     }
     (self.journal, self.group, self.proof, bytes) = (journal, group, proof, handover)
     log = TransparencyLog(journal: journal)

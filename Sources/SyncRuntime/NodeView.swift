@@ -153,6 +153,8 @@ public protocol NodeView: Sendable {
   func reportPath(job: Digest, _ file: ReportFile) async -> String?
   /// What is proposed for the next epoch, and how far the change has come.
   func handovers() async -> HandoverList
+  /// The group file that is proposed under this identity, its SHA-256.
+  func proposal(_ id: Digest) async -> [UInt8]?
   /// The proof of the hand-over that ended this epoch, for who trusts its builders; `nil` where it is not kept here.
   func handover(epoch: UInt64) async throws(PluginError) -> [UInt8]?
   /// Takes an entry with which a member proposes a hand-over or approves of one.

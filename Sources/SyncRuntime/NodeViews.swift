@@ -13,7 +13,7 @@ extension Node {
       epoch: configuration.group.epoch, view: replica.currentView, height: replica.head.height, logSize: log.size,
       checkpointSize: publishedSize, openJobs: replica.state.openJobs.count, connectedPeers: connected.sorted(),
       replicas: configuration.group.members.count, quorum: configuration.group.quorum,
-      misbehaved: Set(misbehaviourProofs.map(\.member)).sorted().map(\.string),
+      misbehaved: Set(misbehaviours().map(\.member)).sorted(),
       isObserving: replica.isObserving)
   }
 
@@ -24,11 +24,14 @@ extension Node {
   }
 
   public func misbehaviours() -> [MisbehaviourStatus] {
-    misbehaviourProofs.map {
-      MisbehaviourStatus(
-        member: $0.member.string, kind: $0.kind.rawValue, place: $0.place,
-        proof: String(decoding: $0.encode(), as: UTF8.self))
+    var known = formerMisbehaviours
+    for proof in misbehaviourProofs {
+      let status = MisbehaviourStatus(
+        member: proof.member.string, kind: proof.kind.rawValue, place: proof.place,
+        proof: String(decoding: proof.encode(), as: UTF8.self))
+      if !known.contains(where: { $0.member == status.member && $0.kind == status.kind }) { known.append(status) }
     }
+    return known
   }
 
   public func jobs(limit: Int, before: Digest?) -> [JobStatus] {

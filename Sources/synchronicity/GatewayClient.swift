@@ -41,6 +41,10 @@ struct GatewayClient {
   }
   func handovers() async throws(CommandFailure) -> HandoverList { try await json("/v1/handovers") }
 
+  func proposal(_ id: Digest) async throws(CommandFailure) -> [UInt8] {
+    try await bytes("/v1/proposals/\(id.hex)", max: GroupFile.bytesMax)
+  }
+
   /// The proof of the hand-over that ended this epoch.
   func handover(epoch: UInt64) async throws(CommandFailure) -> [UInt8] {
     try await bytes("/v1/handovers/\(epoch)", max: ProofLimits.proofBytesMax)

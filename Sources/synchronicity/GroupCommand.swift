@@ -81,8 +81,10 @@ struct GroupCommand: AsyncParsableCommand {
       let signer = try SodiumSigner(seedFile: configuration.seed)
       try NodeConfiguration(name: Text(configuration.name), group: parsed, dataDirectory: configuration.data)
         .checkKeys(signer: signer)
+      // The same group under other addresses, or a later epoch of it, goes on with the journal.
       if access(configuration.data + "/journal.sqlite", F_OK) == 0, access(configuration.group, F_OK) == 0,
-        try BoundedFile.read(configuration.group, what: "group file", bytesMax: GroupFile.bytesMax) != bytes
+        case let old = try GroupFile.read(configuration.group),
+        old.chainID != parsed.chainID, old.origin != parsed.origin || old.epoch >= parsed.epoch
       {
         throw CommandFailure(
           .usage, "\(configuration.data) holds the journal of another group; give this group a folder of its own")

@@ -142,10 +142,10 @@ extension GroupCommand {
     func run() async throws {
       let list = try await node.client.handovers()
       if let get {
-        guard let proposal = list.proposals.first(where: { $0.id == get }) else {
-          throw CommandFailure(.environment, "The node knows no proposal \(get)")
+        guard let id = Digest(hex: get.utf8) else {
+          throw CommandFailure(.usage, "A proposal is named by 64 lower-case hexadecimal digits, not by '\(get)'")
         }
-        let bytes = Array(proposal.group.utf8)
+        let bytes = try await node.client.proposal(id)
         guard SHA256.hash(bytes).hex == get else {
           throw CommandFailure(.notVerified, "The node gave another file than the one of this identity")
         }
@@ -201,7 +201,7 @@ extension GroupCommand {
     let deadline = ContinuousClock.now + .seconds(30)
     while ContinuousClock.now < deadline {
       if let list = try? await client.handovers() {
-        if list.epoch >= next.epoch { return nil }
+        if list.epoch >= next.epoch || list.phase == .over { return nil }
         if condition(list.proposals.first(where: { $0.id == id })) { return list }
       }
       try await Task.sleep(for: .milliseconds(100))
@@ -214,10 +214,10 @@ extension GroupCommand {
   private static func report(_ next: Group, approvedBy name: String, _ client: GatewayClient) async throws {
     let id = SHA256.hash(next.encode()).hex
     let list = try await settle(next, client) { $0?.approvals.contains(name) ?? false }
-    Console.line("Approved of \(id) for epoch \(next.epoch) of \(next.origin.string).")
     guard let list, let proposal = list.proposals.first(where: { $0.id == id }) else {
-      return Console.line("The epoch is over; the group is in the next one.")
+      return Console.line("The epoch is over; 'policy follow' shows who has approved.")
     }
+    Console.line("Approved of \(id) for epoch \(next.epoch) of \(next.origin.string).")
     let progress =
       switch list.phase {
       case .open: "see 'group handovers'"

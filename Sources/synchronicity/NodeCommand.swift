@@ -15,6 +15,7 @@ import SourceTools
 import SyncGateway
 import SyncProof
 import SyncRuntime
+import Synchronization
 import TCPTransport
 import ToolchainShelf
 
@@ -58,36 +59,40 @@ struct NodeCommand: AsyncParsableCommand {
         logger.notice("Removed what a killed run left: \(leftover)")
       }
       let given = try GroupFile.read(file.group)
-      // One turn for each epoch: a node ends with its own, and is made anew for the next.
-      while true {
+      let saysRestored = Mutex(restored)
+      let node = try await NodeSuccession { [file] in
         let storage = try SQLiteStorage(path: file.data + "/journal.sqlite")
         let group = try Node.currentGroup(file: given, storage: storage)
         if group != given { try BoundedFile.write(group.encode(), to: GroupFile.presentPath(file)) }
-        let node = try Node(
+        // What the operator says holds for the epoch that the copy is of; the node knows whether for the next as well.
+        let isRestored = saysRestored.withLock { says in
+          defer { says = false }
+          return says
+        }
+        return try Node(
           configuration: NodeConfiguration(
             name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
             toolchains: file.toolchains,
             toolchainDirectories: file.toolchainDirectories, capacity: file.capacity, dataPolicy: file.dataPolicy,
             timeoutBaseMilliseconds: file.timeoutBaseMilliseconds, divergence: file.divergence,
-            retention: file.retention, isRestored: restored),
+            retention: file.retention, isRestored: isRestored),
           plugins: NodePlugins(
             storage: storage, transport: try Self.transport(file, group, signer, logger), signer: signer,
             sandbox: sandbox, source: try Self.source(file), eventLoop: loops.next()),
           logger: logger)
-        let gateway = Gateway(
-          view: node,
-          configuration: GatewayConfiguration(host: file.gatewayListen.host, port: file.gatewayListen.port),
-          logger: logger)
-        let services = ServiceGroup(
-          configuration: ServiceGroupConfiguration(
-            services: [
-              .init(service: node, successTerminationBehavior: .gracefullyShutdownGroup),
-              .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
-            ],
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await services.run()
-        if await node.successor == nil { break }
       }
+      let gateway = Gateway(
+        view: node,
+        configuration: GatewayConfiguration(host: file.gatewayListen.host, port: file.gatewayListen.port),
+        logger: logger)
+      let services = ServiceGroup(
+        configuration: ServiceGroupConfiguration(
+          services: [
+            .init(service: node, successTerminationBehavior: .gracefullyShutdownGroup),
+            .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
+          ],
+          gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+      try await services.run()
       try await loops.shutdownGracefully()
     }
 

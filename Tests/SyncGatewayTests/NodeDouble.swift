@@ -91,9 +91,11 @@ struct NodeDouble: NodeView {
     HandoverList(
       epoch: 1, phase: .open, approvalsWanted: 3,
       proposals: [
-        HandoverStatus(id: NodeDouble.id(9).hex, proposer: "alpha", approvals: ["alpha"], group: "text\n")
+        HandoverStatus(id: NodeDouble.id(9).hex, proposer: "alpha", approvals: ["alpha"])
       ])
   }
+
+  func proposal(_ id: Digest) async -> [UInt8]? { id == NodeDouble.id(9) ? Array("a group\n".utf8) : nil }
 
   func handover(epoch: UInt64) async throws(PluginError) -> [UInt8]? {
     if let trouble { throw trouble }

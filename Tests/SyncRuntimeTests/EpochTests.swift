@@ -118,6 +118,50 @@ struct EpochTests {
     await world.stopAll()
   }
 
+  @Test func `who catches up over a whole later epoch ends it with its own leaves, not at its beginning`() async throws {
+    let world = try EpochWorld()
+    let names = ["alder", "birch", "cedar", "elm"]
+    try world.start(names)
+    // The first epoch has no leaf but the hand-over, which is the last leaf again where the second begins.
+    let second = try world.next(remove: [], add: [], commitSeconds: 61)
+    try await world.handOver(to: second, proposer: "birch", approvers: ["alder", "birch", "cedar"])
+    for name in names { try await world.waitEpoch(1, on: name) }
+    await world.stop("elm")
+    let job = try await world.node("alder").submit(SubmitRequest(package: "pkg:echo/x@1"))
+    let third = try world.next(remove: [], add: [], commitSeconds: 5)
+    try await world.handOver(to: third, proposer: "birch", approvers: ["alder", "birch", "cedar"])
+    try world.start(["elm"])
+    for name in names { try await world.waitEpoch(2, on: name) }
+    var chain = PolicyChain(world.group(0).policy(), epoch: 0)
+    for name in names {
+      #expect(await world.node(name).status().logSize == 3)
+      #expect(await world.node(name).job(job)?.index == 1)
+      var own = PolicyChain(world.group(0).policy(), epoch: 0)
+      for epoch in UInt64(0)...1 {
+        try own.follow(proof: try #require(try await world.node(name).handover(epoch: epoch)))
+      }
+      if name == "alder" { chain = own } else { #expect(own == chain) }
+    }
+    let after = try await world.node("elm").submit(SubmitRequest(package: "pkg:echo/y@1"))
+    for name in names { try await world.waitCosigned(after, on: name) }
+
+    // Away over two ends: peers have nothing of that epoch any more, and the log is brought instead.
+    await world.stop("cedar")
+    for seconds in [62, 63] as [UInt64] {
+      let next = try world.next(remove: [], add: [], commitSeconds: seconds)
+      try await world.handOver(to: next, proposer: "birch", approvers: ["alder", "birch", "elm"])
+      for name in ["alder", "birch", "elm"] {
+        try await world.waitEpoch(next.epoch, on: name)
+      }
+    }
+    let proof = try #require(try await world.node("birch").handover(epoch: 3))
+    try await world.join("cedar", from: "birch", handover: proof)
+    try world.start(["cedar"])
+    let last = try await world.node("cedar").submit(SubmitRequest(package: "pkg:echo/z@1"))
+    for name in names { #expect(try await world.waitCosigned(last, on: name).agreeing == 4) }
+    await world.stopAll()
+  }
+
   @Test func `epochs follow each other, keys are rotated, and the log is one`() async throws {
     let world = try EpochWorld()
     try world.start(["alder", "birch", "cedar", "elm"])
@@ -128,6 +172,7 @@ struct EpochTests {
       let next = try world.next(rotate: rotated)
       try await world.handOver(to: next, proposer: "alder", approvers: present.filter { $0 != rotated })
       for name in present where name != rotated { try await world.waitEpoch(epoch, on: name) }
+      try await world.until { try await world.node(rotated).handover(epoch: epoch - 1) != nil }
       await world.stop(rotated)
       world.takeNewKeys(rotated)
       try world.start([rotated])
@@ -271,7 +316,8 @@ final class EpochWorld {
         return try Node(
           configuration: NodeConfiguration(
             name: Text(name), group: file, dataDirectory: path, toolchain: World.toolchain,
-            faultPauses: [.milliseconds(50)], timeoutBaseMilliseconds: 100),
+            faultPauses: [.milliseconds(50)], timeoutBaseMilliseconds: 100,
+            isRestored: false, lingerMilliseconds: 500),
           plugins: NodePlugins(
             storage: storage, transport: network.transport(of: name), signer: signer,
             sandbox: EchoSandbox(who: name, isFaulty: false),

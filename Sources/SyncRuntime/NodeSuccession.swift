@@ -1,0 +1,57 @@
+import ServiceLifecycle
+import SyncProof
+import Synchronization
+
+/// A builder over all its epochs: a node, and the one that takes its place when the epoch ends.
+///
+/// Whoever serves it to others sees the present node, without a gap: between two epochs the one that has ended still
+/// shows what it had. Thread: any.
+public final class NodeSuccession: NodeView, Service {
+  private let make: @Sendable () async throws -> Node
+  private let present: Mutex<Node>
+
+  /// - Parameter make: Makes the node of the epoch that the storage is in; called once now, and again behind each end
+  ///   of an epoch, when the node before has closed its storage.
+  public init(_ make: @escaping @Sendable () async throws -> Node) async throws {
+    self.make = make
+    present = Mutex(try await make())
+  }
+
+  /// The node of the epoch that this builder is in.
+  public var node: Node { present.withLock { $0 } }
+
+  /// Takes part in epoch after epoch, until the service group shuts down, the task is cancelled or a node fails.
+  public func run() async throws {
+    while true {
+      try await node.run()
+      guard await node.successor != nil, !Task.isCancelled, !Task.isShuttingDownGracefully else { return }
+      let next = try await make()
+      present.withLock { $0 = next }
+    }
+  }
+
+  public func status() async -> NodeStatus { await node.status() }
+  public func submit(_ request: SubmitRequest) async throws(PluginError) -> Digest { try await node.submit(request) }
+  public func jobs(limit: Int, before: Digest?) async -> [JobStatus] { await node.jobs(limit: limit, before: before) }
+  public func job(_ id: Digest) async -> JobStatus? { await node.job(id) }
+  public func misbehaviours() async -> [MisbehaviourStatus] { await node.misbehaviours() }
+  public func checkpoint() async -> [UInt8]? { await node.checkpoint() }
+  public func tile(level: Int, index: UInt64, width: Int) async throws(PluginError) -> [UInt8]? {
+    try await node.tile(level: level, index: index, width: width)
+  }
+  public func entryBundle(index: UInt64, width: Int) async throws(PluginError) -> [UInt8]? {
+    try await node.entryBundle(index: index, width: width)
+  }
+  public func proof(job: Digest) async throws(PluginError) -> [UInt8]? { try await node.proof(job: job) }
+  public func artifactPath(_ sha256: Digest) async -> String? { await node.artifactPath(sha256) }
+  public func transcriptPath(job: Digest, attempt: Int?) async -> String? {
+    await node.transcriptPath(job: job, attempt: attempt)
+  }
+  public func reportPath(job: Digest, _ file: ReportFile) async -> String? {
+    await node.reportPath(job: job, file)
+  }
+  public func handovers() async -> HandoverList { await node.handovers() }
+  public func proposal(_ id: Digest) async -> [UInt8]? { await node.proposal(id) }
+  public func handover(epoch: UInt64) async throws(PluginError) -> [UInt8]? { try await node.handover(epoch: epoch) }
+  public func submitHandover(_ entry: [UInt8]) async throws(PluginError) { try await node.submitHandover(entry) }
+}
