@@ -1,155 +1,8 @@
-import Foundation
 import Logging
 import NIOCore
 import SyncConsensus
 import SyncLedger
 import SyncProof
-
-/// What a node keeps of an epoch that it has entered.
-struct EpochRecord: Equatable, Sendable {
-  let group: Group
-  /// The log at the epoch's beginning: all that the epoch begins with follows from these leaves.
-  let logSize: UInt64
-  let logRoot: Digest
-  /// Whether the life that entered the epoch had forgotten signatures in the one before, and so perhaps in this one.
-  let observes: Bool
-
-  private static let key = [UInt8]("epochs".utf8)
-  private static let version: UInt8 = 1
-
-  /// The epochs that the journal knows, ascending; none as long as the node is in the one that its group file began.
-  static func readAll(_ journal: Journal) throws(PluginError) -> [EpochRecord] {
-    guard let bytes = try journal.get(.value, key) else { return [] }
-    do throws(ProofError) {
-      var reader = ByteReader(bytes)
-      let version = try reader.read(UInt8.self)
-      guard version == EpochRecord.version else {
-        throw ProofError(.unsupportedVersion, "a record of version \(version)", at: 0)
-      }
-      var records: [EpochRecord] = []
-      for _ in 0..<(try reader.read(UInt16.self)) {
-        records.append(
-          EpochRecord(
-            group: try Group(parsing: try reader.readCounted(max: LedgerLimits.groupBytesMax)),
-            logSize: try reader.read(), logRoot: try reader.readDigest(), observes: try reader.read(UInt8.self) == 1))
-      }
-      try reader.expectEnd()
-      return records
-    } catch {
-      throw PluginError(.io, "The journal's record of epochs cannot be read: \(error.message)")
-    }
-  }
-
-  /// Keeps the last two: who is one epoch behind can be helped on. Who is further behind brings the log, see
-  /// ``EpochJoin``.
-  static func write(_ records: [EpochRecord], to batch: inout StorageBatch) {
-    var writer = ByteWriter()
-    let kept = records.suffix(2)
-    writer.write(version)
-    writer.write(UInt16(truncatingIfNeeded: kept.count))
-    for record in kept {
-      writer.writeCounted(record.group.encode())
-      writer.write(record.logSize)
-      writer.write(record.logRoot)
-      writer.write(UInt8(record.observes ? 1 : 0))
-    }
-    batch.put(.value, key, writer.bytes)
-  }
-
-  static func handoverKey(_ epoch: UInt64) -> [UInt8] {
-    var writer = ByteWriter()
-    writer.writeRaw([UInt8]("handover/".utf8))
-    writer.write(epoch)
-    return writer.bytes
-  }
-}
-
-/// Where the consensus of one epoch keeps its records: epochs share nothing.
-struct ConsensusRoom: Sendable {
-  private let space: Keyspace
-  private let prefix: [UInt8]
-
-  init(epoch: UInt64) {
-    guard epoch > 0 else {
-      (space, prefix) = (.consensus, [])
-      return
-    }
-    var writer = ByteWriter()
-    writer.write(epoch)
-    (space, prefix) = (.laterConsensus, writer.bytes)
-  }
-
-  func put(_ record: StoredRecord, into batch: inout StorageBatch) {
-    if let value = record.value {
-      batch.put(space, prefix + record.key, value)
-    } else {
-      batch.delete(space, prefix + record.key)
-    }
-  }
-
-  func records(_ journal: Journal, prefix wanted: [UInt8], from: [UInt8], limit: Int) throws(PluginError)
-    -> [StoredRecord]
-  {
-    try journal.scan(space, prefix: prefix + wanted, from: prefix + from, limit: limit).map {
-      StoredRecord(key: Array($0.key.dropFirst(prefix.count)), value: $0.value)
-    }
-  }
-
-  func isEmpty(_ journal: Journal) throws(PluginError) -> Bool {
-    try records(journal, prefix: [], from: [], limit: 1).isEmpty
-  }
-}
-
-/// The epoch before, kept in memory to help on who is still in it. It stores and signs nothing.
-struct PastEpoch {
-  let group: Group
-  /// The log at its end, which is the present epoch's beginning.
-  let logSize: UInt64
-  var replica: Replica<Ledger>
-  let room: ConsensusRoom
-
-  func index(of name: String) -> ReplicaIndex? {
-    group.members.firstIndex { $0.name == Text(name) }.map { ReplicaIndex(rawValue: UInt16($0)) }
-  }
-}
-
-/// Proofs against members from the epochs before, as the node showed them: the first of each kind against each.
-enum FormerMisbehaviours {
-  private static let key = [UInt8]("misbehaviours".utf8)
-
-  static func read(_ journal: Journal) throws(PluginError) -> [MisbehaviourStatus] {
-    guard let bytes = try journal.get(.value, key) else { return [] }
-    do {
-      return try JSONDecoder().decode([MisbehaviourStatus].self, from: Data(bytes))
-    } catch {
-      throw PluginError(.io, "The journal's proofs of misbehaviour from earlier epochs cannot be read")
-    }
-  }
-
-  static func write(_ proofs: [MisbehaviourStatus], to batch: inout StorageBatch) throws(PluginError) {
-    guard !proofs.isEmpty else { return }
-    do {
-      batch.put(.value, key, Array(try JSONEncoder().encode(proofs)))
-    } catch {
-      throw PluginError(.io, "The proofs of misbehaviour cannot be written down")
-    }
-  }
-}
-
-extension GroupMember {
-  fileprivate func hasKeys(of other: GroupMember) -> Bool {
-    logKey == other.logKey && cosignerKey == other.cosignerKey && builderKey == other.builderKey
-      && consensusKey == other.consensusKey && transportKey == other.transportKey
-  }
-}
-
-/// What a node's start finds of the epochs before its own.
-struct EpochBeginning {
-  var history = LedgerHistory()
-  var past: (record: EpochRecord, history: LedgerHistory)?
-  /// Whether this epoch is entered for the first time by a life that may have forgotten signatures in it.
-  var observes = false
-}
 
 extension Node {
   /// Leaves that are read at once when a log is followed again.
@@ -157,8 +10,8 @@ extension Node {
 
   /// The group that a node with this journal belongs to now: the file's, or that of a later epoch that it has entered.
   ///
-  /// - Throws: ``PluginError/Code/invalid`` when the file is of another group or chain, or of an epoch that this journal
-  ///   has no beginning of.
+  /// - Throws: ``PluginError/Code/invalid`` when the file is of another group or chain, or of an epoch of which this
+  ///   journal has no beginning.
   public static func currentGroup(file: Group, storage: any Storage) throws(PluginError) -> Group {
     let journal = Journal(storage)
     guard let latest = try EpochRecord.readAll(journal).last else {
@@ -178,8 +31,8 @@ extension Node {
     guard file.epoch <= group.epoch else {
       throw PluginError(
         .invalid,
-        "The group file is of epoch \(file.epoch), this node's journal of epoch \(group.epoch); a node follows its group "
-          + "by itself from the file that it has; where it was away for too long, bring the log here first: "
+        "The group file is of epoch \(file.epoch), this node's journal of epoch \(group.epoch); a node follows its "
+          + "group by itself from the file that it has; where it was away for too long, bring the log here first: "
           + "synchronicity node join")
     }
     // Addresses may have changed since; everything else is what the old builders have signed.
@@ -187,7 +40,8 @@ extension Node {
       guard file.chainID == group.chainID else {
         throw PluginError(
           .invalid,
-          "The group file is of epoch \(file.epoch), but not the one that its builders have handed over to; take theirs")
+          "The group file is of epoch \(file.epoch), but not the one that its builders were handed; take theirs"
+        )
       }
       return file
     }
@@ -368,7 +222,7 @@ extension Node {
   /// Once the end is decided and its hand-over proven: keeps the proof, and ends this node a moment later, so that it
   /// can be started in the next epoch. Who is no member of that one, or has other keys there, stays for those behind.
   func endEpoch(proof received: [UInt8]? = nil) {
-    // The core may be some blocks ahead of what was performed: only with the last one's leaf in the log is this its end.
+    // The core may be blocks ahead of what was performed: only with the last one's leaf in the log is this the end.
     guard !hasEnded, !isStopping, !isRetired, enters == nil, replica.nextSetHash != nil,
       let next = replica.state.successor, log.size == replica.head.logSize, log.root == replica.head.logRoot
     else { return }
@@ -474,10 +328,10 @@ extension Node {
     switch entry {
     case .proposal, .approval: break
     case .submission, .commitment, .abstention, .reveal:
-      throw PluginError(.invalid, "Only proposals of hand-overs and approvals are taken here")
+      throw PluginError(.invalid, "Only proposals of hand-overs and approvals are taken here.")
     }
     if let refusal = replica.state.refusal(of: bytes) {
-      throw PluginError(.invalid, "The group does not take this: \(refusal.sentence)")
+      throw PluginError(.invalid, "The group does not take this: \(refusal.sentence).")
     }
     submit(entry)
   }
@@ -498,174 +352,5 @@ extension Refusal {
     case .tooLarge: "its hand-over does not fit a leaf of the log; give shorter names, or no gateways"
     default: rawValue
     }
-  }
-}
-
-/// How far the change of an epoch has come, and what is proposed.
-public struct HandoverList: Sendable, Equatable, Codable {
-  public enum Phase: String, Sendable, Codable {
-    /// Proposals and approvals are taken.
-    case open
-    /// A proposal has its approvals; open jobs are ended, new ones not taken.
-    case ending
-    /// The hand-over stands in the log.
-    case over
-  }
-  public let epoch: UInt64
-  public let phase: Phase
-  /// Approvals that end the epoch.
-  public let approvalsWanted: Int
-  public let proposals: [HandoverStatus]
-
-  public init(epoch: UInt64, phase: Phase, approvalsWanted: Int, proposals: [HandoverStatus]) {
-    (self.epoch, self.phase, self.approvalsWanted, self.proposals) = (epoch, phase, approvalsWanted, proposals)
-  }
-}
-
-public struct HandoverStatus: Sendable, Equatable, Codable {
-  /// SHA-256 of the group file, 64 hexadecimal digits.
-  public let id: String
-  public let proposer: String
-  /// Names of members.
-  public let approvals: [String]
-
-  public init(id: String, proposer: String, approvals: [String]) {
-    (self.id, self.proposer, self.approvals) = (id, proposer, approvals)
-  }
-}
-
-/// The entries by which a member proposes a hand-over and approves of one.
-public enum HandoverEntry {
-  public static let bytesMax = LedgerLimits.entryBytesMax
-
-  /// - Parameters:
-  ///   - next: The group of the next epoch.
-  ///   - group: The present one, of which `member` is.
-  ///   - signer: Holds that member's builder key.
-  public static func proposal(of next: Group, in group: Group, by member: Text, signer: any Signer)
-    throws(PluginError) -> [UInt8]
-  {
-    let text = next.encode()
-    let message = Entry.proposalSignedBytes(
-      proposal: SHA256.hash(text), proposer: member, chainID: group.chainID)
-    return Entry.proposal(
-      SignedProposal(group: text, proposer: member, signature: try signer.sign(message, as: .builder))
-    ).encode()
-  }
-
-  /// The same parameters.
-  public static func approval(of next: Group, in group: Group, by member: Text, signer: any Signer)
-    throws(PluginError) -> [UInt8]
-  {
-    let digest = SHA256.hash(next.encode())
-    let signature = try signer.sign(
-      Handover.signedBytes(
-        group: group.origin, epoch: group.epoch, policy: SHA256.hash(next.policy().encode()), builder: member),
-      as: .builder)
-    let message = Entry.approvalSignedBytes(
-      proposal: digest, builder: member, signature: signature, chainID: group.chainID)
-    return Entry.approval(
-      SignedApproval(
-        proposal: digest, builder: member, signature: signature,
-        entrySignature: try signer.sign(message, as: .builder))
-    ).encode()
-  }
-}
-
-/// Brings the log of the epochs before to a builder that was no member of them, or was away for their ends.
-///
-/// What is taken is held against the root that the hand-over's proof has; whoever gives the leaves is not trusted. Not
-/// for several threads at once.
-public struct EpochJoin {
-  private let journal: Journal
-  private let group: Group
-  private let proof: Proof
-  private let bytes: [UInt8]
-  private var history = LedgerHistory()
-  private var log: TransparencyLog
-  private var batch = StorageBatch()
-
-  /// - Parameters:
-  ///   - storage: The builder's own, that has not been in this epoch yet. If the builder has, with a disk that is lost,
-  ///     its node must be started as restored.
-  ///   - group: The epoch that is joined.
-  ///   - handover: The proof of the hand-over that led to it, as a node keeps it.
-  ///   - policy: The trust policy of the epoch that ended.
-  /// - Throws: ``PluginError/Code/invalid`` if the hand-over does not hold under the policy or leads elsewhere, and if
-  ///   the storage is in use.
-  public init(storage: any Storage, group: Group, handover: [UInt8], policy: Policy) throws(PluginError) {
-    let journal = Journal(storage)
-    let (verified, proof) = try PluginError.refusing { () throws(ProofError) in
-      (try Verifier.verifyHandover(proof: handover, policy: policy), try Proof(parsing: handover))
-    }
-    guard verified.handover.group == group.origin, verified.handover.epoch < group.epoch,
-      group.epoch - verified.handover.epoch == 1, verified.handover.policy == group.policy()
-    else {
-      throw PluginError(
-        .invalid, "The hand-over of epoch \(verified.handover.epoch) does not lead to the group file's builders")
-    }
-    guard verified.index + 1 == verified.checkpoint.treeSize else {
-      throw PluginError(
-        .invalid, "The hand-over is proven under a later head; take the proof that a node keeps: /v1/handovers/"
-          + "\(verified.handover.epoch)")
-    }
-    // A journal of earlier epochs goes on too, where its node was away for their ends: in this one it has never signed.
-    let latest = try EpochRecord.readAll(journal).last?.group.epoch ?? 0
-    guard latest < group.epoch, try ConsensusRoom(epoch: group.epoch).isEmpty(journal) else {
-      throw PluginError(
-        .invalid, "This journal is of epoch \(max(latest, group.epoch)) already; the node goes on with 'node run'")
-    }
-    (self.journal, self.group, self.proof, bytes) = (journal, group, proof, handover)
-    log = TransparencyLog(journal: journal)
-  }
-
-  /// Leaves taken so far, and how many there are.
-  public var progress: (taken: UInt64, of: UInt64) { (history.logSize, proof.checkpoint.treeSize) }
-
-  /// The entries that ``take(bundle:)`` wants next; `nil` at the end.
-  public var nextBundle: Tile? {
-    let (taken, size) = progress
-    guard taken < size else { return nil }
-    let full = UInt64(Tile.fullWidth)
-    return Tile(.entries, index: taken / full, width: Int(min(full, size - taken)))
-  }
-
-  /// - Parameter bundle: The next one: each leaf behind its length, 16 bits, big-endian.
-  /// - Throws: ``PluginError/Code/invalid`` for what is no bundle of such a log.
-  public mutating func take(bundle: [UInt8]) throws(PluginError) {
-    guard let tile = nextBundle else { throw PluginError(.invalid, "More leaves than the epoch began with") }
-    let leaves = try PluginError.refusing { () throws(ProofError) in
-      try LogAudit.split(bundle, width: tile.width)
-    }
-    for leaf in leaves { try take(leaf) }
-  }
-
-  private mutating func take(_ leaf: [UInt8]) throws(PluginError) {
-    let place = history.logSize
-    do throws(ProofError) {
-      try history.append(leaf)
-    } catch {
-      throw PluginError(.invalid, "Leaf \(place) is none of this log: \(error.message)")
-    }
-    log.append(leaf, into: &batch)
-    if batch.changes.count >= 512 { try flush(durable: false) }
-  }
-
-  /// Checks that all leaves are those of the epoch's beginning; from then on the node can be run.
-  public mutating func finish() throws(PluginError) {
-    guard history.logSize == proof.checkpoint.treeSize, history.logRoot == proof.checkpoint.root else {
-      throw PluginError(
-        .invalid,
-        "The \(history.logSize) leaves are not those that the old builders have cosigned; take them from another node")
-    }
-    batch.put(.value, EpochRecord.handoverKey(group.epoch - 1), bytes)
-    EpochRecord.write(
-      [EpochRecord(group: group, logSize: history.logSize, logRoot: history.logRoot, observes: false)], to: &batch)
-    try flush(durable: true)
-  }
-
-  private mutating func flush(durable: Bool) throws(PluginError) {
-    try journal.write(batch, durable: durable)
-    batch = StorageBatch()
   }
 }

@@ -7,7 +7,8 @@ import SyncRuntime
 /// `group create` and `group join`.
 struct GroupCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "group", abstract: "Makes a group of builders from their member cards, joins one, or changes its members.",
+    commandName: "group",
+    abstract: "Makes a group of builders from their member cards, joins one, or changes its members.",
     subcommands: [
       Create.self, Join.self, Next.self, Propose.self, Approve.self, Handovers.self, Handover.self,
     ])

@@ -10,8 +10,8 @@ extension GroupCommand {
     static let configuration = CommandConfiguration(
       abstract: "Writes the group file of the next epoch: with members added, removed or changed.",
       discussion: """
-        The file is a proposal and nothing more: a member signs it with 'group propose', the others look at it and sign \
-        with 'group approve'. What it does to those who trust the group now, 'policy check' says.
+        The file is a proposal and nothing more: a member signs it with 'group propose', the others look at it and \
+        sign with 'group approve'. What it does to those who trust the group now, 'policy check' says.
         """)
     @Option(help: "The card of a member that is added, or takes the place of the member of its name.")
     var add: [String] = []
@@ -53,8 +53,9 @@ extension GroupCommand {
       let next: Group
       do {
         next = try Group(
-          origin: old.origin, epoch: old.epoch + 1, reproducers: wanted, commitSeconds: commitSeconds ?? old.commitSeconds,
-          revealSeconds: revealSeconds ?? old.revealSeconds, members: members)
+          origin: old.origin, epoch: old.epoch + 1, reproducers: wanted,
+          commitSeconds: commitSeconds ?? old.commitSeconds, revealSeconds: revealSeconds ?? old.revealSeconds,
+          members: members)
       } catch {
         throw CommandFailure(.usage, error.message)
       }
@@ -89,8 +90,8 @@ extension GroupCommand {
       guard next.origin == present.origin, next.epoch > present.epoch, next.epoch - present.epoch == 1 else {
         throw CommandFailure(
           .usage,
-          "\(group) is of epoch \(next.epoch) of \(next.origin.string); wanted is the one after epoch \(present.epoch) of "
-            + present.origin.string)
+          "\(group) is of epoch \(next.epoch) of \(next.origin.string); wanted is the one after epoch "
+            + "\(present.epoch) of \(present.origin.string)")
       }
       let client = try GatewayClient(checking: node ?? "http://\(file.gatewayListen.text)")
       return (next, try make(next, present, Text(file.name), signer), client)

@@ -11,9 +11,10 @@ extension NodeCommand {
     static let configuration = CommandConfiguration(
       abstract: "Brings the log to a new member of a group that has been running, before its first start.",
       discussion: """
-        From the node named, or from a folder with the same files, it takes the hand-overs from the policy's epoch on \
-        and every leaf of the log up to the last of them. Nothing of it is believed: hand-overs are verified under the \
-        policy, and the leaves must have the root that the old builders have cosigned. Then 'node run' goes on by itself.
+        From the node named it takes the hand-overs from the policy's epoch on, and every leaf of the log up to the \
+        last of them. Nothing of it is believed: hand-overs are verified under the policy, and the leaves must have \
+        the root that the old builders have cosigned. Then 'node run' goes on by itself. A member that was away for \
+        the ends of two epochs, or has lost its disk, does the same.
 
         Exit: 0 the node can be run; 1 what was served does not hold; 2 the command line or a file is wrong; \
         3 the log cannot be read.

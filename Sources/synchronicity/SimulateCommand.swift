@@ -154,7 +154,8 @@ private struct SimulationTally {
   var report: Report {
     Report(
       seeds: seeds, events: events, blocks: blocks, verdicts: verdicts, crashes: crashes, crashPoints: crashPoints,
-      misbehaviours: misbehaviours, handovers: handovers, traceDigest: traceDigest, failure: failure?.failure, replay: replay)
+      misbehaviours: misbehaviours, handovers: handovers, traceDigest: traceDigest, failure: failure?.failure,
+      replay: replay)
   }
 
   func show() {

@@ -260,7 +260,8 @@ struct EndpointTests {
       let id = NodeDouble.id(1).hex
       let targets = [
         "/checkpoint", "/tile/0/000", "/tile/entries/001.p/44", "/v1/jobs", "/v1/jobs/\(id)", "/v1/proofs/\(id)",
-        "/v1/artifacts/\(id)", "/v1/status", "/v1/misbehaviours", "/livez", "/readyz", "/nothing",
+        "/v1/artifacts/\(id)", "/v1/status", "/v1/misbehaviours", "/v1/handovers",
+        "/v1/handovers/0", "/v1/handovers/7", "/v1/proposals/\(NodeDouble.id(9).hex)", "/livez", "/readyz", "/nothing",
       ]
       for target in targets {
         let got = try await get(port, target)
@@ -290,6 +291,19 @@ struct EndpointTests {
     #expect(reply.status == 503)
     let reason = "Connected to 1 other replicas, but a quorum of 3 needs 2"
     #expect(reply.text.hasPrefix(#"{"ready":false,"reasons":["\#(reason)"#))
+  }
+
+  @Test func handovers() async throws {
+    let bytes = ["Content-Type: application/octet-stream"]
+    try await withGateway { port in
+      let list = #"{"approvalsWanted":3,"epoch":1,"phase":"open","proposals":[{"approvals":["alpha"],"id":"#
+      #expect(try await get(port, "/v1/handovers").text.hasPrefix(list))
+      let proof = try await get(port, "/v1/handovers/0")
+      #expect(proof.text == "a hand-over\n" && proof["cache-control"] == "public, max-age=31536000, immutable")
+      #expect(try await get(port, "/v1/proposals/\(NodeDouble.id(9).hex)").text == "a group\n")
+      let taken = try await request(port, "POST", "/v1/handovers", fields: bytes, body: [1, 6])
+      #expect(taken.status == 202 && taken.text.hasPrefix(list))
+    }
   }
 
   @Test func keepAliveAndPipelining() async throws {

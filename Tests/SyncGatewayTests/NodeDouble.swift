@@ -104,7 +104,7 @@ struct NodeDouble: NodeView {
 
   func submitHandover(_ entry: [UInt8]) async throws(PluginError) {
     if let trouble { throw trouble }
-    guard entry.first == 1 else { throw PluginError(.invalid, "no entry") }
+    guard entry.first == 1 else { throw PluginError(.invalid, "This is no entry of a hand-over.") }
   }
 
   func submit(_ request: SubmitRequest) async throws(PluginError) -> Digest {

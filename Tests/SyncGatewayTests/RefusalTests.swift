@@ -16,6 +16,7 @@ struct RefusalTests {
   }
 
   static let json = ["Content-Type: application/json"]
+  static let octets = ["Content-Type: application/octet-stream"]
   static let zeros = String(repeating: "0", count: 64)
 
   static let addresses: [Row] = [
@@ -40,6 +41,25 @@ struct RefusalTests {
     Row(
       name: "two suffixes", method: "GET", target: "/v1/proofs/\(zeros).tlog-proof.tlog-proof",
       status: 400, code: "bad_request"),
+    Row(name: "unknown epoch", method: "GET", target: "/v1/handovers/7", status: 404, code: "not_found"),
+    Row(name: "epoch with zero", method: "GET", target: "/v1/handovers/00", status: 400, code: "bad_request"),
+    Row(name: "epoch signed", method: "GET", target: "/v1/handovers/+0", status: 400, code: "bad_request"),
+    Row(
+      name: "epoch too large", method: "GET", target: "/v1/handovers/18446744073709551616", status: 400,
+      code: "bad_request"),
+    Row(name: "unknown proposal", method: "GET", target: "/v1/proposals/" + zeros, status: 404, code: "not_found"),
+    Row(
+      name: "hand-over as JSON", method: "POST", target: "/v1/handovers", fields: json, body: "{}", status: 415,
+      code: "unsupported_media_type"),
+    Row(
+      name: "hand-over of a form", method: "POST", target: "/v1/handovers", fields: ["Content-Type: text/plain"],
+      body: "x", status: 415, code: "unsupported_media_type"),
+    Row(
+      name: "no entry", method: "POST", target: "/v1/handovers", fields: octets, body: "x", status: 400,
+      code: "bad_request"),
+    Row(
+      name: "large entry", method: "POST", target: "/v1/handovers", fields: octets,
+      body: String(repeating: "x", count: 72 * 1024 + 1), status: 413, code: "too_large"),
     Row(name: "unknown artifact", method: "GET", target: "/v1/artifacts/" + zeros, status: 404, code: "not_found"),
     Row(name: "query where none is", method: "GET", target: "/v1/status?x=1", status: 400, code: "bad_request"),
     Row(name: "bare question mark", method: "GET", target: "/checkpoint?", status: 400, code: "bad_request"),

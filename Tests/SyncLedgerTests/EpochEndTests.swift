@@ -114,7 +114,8 @@ import Testing
   static let rows = [
     Row(name: "proposal by a stranger", entry: { $0.proposal(of: $1.encode(), by: "zoe") }, refusal: .stranger),
     Row(
-      name: "proposal signed by another", entry: { b, _ in b.proposal(of: b.next(["ada"]).encode(), by: "ada", signer: "bob") },
+      name: "proposal signed by another",
+      entry: { b, _ in b.proposal(of: b.next(["ada"]).encode(), by: "ada", signer: "bob") },
       refusal: .invalidSignature),
     Row(
       name: "proposal of another chain",

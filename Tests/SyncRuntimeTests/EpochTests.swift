@@ -118,7 +118,7 @@ struct EpochTests {
     await world.stopAll()
   }
 
-  @Test func `who catches up over a whole later epoch ends it with its own leaves, not at its beginning`() async throws {
+  @Test func `who catches up over a whole later epoch ends it with its own last leaf`() async throws {
     let world = try EpochWorld()
     let names = ["alder", "birch", "cedar", "elm"]
     try world.start(names)

@@ -347,7 +347,9 @@ public struct ConsensusSimulator {
     where processes[item.instance].life == item.life && !faulty.contains(processes[item.instance].index)
       && !processes[item.instance].isDead
     {
-      if !evidence.isOrdered(item.job), !isOver { return checker.fail("a submission that an honest replica held was lost") }
+      if !evidence.isOrdered(item.job), !isOver {
+        return checker.fail("a submission that an honest replica held was lost")
+      }
     }
     if evidence.openJobs > 0 { return checker.fail("\(evidence.openJobs) jobs have no verdict") }
   }
