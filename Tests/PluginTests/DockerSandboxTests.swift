@@ -142,6 +142,18 @@ import Testing
     if Self.hasVersion1 { #expect(unmet.filter { $0.detail.contains("version 1 of cgroups") }.count == 3) }
   }
 
+  /// A node that was started with `podman unshare` beside an engine that runs as root: its mounts are its own.
+  @Test(.enabled { DockerWorld.isPossible && EngineNamespaces.owner() == 0 })
+  func aNodeApartFromARootfulEngineIsRefused() async throws {
+    try await DockerWorld.with { world in
+      #expect(try world.bench(["probe"], through: []) == (true, ""))
+      let (isGood, unmet) = try world.bench(["probe"], through: ["unshare", "--user", "--map-root-user", "--mount"])
+      #expect(isGood && unmet.hasPrefix("engine's namespaces: the engine runs as root"), "\(unmet)")
+      for word in ["podman unshare", "plugins.docker-socket", "sudo"] { #expect(unmet.contains(word)) }
+      #expect(unmet.split(separator: "\n").count == 2, "\(unmet)")
+    }
+  }
+
   /// Processes whose environment names the folder: Podman leaves one behind that holds the user's namespace.
   private static func stopAll(with folder: String) {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
