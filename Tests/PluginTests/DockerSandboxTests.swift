@@ -72,6 +72,14 @@ import Testing
     }
   }
 
+  /// With no byte at all, a crash would still start the program of the host's that takes cores.
+  @Test(arguments: DockerEngineKind.wanted) func aCrashIsToldToNobody(engine: DockerEngineKind) async throws {
+    try await DockerWorld.with(engine) { world in
+      let text = try await world.text("while read -r line; do echo $line; done </proc/self/limits")
+      #expect(text.contains("\nMax core file size 1 1 bytes\n"), "\(text)")
+    }
+  }
+
   @Test(.enabled { DockerWorld.isPossible }) func oneRunIDIsOneRun() async throws {
     try await DockerWorld.with { world in
       let runID = "same-\(getpid())"

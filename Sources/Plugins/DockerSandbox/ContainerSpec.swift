@@ -65,6 +65,9 @@ struct ContainerSpec: Encodable {
   let openStdin = false
   let tty = false
 
+  /// With none at all the kernel still gives a crash to a program of the host's that takes cores, as root; with one
+  /// byte to nobody.
+  private static let coreBytes: UInt64 = 1
   private static let openFiles: UInt64 = 4_096
   private static let stackBytes: UInt64 = 8 << 20
   private static let lockedBytes: UInt64 = 64 << 10
@@ -88,7 +91,7 @@ struct ContainerSpec: Encodable {
       // Process 1 is no process of the build.
       pidsLimit: limits.processes + 1,
       ulimits: [
-        Ulimit("core", 0), Ulimit("nofile", Self.openFiles), Ulimit("stack", Self.stackBytes),
+        Ulimit("core", Self.coreBytes), Ulimit("nofile", Self.openFiles), Ulimit("stack", Self.stackBytes),
         Ulimit("memlock", Self.lockedBytes),
         Ulimit("nproc", max(EngineNamespaces.processesMax(Self.userProcesses), limits.processes + 1)),
         // Above the disk limit, so that a long file meets the full disk, and a hole of a file meets this.
