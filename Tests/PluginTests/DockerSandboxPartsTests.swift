@@ -109,6 +109,16 @@ import Testing
     for text in ["", "[]", "{}", "{\"syscalls\": 1}"] { #expect(EngineFilter.narrow(Data(text.utf8)) == nil) }
   }
 
+  @Test func whatAnEngineMadeForADiskThatItDoesNotSeeGoes() throws {
+    let path = NSTemporaryDirectory() + "docker-disk-\(UInt64.random(in: .min ... .max))"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try FileManager.default.createDirectory(atPath: path + "/sys/fs/cgroup", withIntermediateDirectories: true)
+    try Data().write(to: URL(fileURLWithPath: path + "/empty"))
+    for _ in 0..<2 { try DockerDisk.remove(path) }
+    #expect(access(path, F_OK) != 0 && errno == ENOENT)
+    #expect(throws: PluginError(.io, "")) { try DockerDisk.remove("/proc/self") }
+  }
+
   @Test func anEngineThatIsNotThereIsASentence() async throws {
     let folder = NSTemporaryDirectory() + "docker-none-\(UInt64.random(in: .min ... .max))"
     defer { try? FileManager.default.removeItem(atPath: folder) }

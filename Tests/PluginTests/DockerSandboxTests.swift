@@ -162,6 +162,17 @@ import Testing
     }
   }
 
+  /// Podman makes the folders that it is to bind and does not see: the run fails, and they go.
+  @Test(arguments: DockerEngineKind.wanted)
+  func anEngineThatDoesNotSeeTheMountsRunsNothing(engine: DockerEngineKind) async throws {
+    try await DockerWorld.with(engine) { world in
+      #expect(try world.bench(["run", "echo up"], through: []) == (true, "up\n"))
+      let (isGood, text) = try world.bench(["run", "echo up"], through: ["unshare", "--mount"])
+      #expect(!isGood && text.contains("The Docker engine cannot "), "\(text)")
+      #expect(try await world.containers().isEmpty)
+    }
+  }
+
   /// Processes whose environment names the folder: Podman leaves one behind that holds the user's namespace.
   private static func stopAll(with folder: String) {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? [] {
