@@ -72,11 +72,15 @@ import Testing
     }
   }
 
-  /// With no byte at all, a crash would still start the program of the host's that takes cores.
-  @Test(arguments: DockerEngineKind.wanted) func aCrashIsToldToNobody(engine: DockerEngineKind) async throws {
+  /// Also where the engine has forgotten them. With a core of no byte at all, a crash would still start the program of
+  /// the host's that takes cores.
+  @Test(arguments: DockerEngineKind.wanted) func theBoundsOfARunHold(engine: DockerEngineKind) async throws {
     try await DockerWorld.with(engine) { world in
       let text = try await world.text("while read -r line; do echo $line; done </proc/self/limits")
-      #expect(text.contains("\nMax core file size 1 1 bytes\n"), "\(text)")
+      for (name, bound) in [
+        ("cpu time", 62), ("file size", 65 << 20), ("stack size", 8 << 20), ("core file size", 1),
+        ("open files", 4_096), ("locked memory", 64 << 10),
+      ] { #expect(text.contains("\nMax \(name) \(bound) \(bound) "), "\(text)") }
     }
   }
 
