@@ -100,9 +100,34 @@ struct DockerWorld: Sendable {
       .filter { $0.contains(root) }
   }
 
-  func cgroups(of containers: [String]) -> [String] {
-    let names = FileManager.default.enumerator(atPath: "/sys/fs/cgroup")?.compactMap { $0 as? String } ?? []
-    return names.filter { name in containers.contains { name.contains($0) } }
+  /// How long an engine's monitor of a container may take to end once the engine has removed the container: it starts
+  /// a program of the engine's first, which cleans up.
+  private static let monitorPatience = Duration.seconds(120)
+
+  /// The groups of these containers. Where systemd makes them, the monitor of each has one of its own, which goes with
+  /// the monitor; anywhere else none may be there.
+  func leftGroups(of containers: [String]) async throws -> [String] {
+    try await left(within: EngineNamespaces.owner() == 0 ? .zero : Self.monitorPatience) {
+      let names = FileManager.default.enumerator(atPath: "/sys/fs/cgroup")?.compactMap { $0 as? String } ?? []
+      return names.filter { name in containers.contains { name.contains($0) } }
+    }
+  }
+
+  /// The arguments of processes that name one of these containers.
+  func leftProcesses(of containers: [String]) async throws -> [String] {
+    try await left(within: Self.monitorPatience) {
+      containers.flatMap { SandboxCompatTest.processes(with: $0) }
+        .map { Folder.readKernelFile("/proc/\($0)/cmdline") ?? "process \($0)" }
+    }
+  }
+
+  private func left(within patience: Duration, _ look: () -> [String]) async throws -> [String] {
+    let end = ContinuousClock.now + patience
+    while true {
+      let found = look()
+      if found.isEmpty || ContinuousClock.now >= end { return found }
+      try await Task.sleep(for: .milliseconds(200))
+    }
   }
 
   func expectNothingLeft() throws {
