@@ -16,6 +16,7 @@ enum SandboxBench {
            SandboxBench build RUNS STATE ARCHIVE INPUT OUTPUT SCRIPT CLEAN -- COMMAND…
                                   the same of a script in the chroot sandbox; CLEAN is emptied before each command
            SandboxBench prepare SANDBOX STATE ARCHIVE [SOCKET]        milliseconds of making a toolchain ready
+           SandboxBench probe SANDBOX STATE ARCHIVE [SOCKET]          what is not met on this host, with the mends
            SandboxBench collect STORE FOLDER [keep]                   takes all files of FOLDER as artifacts, and prints
                                   the milliseconds; keep: until they are on the disk
 
@@ -34,6 +35,7 @@ enum SandboxBench {
     case ("build", 8) where !command.isEmpty:
       try await build(Int(own[1]) ?? 1, Bench("chroot", own[2], own[3], socket: nil), Array(own[4...]), command)
     case ("prepare", 4...5): try await prepare(Bench(own[1], own[2], own[3], socket: own.dropFirst(4).first))
+    case ("probe", 4...5): await probe(try Bench(own[1], own[2], own[3], socket: own.dropFirst(4).first))
     case ("collect", 3...4): try collect(into: own[1], from: own[2], keeps: own.count == 4)
     default: throw PluginError(.invalid, usage)
     }
@@ -98,6 +100,12 @@ enum SandboxBench {
       try await bench.sandbox.prepare(toolchain: bench.toolchain, archive: bench.archive)
     }
     print(String(format: "%.2f", time))
+  }
+
+  private static func probe(_ bench: Bench) async {
+    for finding in await bench.sandbox.probe().findings where !finding.isMet {
+      print("\(finding.name): \(finding.detail)\n  \(finding.mend ?? "no mend is known")")
+    }
   }
 
   private static func collect(into store: String, from folder: String, keeps: Bool) throws {

@@ -1,8 +1,9 @@
 import Glibc
+import SyncRuntime
 
 /// One attempt: the words for the program, and what must hold.
 struct EscapeAttempt: Sendable {
-  /// Who can do it without a sandbox.
+  /// Who can do it without a sandbox; root is the host's.
   enum Ability: Sendable { case everyone, root }
 
   let words: String
@@ -15,7 +16,13 @@ struct EscapeAttempt: Sendable {
     self.ability = ability
   }
 
-  var isPossibleOutside: Bool { ability == .everyone || geteuid() == 0 }
+  var isPossibleOutside: Bool { ability == .everyone || Self.isHostsRoot }
+
+  /// In a user namespace root has the rights of its user on the host, where all numbers map to themselves.
+  private static let isHostsRoot: Bool = {
+    let map = Folder.readKernelFile("/proc/self/uid_map")?.split { $0 == " " || $0 == "\n" }
+    return geteuid() == 0 && map == ["0", "0", "4294967295"]
+  }()
 
   /// Reasons for which an attempt comes to nothing on a host that has no such thing at all.
   private static let absences = [

@@ -16,7 +16,9 @@ extension DockerSandboxTests {
         let mounts = [SandboxMount(hostPath: input, insidePath: "/input", isWritable: false)]
         let (started, signal) = AsyncStream.makeStream(of: Void.self)
         var request = world.request(
-          "echo up; until [ -e /input/end ]; do sleep 0.05; done; echo done", mounts: mounts, runID: "neighbour")
+          "echo up; until [ -e /input/end ]; do sleep 0.2; done; echo done", mounts: mounts, runID: "neighbour")
+        // It is there for as long as the kills take, however slow the machine is.
+        (request.limits.wallSeconds, request.limits.cpuSeconds) = (3_600, 3_600)
         request.onTranscript = { _ in signal.yield() }
         let neighbour = Task { [request] in try await world.sandbox.run(request) }
         for await _ in started { break }
@@ -40,7 +42,9 @@ extension DockerSandboxTests {
       #expect(try await next.removeLeftovers().filter { !$0.contains(":") } == [run], "\(step)")
       let containers = try await world.containers()
       #expect(containers.count == 1, "\(step): the neighbour's alone")
-      #expect(world.cgroups(of: left.filter { !containers.contains($0) }).isEmpty, "\(step)")
+      let gone = left.filter { !containers.contains($0) }
+      #expect(try await world.leftGroups(of: gone).isEmpty, "\(step)")
+      #expect(try await world.leftProcesses(of: gone).isEmpty, "\(step)")
       #expect(world.mounts().allSatisfy { !$0.contains(run) }, "\(step)")
       for folder in ["runs", "disks"] {
         let names = try FileManager.default.contentsOfDirectory(atPath: "\(world.root)/state/\(folder)")

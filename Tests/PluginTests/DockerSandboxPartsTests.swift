@@ -109,6 +109,49 @@ import Testing
     for text in ["", "[]", "{}", "{\"syscalls\": 1}"] { #expect(EngineFilter.narrow(Data(text.utf8)) == nil) }
   }
 
+  /// Started by nobody who bounds it: what it starts is bounded all the same.
+  @Test func processOneBoundsWhatItStarts() throws {
+    let folder = NSTemporaryDirectory() + "docker-init-\(UInt64.random(in: .min ... .max))"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let limits = SandboxLimits(
+      wallSeconds: 60, cpuSeconds: 60, memoryBytes: 256 << 20, processes: 64, diskBytes: 64 << 20,
+      transcriptBytes: 1 << 20)
+    try DockerInit.write(into: folder, bounds: ContainerSpec.bounds(of: limits))
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(fileURLWithPath: "\(folder)/\(DockerInit.name)")
+    process.arguments = ["NAME=value", "", "/bin/cat", "/proc/self/limits"]
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    defer {
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+    var text = ""
+    while !text.contains("realtime timeout") {
+      let piece = output.fileHandleForReading.availableData
+      try #require(!piece.isEmpty, "\(text)")
+      text += String(decoding: piece, as: UTF8.self)
+    }
+    let lines = text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
+    for (name, bound) in [
+      ("cpu time", 62), ("file size", 65 << 20), ("stack size", 8 << 20), ("core file size", 1),
+      ("open files", 4_096), ("locked memory", 64 << 10),
+    ] { #expect(lines.contains { $0.hasPrefix("Max \(name) \(bound) \(bound) ") }, "\(text)") }
+  }
+
+  @Test func whatAnEngineMadeForADiskThatItDoesNotSeeGoes() throws {
+    let path = NSTemporaryDirectory() + "docker-disk-\(UInt64.random(in: .min ... .max))"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try FileManager.default.createDirectory(atPath: path + "/sys/fs/cgroup", withIntermediateDirectories: true)
+    try Data().write(to: URL(fileURLWithPath: path + "/empty"))
+    for _ in 0..<2 { try DockerDisk.remove(path) }
+    #expect(access(path, F_OK) != 0 && errno == ENOENT)
+    #expect(throws: PluginError(.io, "")) { try DockerDisk.remove("/proc/self") }
+  }
+
   @Test func anEngineThatIsNotThereIsASentence() async throws {
     let folder = NSTemporaryDirectory() + "docker-none-\(UInt64.random(in: .min ... .max))"
     defer { try? FileManager.default.removeItem(atPath: folder) }

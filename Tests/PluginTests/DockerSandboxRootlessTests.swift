@@ -77,6 +77,20 @@ import Testing
     #expect(unmet.isEmpty || unmet[0].mend != nil)
   }
 
+  @Test func aNodeApartFromARootfulEngineIsToldHowToMeetIt() {
+    let version = DockerProbe.Version(version: "27.0", apiVersion: "1.46", minAPIVersion: nil)
+    let info = DockerProbe.Info(
+      memoryLimit: true, swapLimit: true, pidsLimit: true, hasShares: true, cgroupDriver: "systemd",
+      cgroupVersion: "2", driver: "overlay2", operatingSystemType: "linux",
+      securityOptions: ["name=seccomp,profile=default"])
+    for isApart in [false, true] {
+      let finding = DockerProbe.judge(version, info, isRoot: true, isApart: isApart, rootless: nil)
+        .first { $0.name == "engine's namespaces" }
+      #expect(finding?.isMet == !isApart)
+      #expect((finding?.mend != nil) == isApart)
+    }
+  }
+
   static let managers: [(group: String, manager: String?)] = [
     ("/user.slice/user-7.slice/user@7.service/app.slice/podman.service", "/user.slice/user-7.slice/user@7.service"),
     ("/user.slice/user-7.slice/user@7.service", "/user.slice/user-7.slice/user@7.service"),
@@ -111,6 +125,10 @@ import Testing
   @Test func theOwnerIsReadFromTheMap() {
     #expect(EngineNamespaces.owner(map: "         0       7          1\n         1     100000      65536\n") == 7)
     #expect(EngineNamespaces.owner(map: "0 0 4294967295\n") == 0)
+    #expect(EngineNamespaces.isHost(map: "         0          0 4294967295\n"))
+    for map in [nil, "", "0 0 1\n", "0 7 1\n1 100000 65536\n", "0 0 4294967295\n5 7 1\n"] {
+      #expect(!EngineNamespaces.isHost(map: map))
+    }
     for map in ["", "5 7 1\n", "0 7\n", "a b c\n"] { #expect(EngineNamespaces.owner(map: map) == nil) }
   }
 
@@ -147,6 +165,9 @@ import Testing
         EngineNamespaces.holders(of: path) == (keeps ? [keeper] : []) + [process.processIdentifier]
           || EngineNamespaces.holders(of: path) == [process.processIdentifier, keeper])
       #expect(EngineNamespaces.member(of: path) == (keeps ? keeper : nil))
+      // A rootless engine lives elsewhere, whoever listens for it here.
+      let engine = RootlessEngine.look(at: path, product: "Podman", driver: "systemd", isVersion2: true)
+      #expect(engine.isOurs == (keeps && !EngineNamespaces.isHost()))
     }
     #expect(EngineNamespaces.member(of: "/no/such/socket") == nil)
   }

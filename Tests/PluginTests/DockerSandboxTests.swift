@@ -72,6 +72,18 @@ import Testing
     }
   }
 
+  /// Also where the engine has forgotten them. With a core of no byte at all, a crash would still start the program of
+  /// the host's that takes cores.
+  @Test(arguments: DockerEngineKind.wanted) func theBoundsOfARunHold(engine: DockerEngineKind) async throws {
+    try await DockerWorld.with(engine) { world in
+      let text = try await world.text("while read -r line; do echo $line; done </proc/self/limits")
+      for (name, bound) in [
+        ("cpu time", 62), ("file size", 65 << 20), ("stack size", 8 << 20), ("core file size", 1),
+        ("open files", 4_096), ("locked memory", 64 << 10),
+      ] { #expect(text.contains("\nMax \(name) \(bound) \(bound) "), "\(text)") }
+    }
+  }
+
   @Test(.enabled { DockerWorld.isPossible }) func oneRunIDIsOneRun() async throws {
     try await DockerWorld.with { world in
       let runID = "same-\(getpid())"
@@ -140,6 +152,29 @@ import Testing
     #expect(finding.mend?.contains("podman unshare") == true)
     // And its limits, where nothing holds them.
     if Self.hasVersion1 { #expect(unmet.filter { $0.detail.contains("version 1 of cgroups") }.count == 3) }
+  }
+
+  /// A node that was started with `podman unshare` beside an engine that runs as root: its mounts are its own.
+  @Test(.enabled { DockerWorld.isPossible && EngineNamespaces.owner() == 0 })
+  func aNodeApartFromARootfulEngineIsRefused() async throws {
+    try await DockerWorld.with { world in
+      #expect(try world.bench(["probe"], through: []) == (true, ""))
+      let (isGood, unmet) = try world.bench(["probe"], through: ["unshare", "--user", "--map-root-user", "--mount"])
+      #expect(isGood && unmet.hasPrefix("engine's namespaces: the engine runs as root"), "\(unmet)")
+      for word in ["podman unshare", "plugins.docker-socket", "sudo"] { #expect(unmet.contains(word)) }
+      #expect(unmet.split(separator: "\n").count == 2, "\(unmet)")
+    }
+  }
+
+  /// Podman makes the folders that it is to bind and does not see: the run fails, and they go.
+  @Test(arguments: DockerEngineKind.wanted)
+  func anEngineThatDoesNotSeeTheMountsRunsNothing(engine: DockerEngineKind) async throws {
+    try await DockerWorld.with(engine) { world in
+      #expect(try world.bench(["run", "echo up"], through: []) == (true, "up\n"))
+      let (isGood, text) = try world.bench(["run", "echo up"], through: ["unshare", "--mount"])
+      #expect(!isGood && text.contains("The Docker engine cannot "), "\(text)")
+      #expect(try await world.containers().isEmpty)
+    }
   }
 
   /// Processes whose environment names the folder: Podman leaves one behind that holds the user's namespace.

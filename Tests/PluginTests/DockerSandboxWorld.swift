@@ -100,9 +100,34 @@ struct DockerWorld: Sendable {
       .filter { $0.contains(root) }
   }
 
-  func cgroups(of containers: [String]) -> [String] {
-    let names = FileManager.default.enumerator(atPath: "/sys/fs/cgroup")?.compactMap { $0 as? String } ?? []
-    return names.filter { name in containers.contains { name.contains($0) } }
+  /// How long an engine's monitor of a container may take to end once the engine has removed the container: it starts
+  /// a program of the engine's first, which cleans up.
+  private static let monitorPatience = Duration.seconds(120)
+
+  /// The groups of these containers. Where systemd makes them, the monitor of each has one of its own, which goes with
+  /// the monitor; anywhere else none may be there.
+  func leftGroups(of containers: [String]) async throws -> [String] {
+    try await left(within: EngineNamespaces.owner() == 0 ? .zero : Self.monitorPatience) {
+      let names = FileManager.default.enumerator(atPath: "/sys/fs/cgroup")?.compactMap { $0 as? String } ?? []
+      return names.filter { name in containers.contains { name.contains($0) } }
+    }
+  }
+
+  /// The arguments of processes that name one of these containers.
+  func leftProcesses(of containers: [String]) async throws -> [String] {
+    try await left(within: Self.monitorPatience) {
+      containers.flatMap { SandboxCompatTest.processes(with: $0) }
+        .map { Folder.readKernelFile("/proc/\($0)/cmdline") ?? "process \($0)" }
+    }
+  }
+
+  private func left(within patience: Duration, _ look: () -> [String]) async throws -> [String] {
+    let end = ContinuousClock.now + patience
+    while true {
+      let found = look()
+      if found.isEmpty || ContinuousClock.now >= end { return found }
+      try await Task.sleep(for: .milliseconds(200))
+    }
   }
 
   func expectNothingLeft() throws {
@@ -118,12 +143,30 @@ struct DockerWorld: Sendable {
   /// A process of its own that imports a toolchain and does one run of this world's, and is killed at a step.
   func helper(killedAt step: DockerStep, runID: String, archive: String? = nil) throws -> Process {
     let process = Process()
-    let beside = (ChrootWorld.initPath ?? "").split(separator: "/").dropLast().map { "/" + $0 }.joined()
-    process.executableURL = URL(fileURLWithPath: beside + "/SandboxBench")
+    process.executableURL = URL(fileURLWithPath: Self.bench)
     process.arguments = ["kill", step.rawValue, runID, root + "/state", archive ?? self.archive, socket]
     process.standardOutput = FileHandle.nullDevice
     try process.run()
     return process
+  }
+
+  private static var bench: String {
+    (ChrootWorld.initPath ?? "").split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/SandboxBench"
+  }
+
+  /// What a process of its own that is started through a command says: to `probe`, what is unmet, a line for each and
+  /// one for its mend; to `run` and a script, what that printed, or an error.
+  func bench(_ words: [String], through command: [String]) throws -> (isGood: Bool, text: String) {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = command + [Self.bench] + words + ["docker", root + "/state", archive, socket]
+    process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+    (process.standardOutput, process.standardError) = (output, output)
+    try process.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return (process.terminationReason == .exit && process.terminationStatus == 0, text)
   }
 
   /// The IDs and names of all images that carry this world's label, and of those of the given name.

@@ -33,10 +33,8 @@ import Testing
     }
   }
 
-  @Test(
-    .enabled("no engine: scripts/docker-engine up DIR starts one, and says what to export") { DockerWorld.isPossible })
-  func nothingLeavesTheDockerSandbox() async throws {
-    try await DockerWorld.with { world in
+  @Test(arguments: DockerEngineKind.wanted) func nothingLeavesTheDockerSandbox(engine: DockerEngineKind) async throws {
+    try await DockerWorld.with(engine) { world in
       let suite = SandboxCompatTest(
         sandbox: world.sandbox, toolchain: world.toolchain, archive: world.archive,
         scratchDirectory: try world.folder("scratch"))

@@ -13,6 +13,7 @@
 #define PR_SET_DUMPABLE 4
 #define SIGCHLD 17
 #define SIG_SETMASK 2
+#define EPERM 1
 #define ENOENT 2
 #define ENOTDIR 20
 #define ECHILD 10
@@ -21,7 +22,7 @@
 
   .section .rodata
   .balign 16
-  .globl sync_docker_init_begin, sync_docker_init_end
+  .globl sync_docker_init_begin, sync_docker_init_end, sync_docker_init_bounds, sync_docker_init_bounds_end
 sync_docker_init_begin:
   // The ELF header: 64 bits, little endian, an executable at a fixed address.
   .ascii "\177ELF"
@@ -48,7 +49,13 @@ sync_docker_init_begin:
 cannot:
   .ascii "synchronicity: cannot execute "
 cannot_end:
-  .balign 4
+  .balign 8
+  // A resource's number, its soft and its hard bound, of 8 bytes each; written by who writes the file.
+sync_docker_init_bounds:
+bounds:
+  .zero 7 * 24
+sync_docker_init_bounds_end:
+bounds_end:
 
 #if defined(__x86_64__)
 
@@ -65,6 +72,7 @@ cannot_end:
 #define SYS_setsid 112
 #define SYS_prctl 157
 #define SYS_exit_group 231
+#define SYS_prlimit64 302
 
 start:
   leaq 8(%rsp), %r12
@@ -78,6 +86,24 @@ start:
   xorl %esi, %esi
   movl $SYS_prctl, %eax
   syscall
+  // Of an engine that has forgotten them. One that is above the present one is refused: the present one holds.
+  leaq bounds(%rip), %rbx
+bound:
+  xorl %edi, %edi
+  movq (%rbx), %rsi
+  leaq 8(%rbx), %rdx
+  xorl %r10d, %r10d
+  movl $SYS_prlimit64, %eax
+  syscall
+  testq %rax, %rax
+  jz bounded
+  cmpq $-EPERM, %rax
+  jne fail
+bounded:
+  addq $24, %rbx
+  leaq bounds_end(%rip), %rax
+  cmpq %rax, %rbx
+  jne bound
   // The environment ends with the empty argument; the worker's arguments follow.
   leaq 8(%r12), %r13
   movq %r13, %r14
@@ -227,6 +253,7 @@ leave:
 #define SYS_clone 220
 #define SYS_execve 221
 #define SYS_wait4 260
+#define SYS_prlimit64 261
 
 start:
   add x19, sp, #8
@@ -242,6 +269,23 @@ start:
   mov x1, #0
   mov x8, #SYS_prctl
   svc #0
+  // Of an engine that has forgotten them. One that is above the present one is refused: the present one holds.
+  adr x23, bounds
+  adr x24, bounds_end
+bound:
+  mov x0, #0
+  ldr x1, [x23]
+  add x2, x23, #8
+  mov x3, #0
+  mov x8, #SYS_prlimit64
+  svc #0
+  cbz x0, bounded
+  cmn x0, #EPERM
+  b.ne fail
+bounded:
+  add x23, x23, #24
+  cmp x23, x24
+  b.ne bound
   // The environment ends with the empty argument; the worker's arguments follow.
   add x20, x19, #8
   mov x21, x20

@@ -22,7 +22,14 @@ struct ContainerSpec: Encodable {
     let name: String
     let soft: UInt64
     let hard: UInt64
-    init(_ name: String, _ bound: UInt64) { (self.name, soft, hard) = (name, bound, bound) }
+    /// The kernel's number of it, the same on both processors.
+    let resource: UInt64
+
+    private enum CodingKeys: CodingKey { case name, soft, hard }
+
+    init(_ name: String, _ resource: UInt64, _ bound: UInt64) {
+      (self.name, self.resource, soft, hard) = (name, resource, bound, bound)
+    }
   }
 
   struct Log: Encodable { let type = "none" }
@@ -65,6 +72,9 @@ struct ContainerSpec: Encodable {
   let openStdin = false
   let tty = false
 
+  /// With none at all the kernel still gives a crash to a program of the host's that takes cores, as root; with one
+  /// byte to nobody.
+  private static let coreBytes: UInt64 = 1
   private static let openFiles: UInt64 = 4_096
   private static let stackBytes: UInt64 = 8 << 20
   private static let lockedBytes: UInt64 = 64 << 10
@@ -87,15 +97,22 @@ struct ContainerSpec: Encodable {
       mounts: mounts, memory: memory, memorySwap: memory,
       // Process 1 is no process of the build.
       pidsLimit: limits.processes + 1,
-      ulimits: [
-        Ulimit("core", 0), Ulimit("nofile", Self.openFiles), Ulimit("stack", Self.stackBytes),
-        Ulimit("memlock", Self.lockedBytes),
-        Ulimit("nproc", max(EngineNamespaces.processesMax(Self.userProcesses), limits.processes + 1)),
-        // Above the disk limit, so that a long file meets the full disk, and a hole of a file meets this.
-        Ulimit("fsize", limits.diskBytes + (1 << 20)),
-        // Coarser than the sum over the tree, which is watched.
-        Ulimit("cpu", limits.cpuSeconds + 2),
-      ])
+      ulimits: Self.bounds(of: limits))
+  }
+
+  /// What the engine is asked for, and process 1 sets as well.
+  ///
+  /// Source: getrlimit(2), <asm-generic/resource.h>.
+  static func bounds(of limits: SandboxLimits) -> [Ulimit] {
+    [
+      Ulimit("core", 4, coreBytes), Ulimit("nofile", 7, openFiles), Ulimit("stack", 3, stackBytes),
+      Ulimit("memlock", 8, lockedBytes),
+      Ulimit("nproc", 6, max(EngineNamespaces.processesMax(userProcesses), limits.processes + 1)),
+      // Above the disk limit, so that a long file meets the full disk, and a hole of a file meets this.
+      Ulimit("fsize", 1, limits.diskBytes + (1 << 20)),
+      // Coarser than the sum over the tree, which is watched.
+      Ulimit("cpu", 0, limits.cpuSeconds + 2),
+    ]
   }
 
   func encoded() throws(PluginError) -> Data {

@@ -70,7 +70,10 @@ struct DockerDisk: Sendable {
     while umount2(path, 0) == 0 {}
     // A killed container's process may hold it for a moment longer.
     if errno == EBUSY { while umount2(path, Int32(MNT_DETACH)) == 0 {} }
-    guard rmdir(path) == 0 || errno == ENOENT else { throw error("remove", path) }
+    if rmdir(path) == 0 || errno == ENOENT { return }
+    // An engine that does not see the mount makes below it the folders that it is to bind.
+    if errno == ENOTEMPTY { try? FolderCopy.empty(path) }
+    guard rmdir(path) == 0 else { throw error("remove", path) }
   }
 
   static func error(_ verb: String, _ path: String) -> PluginError {

@@ -57,12 +57,17 @@ struct DockerProbe {
       ? RootlessEngine.look(
         at: engine.socketPath, product: version.product, driver: info.cgroupDriver ?? "unknown",
         isVersion2: info.cgroupVersion == "2") : nil
+    let isApart = rootless == nil && EngineNamespaces.isApart(from: engine.socketPath)
     return [Finding(name: "engine", isMet: true, detail: found)]
-      + judge(version, info, isRoot: geteuid() == 0, rootless: rootless)
+      + judge(version, info, isRoot: geteuid() == 0, isApart: isApart, rootless: rootless)
   }
 
-  /// - Parameter rootless: `nil` for an engine that runs as root.
-  static func judge(_ version: Version, _ info: Info, isRoot: Bool, rootless: RootlessEngine?) -> [Finding] {
+  /// - Parameters:
+  ///   - isApart: Whether this node lives in a user namespace that is not the engine's.
+  ///   - rootless: `nil` for an engine that runs as root.
+  static func judge(
+    _ version: Version, _ info: Info, isRoot: Bool, isApart: Bool = false, rootless: RootlessEngine?
+  ) -> [Finding] {
     let security = info.securityOptions ?? []
     let isPodman = version.product == "Podman"
     let speaks =
@@ -76,10 +81,22 @@ struct DockerProbe {
       finding(
         "containers", info.operatingSystemType == "linux", "Linux, storage driver \(info.driver ?? "unknown")",
         "are of \(info.operatingSystemType ?? "an unknown system"); switch the engine to Linux containers"),
-      rootless?.namespaces(namespaces)
-        ?? Finding(name: namespaces, isMet: true, detail: "the engine runs as root, in the host's"),
+      rootless?.namespaces(namespaces) ?? rootful(isApart: isApart),
       finding("disk limit", isRoot, "a tmpfs for each run, mounted by root", DockerDisk.wantsRoot),
     ] + limits(info, rootless) + [filter(security, isPodman: isPodman)]
+  }
+
+  private static func rootful(isApart: Bool) -> Finding {
+    guard isApart else {
+      return Finding(name: namespaces, isMet: true, detail: "the engine runs as root, in the host's")
+    }
+    return Finding(
+      name: namespaces, isMet: false,
+      detail: "the engine runs as root, and this node is in a user namespace of its own, as podman unshare makes one:"
+        + " the engine does not see what this node mounts; start the node as the host's root, without podman unshare,"
+        + " or name the socket of this user's own Podman with plugins.docker-socket, or set plugins.sandbox ="
+        + " \"chroot\", which needs no root",
+      mend: "sudo synchronicity node ..., or plugins.docker-socket = \"$XDG_RUNTIME_DIR/podman/podman.sock\"")
   }
 
   private static func limits(_ info: Info, _ rootless: RootlessEngine?) -> [Finding] {

@@ -15,6 +15,24 @@ enum EngineNamespaces {
     return holders(of: socketPath).first(where: isMember)
   }
 
+  /// Whether this process lives in a user namespace in which no process is that answers at the socket: an engine that
+  /// runs as root then sees nothing that this process mounts, and gives it no right over what its runs write.
+  ///
+  /// A namespace whose numbers are all the host's own is taken for the host's: from there not every process that
+  /// answers may be looked at.
+  static func isApart(from socketPath: String) -> Bool {
+    guard !isHost(), let ours = name("user", of: "self") else {
+      return false
+    }
+    let processes = (listener(at: socketPath).map { [$0] } ?? []) + holders(of: socketPath)
+    return !processes.contains { name("user", of: String($0)) == ours }
+  }
+
+  /// Whether this process is in no user namespace but the host's, in which all numbers map to themselves.
+  static func isHost(map: String? = Folder.readKernelFile("/proc/self/uid_map")) -> Bool {
+    map?.split { $0 == " " || $0 == "\n" } == ["0", "0", "4294967295"]
+  }
+
   /// The engine's user as the host numbers it: who is root in this process's user namespace.
   static func owner(map: String? = Folder.readKernelFile("/proc/self/uid_map")) -> UInt32? {
     for line in (map ?? "").split(separator: "\n") {
@@ -26,22 +44,19 @@ enum EngineNamespaces {
 
   /// What of a wish for processes a rootless engine can give: no more than its user has, who is this process's.
   static func processesMax(_ wanted: UInt64) -> UInt64 {
-    // All numbers of the host map to themselves where there is no user namespace.
-    let map = Folder.readKernelFile("/proc/self/uid_map")?.split { $0 == " " || $0 == "\n" }
     var limit = rlimit()
-    guard map != ["0", "0", "4294967295"], getrlimit(Int32(__RLIMIT_NPROC.rawValue), &limit) == 0 else {
-      return wanted
-    }
+    guard !isHost(), getrlimit(Int32(__RLIMIT_NPROC.rawValue), &limit) == 0 else { return wanted }
     return min(wanted, UInt64(limit.rlim_max))
   }
 
   private static func names(of process: String) -> [String]? {
-    let names = ["user", "mnt"].compactMap {
-      try? FileManager.default.destinationOfSymbolicLink(
-        atPath:
-          "/proc/\(process)/ns/\($0)")
-    }
+    let names = ["user", "mnt"].compactMap { name($0, of: process) }
     return names.count == 2 ? names : nil
+  }
+
+  /// - Returns: `nil` also for a process that this one may not look at.
+  private static func name(_ kind: String, of process: String) -> String? {
+    try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/ns/\(kind)")
   }
 
   /// Who called listen(2), which a service manager may have done for the engine.

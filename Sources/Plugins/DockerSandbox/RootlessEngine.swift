@@ -17,7 +17,8 @@ struct RootlessEngine {
   let groups: EngineGroups?
 
   static func look(at socketPath: String, product: String, driver: String, isVersion2: Bool) -> RootlessEngine {
-    let process = EngineNamespaces.member(of: socketPath)
+    // Such an engine is in no namespace of the host's: who is there and answers has listened for it.
+    let process = EngineNamespaces.isHost() ? nil : EngineNamespaces.member(of: socketPath)
     return RootlessEngine(
       product: product, driver: driver, isVersion2: isVersion2, isOurs: process != nil,
       owner: EngineNamespaces.owner(), groups: process.flatMap { EngineGroups(process: $0) })

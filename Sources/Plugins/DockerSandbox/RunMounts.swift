@@ -20,7 +20,7 @@ struct RunMounts {
     for name in ["hostname", "hosts", "resolv.conf"] { add(empty, at: "/etc/\(name)", readOnly: true) }
     add(try disk.folder("tmp", mode: 0o1777), at: "/tmp", readOnly: false)
     let shared = try disk.folder("shm", mode: 0o1777)
-    try DockerInit.write(into: shared)
+    try DockerInit.write(into: shared, bounds: ContainerSpec.bounds(of: request.limits))
     add(shared, at: "/dev/shm", readOnly: false)
     for mount in request.mounts {
       guard mount.isWritable else {
