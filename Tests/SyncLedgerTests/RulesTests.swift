@@ -227,7 +227,8 @@ private let strangers = Builders(4, epoch: 1, salt: "other")
   @Test func eachRefusalHasARow() {
     let inTables = (Self.submissions + Self.commitPhase + Self.revealPhase).compactMap(\.refusal)
     let elsewhere: [Refusal] = [.impossibleOutcome, .invalidSpec, .shareUsedUp]
-    #expect(Set(inTables + elsewhere) == Set(Refusal.allCases))
+    let atTheEnd = EpochEndTests.rows.map(\.refusal) + [.epochEnding, .duplicateApproval]
+    #expect(Set(inTables + elsewhere + atTheEnd) == Set(Refusal.allCases))
   }
 }
 
