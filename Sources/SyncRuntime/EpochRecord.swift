@@ -101,8 +101,6 @@ struct ConsensusRoom: Sendable {
 /// The epoch before, kept in memory to help on who is still in it. It stores and signs nothing.
 struct PastEpoch {
   let group: Group
-  /// The log at its end, which is the present epoch's beginning.
-  let logSize: UInt64
   var replica: Replica<Ledger>
   let room: ConsensusRoom
 

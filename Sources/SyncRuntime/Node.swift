@@ -95,9 +95,8 @@ public actor Node: NodeView, Service {
     var log = TransparencyLog(journal: journal)
     try Node.sweep(configuration.dataDirectory)
     let beginning = try Node.beginning(configuration.group, journal, &board, &log)
-    let logSizeBefore = log.size
     let replica = try Node.recover(configuration, own.index, journal, beginning, &board, &log)
-    past = try Node.pastEpoch(beginning, configuration, journal, logSize: logSizeBefore)
+    past = try Node.pastEpoch(beginning, configuration, journal)
     room = ConsensusRoom(epoch: configuration.group.epoch)
     formerMisbehaviours = try FormerMisbehaviours.read(journal)
 

@@ -93,7 +93,7 @@ extension Node {
 
   /// The epoch before, as its blocks tell it, or `nil` where this node was no member of it.
   static func pastEpoch(
-    _ beginning: EpochBeginning, _ configuration: NodeConfiguration, _ journal: Journal, logSize: UInt64
+    _ beginning: EpochBeginning, _ configuration: NodeConfiguration, _ journal: Journal
   ) throws(PluginError) -> PastEpoch? {
     guard let (record, history) = beginning.past,
       let index = record.group.members.firstIndex(where: { $0.name == configuration.name })
@@ -107,7 +107,7 @@ extension Node {
         configuration: try consensusConfiguration(past, index), genesis: Ledger(group: record.group, history: history),
         recovered: records(journal, room))
       guard replica.nextSetHash != nil else { return nil }
-      return PastEpoch(group: record.group, logSize: logSize, replica: replica, room: room)
+      return PastEpoch(group: record.group, replica: replica, room: room)
     } catch {
       throw PluginError(.io, error.message)
     }
