@@ -13,6 +13,8 @@ public struct Block: Hashable, Sendable, CanonicallyCodable {
   public let entries: [[UInt8]]
   /// SHA-256 of each entry.
   package let entryDigests: [Digest]
+  /// SHA-256 over the digests of the entries.
+  package let payload: Digest
   /// SHA-256 of the header, which holds everything above, the parent and the digests of both certificates.
   public let id: Digest
   /// Certifies the parent.
@@ -37,23 +39,18 @@ public struct Block: Hashable, Sendable, CanonicallyCodable {
 
     entryDigests = entries.map { SHA256.hash($0) }
 
-    var payload = ByteWriter()
-    payload.writeRaw(Domain.payload)
-    payload.write(UInt32(truncatingIfNeeded: entries.count))
-    for digest in entryDigests { payload.write(digest) }
-    var header = ByteWriter()
-    header.writeRaw(Domain.block)
-    header.write(epoch)
-    header.write(view)
-    header.write(height)
-    header.write(parentCertificate.proposed.id)
-    header.write(parentCertificate.digest)
-    header.write(UInt8(timeoutCertificate == nil ? 0 : 1))
-    if let timeoutCertificate { header.write(timeoutCertificate.digest) }
-    header.write(author)
-    header.write(SHA256.hash(payload.bytes))
-    header.write(timeMilliseconds)
-    id = SHA256.hash(header.bytes)
+    payload = Block.payload(entryDigests)
+    id = BlockHeader.id(
+      epoch: epoch, view: view, height: height, author: author, timeMilliseconds: timeMilliseconds, payload: payload,
+      parentCertificate: parentCertificate, timeoutCertificate: timeoutCertificate)
+  }
+
+  private static func payload(_ entryDigests: [Digest]) -> Digest {
+    var writer = ByteWriter()
+    writer.writeRaw(Domain.payload)
+    writer.write(UInt32(truncatingIfNeeded: entryDigests.count))
+    for digest in entryDigests { writer.write(digest) }
+    return SHA256.hash(writer.bytes)
   }
 
   public static func == (a: Block, b: Block) -> Bool { a.id == b.id }

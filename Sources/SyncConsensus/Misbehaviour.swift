@@ -1,6 +1,7 @@
 import SyncProof
 
-/// Transferable proof that one replica signed two statements of which an honest one signs at most one.
+/// Transferable proof that one replica signed what an honest one does not: two statements of which it signs at most one,
+/// or a block with a certificate that no quorum made.
 public struct Misbehaviour: Hashable, Sendable {
   /// What was signed twice.
   public enum Kind: UInt8, Hashable, Sendable, CaseIterable {
@@ -11,11 +12,15 @@ public struct Misbehaviour: Hashable, Sendable {
     case proposals = 2
     /// Two timeouts of one view that name different certificates.
     case timeouts = 3
+    /// A proposal with a certificate that does not verify. The ID that its author signed is the digest of a header that
+    /// holds the certificate; in other messages certificates are not signed, and prove nothing against their sender.
+    case forgedCertificate = 4
   }
 
   package enum Statements: Hashable, Sendable {
     case votes(Vote, Vote)
     case timeouts(TimeoutShare, TimeoutShare)
+    case proposal(BlockHeader, Vote)
   }
 
   /// A timeout reduced to what its signature covers.
@@ -60,7 +65,23 @@ public struct Misbehaviour: Hashable, Sendable {
     statements = .timeouts(first, second)
   }
 
-  /// Whether both signatures are the offender's: the proof holds for anyone who knows the set.
+  /// - Returns: `nil` unless the vote is the author's own for the block of this header. Whether a certificate in it is
+  ///   forged, ``isProven(chainID:set:)`` says.
+  package init?(forgingProposal header: BlockHeader, _ vote: Vote) {
+    guard vote.author == header.author, vote.statement.proposed.id == header.id,
+      vote.statement.proposed.epoch == header.epoch, vote.view == header.view
+    else { return nil }
+    kind = .forgedCertificate
+    offender = vote.author
+    epoch = header.epoch
+    view = header.view
+    statements = .proposal(header, vote)
+  }
+
+  /// Whether the signatures are the offender's, and what they are under is a contradiction or a forgery: the proof holds
+  /// for anyone who knows the set.
+  ///
+  /// A certificate of view 0 is never taken for forged: what the genesis is, the log before the epoch says.
   public func isProven(chainID: Digest, set: ReplicaSet) -> Bool {
     guard epoch == set.epoch, let key = set.key(of: offender) else { return false }
     switch statements {
@@ -70,10 +91,28 @@ public struct Misbehaviour: Hashable, Sendable {
     case .timeouts(let first, let second):
       return key.accepts(first.signature, on: first.statement.signedBytes(chainID: chainID))
         && key.accepts(second.signature, on: second.statement.signedBytes(chainID: chainID))
+    case .proposal(let header, let vote):
+      return key.accepts(vote.signature, on: vote.statement.signedBytes(chainID: chainID))
+        && Misbehaviour.isForged(header, chainID: chainID, set: set)
     }
   }
 
-  /// One byte of kind, the offender, then both statements with their signatures.
+  private static func isForged(_ header: BlockHeader, chainID: Digest, set: ReplicaSet) -> Bool {
+    do throws(ConsensusError) {
+      for certificate in [header.parentCertificate, header.timeoutCertificate?.highQC] {
+        guard let certificate, certificate.view > 0 else { continue }
+        try certificate.verify(chainID: chainID, set: set)
+      }
+      try header.timeoutCertificate?.verify(set: set) { key, statement, signature in
+        key.accepts(signature, on: statement.signedBytes(chainID: chainID))
+      }
+      return false
+    } catch {
+      return true
+    }
+  }
+
+  /// One byte of kind, the offender, then what it signed, with the signatures.
   public func encode() -> [UInt8] {
     var writer = ByteWriter()
     writer.write(kind.rawValue)
@@ -89,6 +128,9 @@ public struct Misbehaviour: Hashable, Sendable {
         writer.write(share.statement.highQCView)
         writer.write(share.signature)
       }
+    case .proposal(let header, let vote):
+      header.encode(to: &writer)
+      vote.encode(to: &writer)
     }
     return writer.bytes
   }
@@ -115,10 +157,13 @@ public struct Misbehaviour: Hashable, Sendable {
         shares.append(TimeoutShare(statement: statement, signature: try reader.readSignature()))
       }
       parsed = Misbehaviour(offender, shares[0], offender, shares[1])
+    case .forgedCertificate:
+      let header = try BlockHeader(from: &reader)
+      parsed = Misbehaviour(forgingProposal: header, try Vote(from: &reader))
     }
     try reader.expectEnd()
     guard let parsed, parsed.kind == kind, parsed.offender == offender else {
-      throw ProofError(.malformed, "The two statements do not contradict each other", at: 0)
+      throw ProofError(.malformed, "The statements are no contradiction and no forgery", at: 0)
     }
     self = parsed
   }

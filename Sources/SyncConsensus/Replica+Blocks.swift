@@ -8,10 +8,10 @@ extension Replica {
     let (block, vote) = (proposal.block, proposal.vote)
     guard block.author == peer, vote.author == peer, block.fault(in: replicas) == nil,
       vote.statement.proposed.id == block.id, vote.view == block.view,
-      vote.statement.parent == block.parentCertificate.proposed,
-      block.view >= min(currentView, highQC.view), verifier.accepts(block.parentCertificate)
+      vote.statement.parent == block.parentCertificate.proposed, block.view >= min(currentView, highQC.view)
     else { return }
-    if let tc = block.timeoutCertificate, !verifier.accepts(tc) { return }
+    guard verifier.accepts(block.parentCertificate) else { return keepForgery(proposal) }
+    if let tc = block.timeoutCertificate, !verifier.accepts(tc) { return keepForgery(proposal) }
     process(block.parentCertificate)
     if let tc = block.timeoutCertificate { process(tc) }
     guard verifier.accepts(vote) else { return }

@@ -145,6 +145,16 @@ extension Replica {
 
   // MARK: Misbehaviour
 
+  /// Keeps a proposal whose certificate is none, if its author signed it: the first of each author.
+  mutating func keepForgery(_ proposal: Proposal) {
+    let key = MisbehaviourKey(offender: proposal.vote.author, kind: .forgedCertificate)
+    guard kept[key] == nil, verifier.accepts(proposal.vote),
+      let proof = Misbehaviour(forgingProposal: BlockHeader(of: proposal.block), proposal.vote),
+      proof.isProven(chainID: configuration.chainID, set: replicas)
+    else { return }
+    keep(proof)
+  }
+
   private mutating func keep(_ proof: Misbehaviour?) {
     guard let proof else { return }
     let key = MisbehaviourKey(offender: proof.offender, kind: proof.kind)

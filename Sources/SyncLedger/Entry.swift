@@ -59,7 +59,7 @@ public struct SignedReveal: Hashable, Sendable {
 /// One thing that the group orders.
 ///
 /// Encoding, by ``ByteWriter``: the version (one byte, 1), the kind (one byte), then the fields in the order below;
-/// names, specs and reveals are counted, the rest is of fixed width. A value has one encoding, and other bytes are
+/// names, specs, reveals and records are counted, the rest is of fixed width. A value has one encoding, and other bytes are
 /// refused.
 ///
 /// | kind | fields |
@@ -70,6 +70,7 @@ public struct SignedReveal: Hashable, Sendable {
 /// | 4 reveal | reveal, signature, entry signature |
 /// | 5 proposal | proposer, group file, signature |
 /// | 6 approval | proposal, builder, signature, entry signature |
+/// | 7 accusation | misbehaviour record |
 public enum Entry: Hashable, Sendable {
   case submission(Submission)
   case commitment(SignedCommitment)
@@ -77,6 +78,8 @@ public enum Entry: Hashable, Sendable {
   case reveal(SignedReveal)
   case proposal(SignedProposal)
   case approval(SignedApproval)
+  /// What a member has signed and should not have. It bears no accuser's signature: it proves itself.
+  case accusation(MisbehaviourRecord)
 
   private static let version: UInt8 = 1
 
@@ -87,6 +90,7 @@ public enum Entry: Hashable, Sendable {
     static let reveal: UInt8 = 4
     static let proposal: UInt8 = 5
     static let approval: UInt8 = 6
+    static let accusation: UInt8 = 7
   }
 
   public func encode() -> [UInt8] {
@@ -125,12 +129,15 @@ public enum Entry: Hashable, Sendable {
       writer.writeCounted(signed.builder.utf8)
       writer.write(signed.signature)
       writer.write(signed.entrySignature)
+    case .accusation(let record):
+      writer.write(Kind.accusation)
+      writer.writeCounted(record.encode())
     }
     return writer.bytes
   }
 
   /// - Throws: ``ProofError/Code/malformed``, ``ProofError/Code/tooLarge`` above ``LedgerLimits/entryBytesMax``,
-  ///   ``ProofError/Code/unsupportedVersion``, and what ``BuildSpec`` and ``Reveal`` throw.
+  ///   ``ProofError/Code/unsupportedVersion``, and what ``BuildSpec``, ``Reveal`` and ``MisbehaviourRecord`` throw.
   public init(parsing bytes: [UInt8]) throws(ProofError) {
     guard bytes.count <= LedgerLimits.entryBytesMax else {
       throw ProofError(
@@ -173,6 +180,9 @@ public enum Entry: Hashable, Sendable {
       self = .approval(
         SignedApproval(
           proposal: proposal, builder: builder, signature: signature, entrySignature: try reader.readSignature()))
+    case Kind.accusation:
+      self = .accusation(
+        try MisbehaviourRecord(parsing: try reader.readCounted(max: LedgerLimits.entryBytesMax)))
     default:
       throw ProofError(.malformed, "An entry of the unknown kind \(kind)", at: 1)
     }

@@ -35,6 +35,12 @@ extension Entry {
       "reveal", reveal.job, reveal.builder, SHA256.hash(reveal.signedBytes() + signature.bytes), chainID)
   }
 
+  /// The same of an opening whose outcome is known by its digest alone.
+  static func openingSignedBytes(_ opening: SignedOpening, chainID: Digest) -> [UInt8] {
+    signedBytes(
+      "reveal", opening.job, opening.builder, SHA256.hash(opening.signedBytes() + opening.signature.bytes), chainID)
+  }
+
   private static func signedBytes(
     _ kind: StaticString, _ job: Digest, _ member: Text, _ digest: Digest?, _ chainID: Digest
   ) -> [UInt8] {

@@ -16,6 +16,9 @@ public struct Ledger: Sendable {
   /// Checks a signature. Only a simulation of many replicas in one process puts something else here: the same check,
   /// remembered for all of them.
   package var acceptsSignature: @Sendable (PublicKey, Signature, [UInt8]) -> Bool = { $0.accepts($1, on: $2) }
+  /// Whether a replica's record proves what it says: the consensus' own statements are not the ledger's to read. A pure
+  /// function, the same on every replica.
+  let judge: @Sendable (MisbehaviourRecord, Group) -> Bool
 
   var log = MerkleFrontier()
   var open: TreeDictionary<Digest, OpenJob> = [:]
@@ -31,6 +34,8 @@ public struct Ledger: Sendable {
   var ending: Int?
   /// The hand-over stands in the log: nothing is taken any more.
   var isOver = false
+  /// Of which kinds the log has a record against each member, as ``MisbehaviourRecord/Kind/bit``s.
+  var accused: [UInt8]
   /// Of the last block; the time of a block before it would be taken for it.
   private var timeMilliseconds: UInt64 = 0
 
@@ -40,10 +45,18 @@ public struct Ledger: Sendable {
   }
 
   /// The ledger of a group's epoch at its beginning: with an empty log, or behind the epochs before.
-  public init(group: Group, history: LedgerHistory = LedgerHistory()) {
+  ///
+  /// - Parameter judge: Whether a record of a replica's misbehaviour proves what it says, in a group. Pure; without it
+  ///   none is taken.
+  public init(
+    group: Group, history: LedgerHistory = LedgerHistory(),
+    judge: @escaping @Sendable (MisbehaviourRecord, Group) -> Bool = { _, _ in false }
+  ) {
     self.group = group
+    self.judge = judge
     chainID = group.chainID
     shares = Array(repeating: Share(), count: group.members.count)
+    accused = Array(repeating: 0, count: group.members.count)
     log = history.log
     closed = TreeDictionary(uniqueKeysWithValues: history.closed)
   }

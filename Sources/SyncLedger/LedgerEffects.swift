@@ -11,14 +11,10 @@ extension Ledger {
       open[signed.job]?.take(.committed(commitment), by: member)
       block.events.append(.committed(job: signed.job, builder: signed.builder))
       endCommitPhaseIfAnswered(signed.job, &block)
-    case .doubleCommit(let second, let first):
+    case .doubleCommit(let second, let first, let member):
       open[second.job]?.doubleCommitments.append(second.builder)
       block.events.append(.doubleCommitment(job: second.job, builder: second.builder))
-      block.events.append(
-        .misbehaviour(
-          BuilderMisbehaviour(
-            kind: .doubleCommitment, job: second.job, builder: second.builder, first: .commitment(first),
-            second: .commitment(second))))
+      keep(BuilderMisbehaviour(first: first, second: second), of: member, &block)
     case .abstain(let signed, let member):
       open[signed.job]?.take(.abstained, by: member)
       block.events.append(.abstained(job: signed.job, builder: signed.builder))
@@ -33,13 +29,11 @@ extension Ledger {
       let (job, builder) = (signed.reveal.job, signed.reveal.builder)
       open[job]?.take(.wrongOpening, by: member)
       block.events.append(.wrongOpening(job: job, builder: builder))
-      block.events.append(
-        .misbehaviour(
-          BuilderMisbehaviour(
-            kind: .wrongOpening, job: job, builder: builder, first: .commitment(first), second: .reveal(signed))))
+      keep(BuilderMisbehaviour(first: first, second: signed), of: member, &block)
       endRevealPhaseIfOpened(job, &block)
     case .propose(let proposal): propose(proposal, &block)
     case .approve(let signed, let place, let member): approve(signed, place, member, &block)
+    case .accuse(let record, let member): log(record, of: member, &block)
     case .refuse(let reason):
       block.events.append(.refused(entry: SHA256.hash(entry), reason: reason))
     }

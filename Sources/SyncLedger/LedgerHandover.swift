@@ -202,17 +202,24 @@ public struct LedgerHistory: Sendable {
   public enum Leaf: Sendable {
     case evidence(Evidence)
     case handover(Handover)
+    case misbehaviour(MisbehaviourRecord)
   }
 
   /// Takes the next leaf; whether somebody vouches for it, the root of the tree says.
   ///
-  /// - Throws: What ``Evidence/init(parsing:)`` and ``Handover/init(parsing:)`` throw; then nothing has changed.
+  /// - Throws: What ``Evidence/init(parsing:)``, ``Handover/init(parsing:)`` and ``MisbehaviourRecord/init(parsing:)``
+  ///   throw; then nothing has changed.
   @discardableResult
   public mutating func append(_ leaf: [UInt8]) throws(ProofError) -> Leaf {
     if Handover.isNamed(by: leaf) {
       let handover = try Handover(parsing: leaf)
       log.append(leafHash: Merkle.leafHash(leaf))
       return .handover(handover)
+    }
+    if MisbehaviourRecord.isNamed(by: leaf) {
+      let record = try MisbehaviourRecord(parsing: leaf)
+      log.append(leafHash: Merkle.leafHash(leaf))
+      return .misbehaviour(record)
     }
     let evidence = try Evidence(parsing: leaf)
     // Of a job that is in the log twice the later leaf would stand; no ledger makes one.

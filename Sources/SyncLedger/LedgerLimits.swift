@@ -12,6 +12,8 @@ public enum LedgerLimits {
   public static let phaseSecondsMax: UInt64 = 31 * 24 * 60 * 60
   /// Bytes of one entry: a spec or an outcome fits a leaf, and the rest of an entry is small.
   public static let entryBytesMax = 72 * 1024
+  /// Bytes of a builder's signed opening without its outcome.
+  public static let openingBytesMax = 2 * 1024
   /// Open jobs of a group. Each member may use its equal share, so no member can keep the others out.
   public static let openJobsMax = 10_000
   /// Hand-overs that one member may propose in an epoch; they are held until it ends.

@@ -6,12 +6,13 @@ extension Ledger {
   enum Step {
     case order(Submission, id: Digest, specBytesCount: Int, member: Int)
     case commit(SignedCommitment, member: Int)
-    case doubleCommit(SignedCommitment, first: SignedCommitment)
+    case doubleCommit(SignedCommitment, first: SignedCommitment, member: Int)
     case abstain(SignedAbstention, member: Int)
     case open(SignedReveal, member: Int)
     case openWrongly(SignedReveal, first: SignedCommitment, member: Int)
     case propose(Proposal)
     case approve(SignedApproval, place: Int, member: Int)
+    case accuse(MisbehaviourRecord, member: Int)
     case refuse(Refusal)
   }
 
@@ -25,6 +26,7 @@ extension Ledger {
       case .reveal(let signed): step(for: signed)
       case .proposal(let signed): step(for: signed)
       case .approval(let signed): step(for: signed)
+      case .accusation(let record): step(for: record)
       }
     } catch {
       return switch error.code {
@@ -66,7 +68,7 @@ extension Ledger {
       guard isSigned(signed, by: member) else { return .refuse(.invalidSignature) }
       let counted = SignedCommitment(
         job: signed.job, builder: signed.builder, commitment: first.digest, signature: first.signature)
-      return .doubleCommit(signed, first: counted)
+      return .doubleCommit(signed, first: counted, member: member)
     case .abstained, .revealed, .wrongOpening:
       // Openings belong to the reveal phase, so this is an abstention.
       return .refuse(.abstainedBefore)

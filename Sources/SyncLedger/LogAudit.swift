@@ -1,7 +1,7 @@
 import SyncProof
 
-/// Replays a log from its entries: the root, every tile of hashes, and every leaf, evidence or hand-over, with its
-/// signatures.
+/// Replays a log from its entries: the root, every tile of hashes, and every leaf, evidence, hand-over or proof of
+/// misbehaviour, with its signatures.
 ///
 /// Evidence is held against the policy of its epoch: those of the chain that is given, and of the hand-overs that the
 /// log holds beyond it.
@@ -36,7 +36,13 @@ public struct LogAudit: Sendable {
   public private(set) var verdicts: [Verdict: UInt64] = [:]
   /// Leaves by which builders handed over to others.
   public private(set) var handovers: UInt64 = 0
+  /// Leaves that show that a member signed what an honest one does not, checked by the group file of their epoch.
+  public private(set) var misbehaviours: UInt64 = 0
+  /// Such leaves of epochs whose group file was not given: the lines are in order, the signatures were not looked at.
+  public private(set) var uncheckedMisbehaviours: UInt64 = 0
 
+  private let groups: [Group]
+  private let judge: @Sendable (MisbehaviourRecord, Group) -> Bool
   private var chain: PolicyChain
   /// Hand-overs that were followed before and are not met in the log yet; they come in order.
   private var unmet: Int
@@ -49,9 +55,15 @@ public struct LogAudit: Sendable {
   ///   - note: The checkpoint of the log as it is now, a signed note.
   ///   - earlier: One that was seen before.
   ///   - policies: The policy that is trusted, with the hand-overs that lead from it to whoever signed the checkpoint.
+  ///   - groups: Group files, for the leaves about misbehaviour: a policy has no keys of replicas.
+  ///   - judge: Whether a record of a replica's misbehaviour proves what it says.
   /// - Throws: What ``Verifier/verifyCheckpoint(_:policy:)`` throws; ``ProofError/Code/consistencyMismatch`` if the
   ///   earlier checkpoint is of another log or has more leaves.
-  public init(note: SignedNote, earlier: SignedNote?, policies: PolicyChain) throws(ProofError) {
+  public init(
+    note: SignedNote, earlier: SignedNote?, policies: PolicyChain, groups: [Group] = [],
+    judge: @escaping @Sendable (MisbehaviourRecord, Group) -> Bool = { _, _ in false }
+  ) throws(ProofError) {
+    (self.groups, self.judge) = (groups, judge)
     // Who has handed over has no say in what the log is now.
     head = try policies.verifyCheckpoint(note, from: policies.policies.count - 1)
     if let earlier {
@@ -155,6 +167,7 @@ public struct LogAudit: Sendable {
   private mutating func check(_ leaf: [UInt8]) {
     do throws(ProofError) {
       guard !Handover.isNamed(by: leaf) else { return try check(handover: leaf) }
+      guard !MisbehaviourRecord.isNamed(by: leaf) else { return try check(misbehaviour: leaf) }
       let verified = try chain.verifyEvidence(leaf: leaf, origin: head.checkpoint.origin)
       verdicts[verified.evidence.verdict, default: 0] += 1
     } catch {
@@ -176,6 +189,22 @@ public struct LogAudit: Sendable {
       unmet -= 1
     }
     handovers += 1
+  }
+
+  private mutating func check(misbehaviour leaf: [UInt8]) throws(ProofError) {
+    let record = try MisbehaviourRecord(parsing: leaf)
+    guard let group = groups.first(where: { $0.chainID == record.chainID }) else {
+      uncheckedMisbehaviours += 1
+      return
+    }
+    let isProven =
+      record.kind.isOfReplica
+      ? judge(record, group) : try BuilderMisbehaviour(record, origin: group.origin).isProven(in: group)
+    guard isProven else {
+      throw ProofError(
+        .invalidSignature, "The leaf accuses `\(record.member)` of `\(Text(record.kind.rawValue))` and proves nothing")
+    }
+    misbehaviours += 1
   }
 
   private func checkEarlier() throws(ProofError) {

@@ -48,4 +48,8 @@ public enum Refusal: String, Hashable, Sendable, CaseIterable {
   case duplicateApproval = "duplicate-approval"
   /// The proposed group file does not parse, is of another origin, or not of the next epoch.
   case impossibleHandover = "impossible-handover"
+  /// A record of this kind against this member stands in the log already.
+  case knownMisbehaviour = "known-misbehaviour"
+  /// The statements prove nothing against the member: they do not contradict each other, or are not its own.
+  case unproven
 }

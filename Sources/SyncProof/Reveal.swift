@@ -79,10 +79,14 @@ public struct Reveal: Hashable, Sendable {
 
   /// What the builder published before it could know the others' outcomes.
   public var commitment: Digest {
+    Reveal.commitment(group: group, job: job, builder: builder, outcome: outcome.digest, nonce: nonce)
+  }
+
+  /// The commitment of an opening of which only the outcome's digest is known.
+  public static func commitment(group: Text, job: Digest, builder: Text, outcome: Digest, nonce: [UInt8]) -> Digest {
     var writer = LineWriter()
     writer.line("synchronicity-commitment/v1")
-    Reveal.writeOpening(
-      group: group, job: job, builder: builder, outcome: outcome.digest, nonce: nonce, to: &writer)
+    writeOpening(group: group, job: job, builder: builder, outcome: outcome, nonce: nonce, to: &writer)
     return SHA256.hash(writer.bytes)
   }
 

@@ -30,6 +30,8 @@ struct JobBoard {
   private var order: [Digest] = []
   /// Builders' proofs of misbehaviour, the first of each kind against each: more would not prove more.
   private(set) var misbehaviours: [BuilderMisbehaviour] = []
+  /// Records of misbehaviour that stand in the log, of this epoch and those before.
+  private(set) var loggedMisbehaviours: [(record: MisbehaviourRecord, index: UInt64)] = []
   /// Which job's evidence stands at which index: for proofs by job, all jobs ever closed.
   private(set) var indexes: [Digest: UInt64] = [:]
   /// Artifacts of all jobs that were ever reproduced: what proofs name.
@@ -57,8 +59,17 @@ struct JobBoard {
     case .misbehaviour(let proof):
       let isFirst = !misbehaviours.contains { $0.builder == proof.builder && $0.kind == proof.kind }
       if isFirst { misbehaviours.append(proof) }
+    case .misbehaviourLogged(let record, _, let index): restore(record, index: index)
     case .doubleCommitment, .proposed, .approved, .epochEnding, .epochEnded, .refused: break
     }
+  }
+
+  /// Takes what a leaf says against a member: of each epoch the first of each kind against each.
+  mutating func restore(_ record: MisbehaviourRecord, index: UInt64) { loggedMisbehaviours.append((record, index)) }
+
+  /// Where the log has a record of this kind against the member, in any epoch.
+  func index(ofMisbehaviour kind: MisbehaviourRecord.Kind, by member: Text) -> UInt64? {
+    loggedMisbehaviours.first { $0.record.kind == kind && $0.record.member == member }?.index
   }
 
   /// Takes a job of an earlier epoch from its evidence; when it was ordered is not told there.

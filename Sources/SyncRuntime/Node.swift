@@ -163,6 +163,7 @@ public actor Node: NodeView, Service {
     logger.info("Started", metadata: ["height": "\(replica.head.height)", "logSize": "\(log.size)"])
     try noteOpenToolchains()
     for job in replica.state.openJobs { resume(job) }
+    accuse()
     sweepData()
     if log.size > 0 { beginCheckpoint() }
     endEpoch()

@@ -86,6 +86,7 @@ extension Node {
     case .misbehaviour(let proof):
       let name = configuration.group.members[Int(proof.offender.rawValue)].name
       logger.error("Proof of misbehaviour kept", metadata: ["replica": "\(name.string)", "kind": "\(proof.kind)"])
+      accuse()
     }
   }
 
@@ -127,7 +128,7 @@ extension Node {
     for event in block.events {
       board.apply(event, timeMilliseconds: block.block.timeMilliseconds)
       switch event {
-      case .verdict(_, _, _, let leaf, _): log.append(leaf, into: &batch)
+      case .verdict(_, _, _, let leaf, _), .misbehaviourLogged(_, let leaf, _): log.append(leaf, into: &batch)
       case .epochEnded(_, let leaf, _):
         board.endHeight = block.height
         log.append(leaf, into: &batch)
@@ -169,6 +170,10 @@ extension Node {
       logger.error(
         "Proof of misbehaviour kept",
         metadata: ["builder": "\(proof.builder.string)", "kind": "\(proof.kind.rawValue)"])
+    case .misbehaviourLogged(let record, _, let index):
+      logger.notice(
+        "Misbehaviour logged",
+        metadata: ["member": "\(record.member.string)", "kind": "\(record.kind.rawValue)", "index": "\(index)"])
     case .proposed(let handover, let proposer):
       logger.notice(
         "A hand-over is proposed", metadata: ["group": "\(handover)", "proposer": "\(proposer.string)"])

@@ -68,7 +68,11 @@ extension Node {
       for leaf in leaves {
         let index = beginning.history.logSize
         let content = try PluginError.refusing { () throws(ProofError) in try beginning.history.append(leaf) }
-        if case .evidence(let evidence) = content { board.restore(evidence, index: index) }
+        switch content {
+        case .evidence(let evidence): board.restore(evidence, index: index)
+        case .misbehaviour(let record): board.restore(record, index: index)
+        case .handover: break
+        }
         // Stored already, and its tiles with it; those that still grow are written again with the next leaf.
         var stored = StorageBatch()
         log.append(leaf, into: &stored)
@@ -104,7 +108,7 @@ extension Node {
     past.isRestored = false
     do throws(ConsensusError) {
       let replica = try Replica(
-        configuration: try consensusConfiguration(past, index), genesis: Ledger(group: record.group, history: history),
+        configuration: try consensusConfiguration(past, index), genesis: Ledger(ofNode: record.group, history: history),
         recovered: records(journal, room))
       guard replica.nextSetHash != nil else { return nil }
       return PastEpoch(group: record.group, replica: replica, room: room)
@@ -327,7 +331,7 @@ extension Node {
     let entry = try PluginError.refusing { () throws(ProofError) in try Entry(parsing: bytes) }
     switch entry {
     case .proposal, .approval: break
-    case .submission, .commitment, .abstention, .reveal:
+    case .submission, .commitment, .abstention, .reveal, .accusation:
       throw PluginError(.invalid, "Only proposals of hand-overs and approvals are taken here.")
     }
     if let refusal = replica.state.refusal(of: bytes) {

@@ -42,7 +42,7 @@ extension Node {
     do throws(ConsensusError) {
       let replica = try Replica(
         configuration: try consensusConfiguration(configuration, ownIndex),
-        genesis: Ledger(group: configuration.group, history: beginning.history),
+        genesis: Ledger(ofNode: configuration.group, history: beginning.history),
         recovered: records(journal, ConsensusRoom(epoch: configuration.group.epoch))
       ) { block in
         guard views.failure == nil else { return }

@@ -23,15 +23,32 @@ extension Node {
       + board.misbehaviours.map { MisbehaviourProof($0, of: configuration.group) }
   }
 
+  /// What this node has seen itself, in this epoch and those before, then what the log alone has.
   public func misbehaviours() -> [MisbehaviourStatus] {
-    var known = formerMisbehaviours
+    var known: [MisbehaviourStatus] = []
+    func note(_ member: String, _ kind: String, _ place: String, _ proof: String) {
+      guard !known.contains(where: { $0.member == member && $0.kind == kind }) else { return }
+      let index = MisbehaviourProof.Kind(rawValue: kind).flatMap { board.index(ofMisbehaviour: $0, by: Text(member)) }
+      known.append(MisbehaviourStatus(member: member, kind: kind, place: place, proof: proof, index: index))
+    }
+    for former in formerMisbehaviours { note(former.member, former.kind, former.place, former.proof) }
     for proof in misbehaviourProofs {
-      let status = MisbehaviourStatus(
-        member: proof.member.string, kind: proof.kind.rawValue, place: proof.place,
-        proof: String(decoding: proof.encode(), as: UTF8.self))
-      if !known.contains(where: { $0.member == status.member && $0.kind == status.kind }) { known.append(status) }
+      note(
+        proof.member.string, proof.kind.rawValue, proof.place, String(decoding: proof.encode(), as: UTF8.self))
+    }
+    for (record, index) in board.loggedMisbehaviours {
+      note(
+        record.member.string, record.kind.rawValue, "leaf \(index)", String(decoding: record.encode(), as: UTF8.self))
     }
     return known
+  }
+
+  /// Hands the group what this replica can prove against others and the log has not.
+  func accuse() {
+    for proof in replica.misbehaviours {
+      let entry = Entry.accusation(MisbehaviourProof(proof, of: configuration.group).record)
+      if replica.state.admits(entry.encode()) { submit(entry) }
+    }
   }
 
   public func jobs(limit: Int, before: Digest?) -> [JobStatus] {

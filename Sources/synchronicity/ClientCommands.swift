@@ -157,7 +157,8 @@ struct StatusCommand: AsyncParsableCommand {
     }
     guard !status.misbehaved.isEmpty else { return }
     for proof in try await node.client.misbehaviours() {
-      Console.line(Console.paint("  misbehaved: \(proof.member), \(proof.kind) in \(proof.place)", .red))
+      let leaf = proof.index.map { ", logged as leaf \($0)" } ?? ""
+      Console.line(Console.paint("  misbehaved: \(proof.member), \(proof.kind) in \(proof.place)\(leaf)", .red))
     }
     Console.line("  fetch the proofs with: synchronicity misbehaviour get --node \(node.node)")
   }

@@ -10,7 +10,8 @@ extension LogCommand {
       abstract: "Replays the whole log from its tiles and checks everything.",
       discussion: """
         From the first leaf on: the checkpoint's signatures and quorum, the root, every tile of hashes, every leaf's \
-        evidence, its verdict and the signature of each of the policy's builders. Hand-overs are leaves too: give the \
+        evidence, its verdict and the signature of each of the policy's builders. Proofs of misbehaviour are leaves \
+        too; their signatures are checked where --group names the group file of their epoch. So are hand-overs: give the \
         policy of the log's beginning, and with --handover those that lead from it to who signs the log today. The \
         log is read from a node, or from \
         a folder with the same files (checkpoint, tile/…). With --earlier, a checkpoint that was kept from before, \
@@ -28,6 +29,10 @@ extension LogCommand {
       help: ArgumentHelp(
         "The policy's epoch, 0 for a group's first; a log that holds hand-overs wants it.", valueName: "number"))
     var epoch: UInt64?
+    @Option(
+      help: ArgumentHelp(
+        "A group file, for the leaves about misbehaviour in its epoch. Repeat it for each epoch.", valueName: "file"))
+    var group: [String] = []
     @Option(help: ArgumentHelp("A folder with the log's files, in place of a node.", valueName: "folder"))
     var mirror: String?
     @Option(help: ArgumentHelp("A checkpoint of the same log that was kept from before.", valueName: "file"))
@@ -41,12 +46,14 @@ extension LogCommand {
       }
       var trust = PolicyChain(try PolicyFile.read(policy), epoch: epoch)
       for path in handover { _ = try HandoverFile.follow(path, &trust) }
+      let groups = try group.map { try GroupFile.read($0) }
       let files = LogFiles(mirror: mirror, client: mirror == nil ? try node.client : nil)
       let noteBytes = try await files.read("checkpoint", bytesMax: NoteFile.bytesMax)
       let earlierNote = try earlier.map { try NoteFile.read($0) }
       var audit: LogAudit
       do throws(ProofError) {
-        audit = try LogAudit(note: try SignedNote(parsing: noteBytes), earlier: earlierNote, policies: trust)
+        audit = try LogAudit(
+          note: try SignedNote(parsing: noteBytes), earlier: earlierNote, policies: trust, groups: groups)
       } catch {
         throw CommandFailure(.notVerified, error.message)
       }
@@ -89,6 +96,8 @@ extension LogCommand {
       let cosigners: [String]
       let verdicts: [String: UInt64]
       let handovers: UInt64
+      let misbehaviours: UInt64
+      let uncheckedMisbehaviours: UInt64
       let continues: UInt64?
       let findings: [Finding]
       let findingsCount: UInt64
@@ -103,6 +112,7 @@ extension LogCommand {
             origin: checkpoint.origin.string, size: audit.size, root: checkpoint.root.hex,
             cosigners: audit.head.cosigners.map(\.name.string),
             verdicts: Dictionary(uniqueKeysWithValues: verdicts), handovers: audit.handovers,
+            misbehaviours: audit.misbehaviours, uncheckedMisbehaviours: audit.uncheckedMisbehaviours,
             continues: audit.earlier?.checkpoint.treeSize,
             findings: audit.findings.map {
               .init(index: $0.index, code: "\($0.error.code)", message: $0.error.message)
@@ -113,6 +123,10 @@ extension LogCommand {
         Console.line("  cosigned by  \(audit.head.cosigners.map(\.name.string).joined(separator: ", "))")
         for (verdict, count) in verdicts { Console.line("  \(verdict)  \(count)") }
         if audit.handovers > 0 { Console.line("  handed over  \(audit.handovers)") }
+        if audit.misbehaviours > 0 { Console.line("  misbehaved  \(audit.misbehaviours), proven") }
+        if audit.uncheckedMisbehaviours > 0 {
+          Console.line("  misbehaved  \(audit.uncheckedMisbehaviours), not checked: give their group files as --group")
+        }
         if let earlier = audit.earlier { Console.line("  continues the log of \(earlier.checkpoint.treeSize) leaves") }
         for finding in audit.findings {
           Console.line(Console.paint("  leaf \(finding.index): \(finding.error.message)", .red))

@@ -169,8 +169,11 @@ struct World {
 
   init(_ builders: Builders = Builders()) {
     self.builders = builders
-    ledger = Ledger(group: builders.group)
+    ledger = Ledger(group: builders.group, judge: World.judge)
   }
+
+  /// In the consensus' place: the statement is a byte, 1 for a proof.
+  @Sendable static func judge(_ record: MisbehaviourRecord, _ group: Group) -> Bool { record.statements == [[1]] }
 
   /// One block with these entries, `later` milliseconds after the last.
   @discardableResult
@@ -212,6 +215,8 @@ extension LedgerEvent {
     case .wrongOpening(let job, let builder): "wrongOpening \(short(job)) \(builder.string)"
     case .doubleCommitment(let job, let builder): "doubleCommitment \(short(job)) \(builder.string)"
     case .misbehaviour(let proof): "misbehaviour \(short(proof.job)) \(proof.builder.string) \(proof.kind.rawValue)"
+    case .misbehaviourLogged(let record, let leaf, let index):
+      "misbehaviourLogged \(record.member.string) \(record.kind.rawValue) leaf \(index) \(short(SHA256.hash(leaf)))"
     case .verdict(let job, let verdict, _, let leaf, let index):
       "verdict \(short(job)) \(verdict) leaf \(index) \(short(SHA256.hash(leaf)))"
     case .proposed(let handover, let proposer): "proposed \(short(handover)) \(proposer.string)"

@@ -131,8 +131,11 @@ private let bad = Outcome.sample("bad", of: spec)
       Issue.record("no proof"); return
     }
     #expect(proof.kind == .wrongOpening)
-    #expect(proof.first.encode() == world.builders.commitment(job, by: "bob", to: good))
-    #expect(proof.second.encode() == world.builders.opening(job, by: "bob", of: bad))
+    #expect(Entry.commitment(proof.first).encode() == world.builders.commitment(job, by: "bob", to: good))
+    guard case .reveal(let signed) = try Entry(parsing: world.builders.opening(job, by: "bob", of: bad)) else {
+      Issue.record("no reveal"); return
+    }
+    #expect(proof.second == .opening(SignedOpening(signed)))
   }
 
   @Test func doubleCommitmentComesWithItsProofAndTheFirstStands() throws {
@@ -145,8 +148,9 @@ private let bad = Outcome.sample("bad", of: spec)
       Issue.record("no proof"); return
     }
     #expect(proof.kind == .doubleCommitment)
-    #expect(proof.first.encode() == builders.commitment(job, by: "ada", to: good))
-    #expect(proof.second.encode() == builders.commitment(job, by: "ada", to: bad))
+    #expect(Entry.commitment(proof.first).encode() == builders.commitment(job, by: "ada", to: good))
+    guard case .commitment(let second) = proof.second else { Issue.record("no commitment"); return }
+    #expect(Entry.commitment(second).encode() == builders.commitment(job, by: "ada", to: bad))
     guard case .open(let open) = world.ledger.job(job) else { Issue.record("not open"); return }
     #expect(open.doubleCommitments == ["ada"])
     world.block(later: 600_000)

@@ -228,7 +228,8 @@ private let strangers = Builders(4, epoch: 1, salt: "other")
     let inTables = (Self.submissions + Self.commitPhase + Self.revealPhase).compactMap(\.refusal)
     let elsewhere: [Refusal] = [.impossibleOutcome, .invalidSpec, .shareUsedUp]
     let atTheEnd = EpochEndTests.rows.map(\.refusal) + [.epochEnding, .duplicateApproval]
-    #expect(Set(inTables + elsewhere + atTheEnd) == Set(Refusal.allCases))
+    #expect(
+      Set(inTables + elsewhere + atTheEnd + AccusationTests.rows.compactMap(\.refusal)) == Set(Refusal.allCases))
   }
 }
 

@@ -35,27 +35,53 @@ import Testing
 
   private static let job = SHA256.hash([7])
 
-  private static func commitment(_ salt: UInt8, by name: String, signer: String? = nil) throws -> Entry {
+  private static func commitment(_ salt: UInt8, by name: String, signer: String? = nil) throws -> SignedCommitment {
     let digest = SHA256.hash([salt])
     let bytes = Entry.commitmentSignedBytes(
       job: job, builder: Text(name), commitment: digest, chainID: group.chainID)
-    return .commitment(
-      SignedCommitment(
-        job: job, builder: Text(name), commitment: digest, signature: try sign(bytes, signer ?? name, .builder)))
+    return SignedCommitment(
+      job: job, builder: Text(name), commitment: digest, signature: try sign(bytes, signer ?? name, .builder))
   }
 
-  private static func opening(by name: String) throws -> Entry {
+  private static func opening(by name: String) throws -> BuilderMisbehaviour.Contradiction {
     let reveal = try Reveal(
       group: group.origin, job: job, builder: Text(name), outcome: .failed(.wallTime),
       nonce: [UInt8](repeating: 1, count: 32),
       statement: try BuilderStatement(sandbox: "chroot/0.1", processor: "Example CPU 3000", kernel: "6.12.0"))
     let signature = try sign(reveal.signedBytes(), name, .builder)
     let bytes = Entry.revealSignedBytes(reveal, signature: signature, chainID: group.chainID)
-    return .reveal(
-      SignedReveal(reveal: reveal, signature: signature, entrySignature: try sign(bytes, name, .builder)))
+    return .opening(
+      SignedOpening(
+        SignedReveal(reveal: reveal, signature: signature, entrySignature: try sign(bytes, name, .builder))))
   }
 
-  private static func builder(_ first: Entry, _ second: Entry) throws -> MisbehaviourProof {
+  /// A block on a certificate of view 1 that has `signers` signatures of the set's, in the view behind it.
+  private static func proposal(by name: String, signers: [String], forged: Bool) throws -> MisbehaviourProof {
+    let genesis = BlockInfo.genesis(chainID: group.chainID, epoch: 0, logSize: 0, logRoot: .zero)
+    let parent = BlockInfo(epoch: 0, view: 1, height: 1, id: SHA256.hash([1]), logSize: 0, logRoot: .zero)
+    let below = VoteStatement(proposed: parent, parent: genesis)
+    let shares = try signers.sorted { index($0) < index($1) }.map { signer in
+      Certificate.Share(
+        signer: ReplicaIndex(rawValue: UInt16(index(signer))),
+        signature: try sign(below.signedBytes(chainID: group.chainID), forged ? name : signer, .consensus))
+    }
+    let certificate = Certificate(proposed: parent, parent: genesis, commit: below.commit, shares: shares)
+    let author = ReplicaIndex(rawValue: UInt16(index(name)))
+    let block = Block(
+      epoch: 0, view: 2, height: 2, author: author, timeMilliseconds: 7, entries: [[1, 2, 3]],
+      parentCertificate: certificate, timeoutCertificate: nil)
+    let statement = VoteStatement(
+      proposed: BlockInfo(epoch: 0, view: 2, height: 2, id: block.id, logSize: 0, logRoot: .zero), parent: parent)
+    let vote = Vote(
+      statement: statement, author: author,
+      signature: try sign(statement.signedBytes(chainID: group.chainID), name, .consensus))
+    let proof = try #require(Misbehaviour(forgingProposal: BlockHeader(of: block), vote))
+    return MisbehaviourProof(proof, of: group)
+  }
+
+  private static func builder(_ first: SignedCommitment, _ second: BuilderMisbehaviour.Contradiction) throws
+    -> MisbehaviourProof
+  {
     MisbehaviourProof(try #require(BuilderMisbehaviour(first, second, origin: group.origin)), of: group)
   }
 
@@ -69,7 +95,13 @@ import Testing
   static let rows = [
     Row(name: "votes", kind: .votes) { try votes() },
     Row(name: "two commitments", kind: .doubleCommitment) {
-      try builder(try commitment(1, by: "birch"), try commitment(2, by: "birch"))
+      try builder(try commitment(1, by: "birch"), .commitment(try commitment(2, by: "birch")))
+    },
+    Row(name: "a certificate of too few", kind: .forgedCertificate) {
+      try proposal(by: "birch", signers: ["ada", "birch"].filter(Keys.names.contains), forged: false)
+    },
+    Row(name: "own signatures for others'", kind: .forgedCertificate) {
+      try proposal(by: "birch", signers: Keys.names, forged: true)
     },
     Row(name: "a wrong opening", kind: .wrongOpening) {
       try builder(try commitment(1, by: "birch"), try opening(by: "birch"))
@@ -105,7 +137,7 @@ import Testing
     }
     #expect(error?.code == .invalidSignature)
     let forged = try Self.builder(
-      try Self.commitment(1, by: "birch"), try Self.commitment(2, by: "birch", signer: "elm"))
+      try Self.commitment(1, by: "birch"), .commitment(try Self.commitment(2, by: "birch", signer: "elm")))
     let other = #expect(throws: ProofError.self) {
       _ = try MisbehaviourProof(parsing: forged.encode(), group: Self.group)
     }
@@ -136,18 +168,27 @@ import Testing
     #expect(Misbehaviour(one, try Self.vote(1, view: 2, by: "birch"), set: set) == nil)
     #expect(Misbehaviour(one, try Self.vote(2, view: 1, by: "cedar"), set: set) == nil)
     let first = try Self.commitment(1, by: "birch")
-    #expect(BuilderMisbehaviour(first, first, origin: Self.group.origin) == nil)
-    #expect(BuilderMisbehaviour(first, try Self.commitment(2, by: "elm"), origin: Self.group.origin) == nil)
+    #expect(BuilderMisbehaviour(first, .commitment(first), origin: Self.group.origin) == nil)
+    #expect(
+      BuilderMisbehaviour(first, .commitment(try Self.commitment(2, by: "elm")), origin: Self.group.origin) == nil)
+    // A proposal on a certificate that a quorum did make.
+    let honest = try Self.proposal(by: "birch", signers: Keys.names, forged: false)
+    let error = #expect(throws: ProofError.self) {
+      _ = try MisbehaviourProof(parsing: honest.encode(), group: Self.group)
+    }
+    #expect(error?.code == .invalidSignature)
   }
 
   @Test func `the first proof of each kind against each builder is kept`() throws {
     var board = JobBoard(builders: Self.group.members.map(\.name))
     let first = try #require(
       BuilderMisbehaviour(
-        try Self.commitment(1, by: "birch"), try Self.commitment(2, by: "birch"), origin: Self.group.origin))
+        try Self.commitment(1, by: "birch"), .commitment(try Self.commitment(2, by: "birch")),
+        origin: Self.group.origin))
     let again = try #require(
       BuilderMisbehaviour(
-        try Self.commitment(1, by: "birch"), try Self.commitment(3, by: "birch"), origin: Self.group.origin))
+        try Self.commitment(1, by: "birch"), .commitment(try Self.commitment(3, by: "birch")),
+        origin: Self.group.origin))
     let wrong = try #require(
       BuilderMisbehaviour(try Self.commitment(1, by: "birch"), try Self.opening(by: "birch"), origin: Self.group.origin)
     )

@@ -7,8 +7,7 @@ package enum AdversaryCatalogue {
   package static var all: [any Adversary] {
     [
       EquivocatingLeader(), Silent(), VoteWithholder(), Delayer(), Replayer(), CertificateForger(),
-      TimeoutCertificateForger(),
-      WrongEpoch(), GarbageSender(), LockHider(), TimeoutCertificateLowerer(), StaleLeader(), ImpostorLeader(),
+      ForgingLeader(), TimeoutCertificateForger(), WrongEpoch(), GarbageSender(), LockHider(), TimeoutCertificateLowerer(), StaleLeader(), ImpostorLeader(),
       FutureLeader(), RepeatingLeader(), DoubleVoter(), BadSigner(),
     ]
   }
@@ -182,6 +181,38 @@ package struct CertificateForger: Adversary {
   }
 }
 
+/// Leads with a certificate under its parent that no quorum made: too few signers, or its own signature for others'.
+package struct ForgingLeader: Adversary {
+  package let name = "forging leader"
+  package let provenAs: [Misbehaviour.Kind] = [.forgedCertificate]
+  /// The process behind it may have voted in that view.
+  package let mayBeProvenAs: [Misbehaviour.Kind] = [.votes, .proposals]
+  private var memory = AdversaryMemory()
+  private var last: UInt64 = 0
+  private var next = 0
+  package init() {}
+
+  package mutating func receive(_ message: Message, by context: AdversaryContext) -> [AdversarySend] {
+    memory.note(message, by: context)
+    let view = memory.view
+    guard let sync = memory.sync, last < view, context.group.set.turn(of: view) == context.index,
+      let newest = memory.certificates.last, newest.view > 0, newest.view < view
+    else { return [] }
+    last = view
+    next += 1
+    let own = context.vote(newest.proposed, on: newest.parent)
+    let shares = newest.shares.map {
+      Certificate.Share(signer: $0.signer, signature: next % 3 == 0 ? $0.signature : own.signature)
+    }
+    let forged = Certificate(
+      proposed: newest.proposed, parent: newest.parent, commit: newest.commit,
+      shares: next % 3 == 0 ? Array(shares.dropLast()) : shares)
+    let tc = newest.view + 1 == view ? nil : memory.tc(into: view)
+    return context.toAll(
+      .proposal(context.proposal(view, on: forged, tc, timeMilliseconds: context.wallMilliseconds)), sync)
+  }
+}
+
 /// Shows timeout certificates that are none: a signer twice in place of a quorum, or a forged certificate inside.
 package struct TimeoutCertificateForger: Adversary {
   package let name = "timeout certificate forger"
@@ -290,6 +321,7 @@ package struct LockHider: Adversary {
 /// leads from it.
 package struct TimeoutCertificateLowerer: Adversary {
   package let name = "timeout certificate lowerer"
+  package let mayBeProvenAs: [Misbehaviour.Kind] = [.forgedCertificate, .proposals, .votes]
   private var memory = AdversaryMemory()
   private var last: UInt64 = 0
   package init() {}

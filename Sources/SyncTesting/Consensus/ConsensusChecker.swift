@@ -139,8 +139,10 @@ struct ConsensusChecker {
     guard faulty.contains(proof.offender.rawValue) else { return fail("honest replica \(proof.offender) was accused") }
     guard proof.isProven(chainID: group.chainID, set: group.set) else { return fail("a proof of misbehaviour is none") }
     let isTurn = proof.view % UInt64(group.set.count) == UInt64(proof.offender.rawValue)
-    guard proof.kind == .timeouts || (proof.kind == .proposals) == isTurn else {
+    switch proof.kind {
+    case .votes where isTurn, .proposals where !isTurn:
       return fail("two votes of view \(proof.view) by \(proof.offender) are called \(proof.kind)")
+    case .votes, .proposals, .timeouts, .forgedCertificate: break
     }
     guard let again = try? Misbehaviour(decoding: proof.encode(), set: group.set), again == proof else {
       return fail("a proof of misbehaviour does not travel")

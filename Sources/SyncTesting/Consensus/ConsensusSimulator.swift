@@ -338,6 +338,12 @@ public struct ConsensusSimulator {
       if replica.isObserving, evidence.over == nil { return checker.fail("instance \(instance) still observes") }
       if replica.nextWakeUp != nil { return checker.fail("instance \(instance) does not rest") }
       if process.log.size != UInt64(evidence.leaves) { return checker.fail("instance \(instance) lacks leaves") }
+      for proof in replica.misbehaviours where evidence.over == nil {
+        let kind = AccusationJudge.kind(of: proof)
+        guard evidence.accusations.contains("\(fixture.name(proof.offender.rawValue).string) \(kind.rawValue)") else {
+          return checker.fail("what instance \(instance) can prove against replica \(proof.offender) is not in the log")
+        }
+      }
     }
     if next != nil, evidence.over == nil { return checker.fail("the epoch did not end") }
     // An epoch that ends takes no new jobs.

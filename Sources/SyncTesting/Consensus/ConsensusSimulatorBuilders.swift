@@ -11,7 +11,7 @@ extension ConsensusSimulator {
   mutating func follow(_ block: DecidedBlock<SimulatedLedger>, at instance: Int) {
     for event in block.events {
       switch event {
-      case .verdict(_, _, _, let leaf, _), .epochEnded(_, let leaf, _):
+      case .verdict(_, _, _, let leaf, _), .epochEnded(_, let leaf, _), .misbehaviourLogged(_, let leaf, _):
         processes[instance].log.append(leafHash: Merkle.leafHash(leaf))
       default: break
       }
@@ -33,6 +33,13 @@ extension ConsensusSimulator {
       default: break
       }
     }
+  }
+
+  /// Hands the group, once more after a restart, what this replica can prove against others and the log has not.
+  mutating func accuse(at instance: Int) {
+    guard let replica = processes[instance].replica else { return }
+    let entries = replica.misbehaviours.map(fixture.accusation).filter(replica.state.admits)
+    if !entries.isEmpty { processes[instance].inbox.append(.submit(entries)) }
   }
 
   /// Does what an open job wants of this builder next: rebuild, commit, or reveal. Safe to call again at any time.

@@ -21,6 +21,8 @@ struct EvidenceChecker {
   private var ordered: Set<Digest> = []
   private(set) var closed: Set<Digest> = []
   private(set) var verdicts: [Verdict] = []
+  /// Members and kinds of which the log has a record.
+  private(set) var accusations: Set<String> = []
   /// The group of the next epoch, once this one is over.
   private(set) var over: Group?
 
@@ -80,6 +82,16 @@ struct EvidenceChecker {
       return problem(of: evidence)
     case .misbehaviour(let proof):
       if !faulty.contains(proof.builder) { return "honest builder \(proof.builder.string) was accused" }
+    case .misbehaviourLogged(let record, let leaf, let index):
+      guard index == UInt64(leafHashes.count) else { return "leaf \(index) stands where \(leafHashes.count) belongs" }
+      leafHashes.append(SHA256.hash([0] + leaf))
+      guard faulty.contains(record.member) else { return "honest member \(record.member.string) was accused" }
+      guard accusations.insert("\(record.member.string) \(record.kind.rawValue)").inserted else {
+        return "\(record.member.string) was accused of \(record.kind.rawValue) twice"
+      }
+      guard (try? MisbehaviourRecord(parsing: leaf)) == record, AccusationJudge.isProven(record, group) else {
+        return "a leaf accuses \(record.member.string) and proves nothing"
+      }
     case .wrongOpening(_, let builder), .doubleCommitment(_, let builder):
       if !faulty.contains(builder) { return "honest builder \(builder.string) contradicts itself" }
     case .committed(let job, let builder):

@@ -10,7 +10,7 @@ struct SimulatedLedger: StateMachine {
   private(set) var ledger: Ledger
 
   init(group: Group, memo: SignatureMemo) {
-    ledger = Ledger(group: group)
+    ledger = Ledger(group: group, judge: AccusationJudge.isProven)
     ledger.acceptsSignature = { memo.accepts($0, $1, $2) }
   }
 
@@ -107,6 +107,14 @@ struct LedgerFixture {
     ).encode()
   }
 
+  func accusation(_ proof: Misbehaviour) -> [UInt8] {
+    Entry.accusation(
+      MisbehaviourRecord(
+        chainID: group.chainID, member: name(proof.offender.rawValue), kind: AccusationJudge.kind(of: proof),
+        statements: [proof.encode()])
+    ).encode()
+  }
+
   func abstention(from job: Digest, by index: UInt16) -> [UInt8] {
     let bytes = Entry.abstentionSignedBytes(job: job, builder: name(index), chainID: group.chainID)
     return Entry.abstention(SignedAbstention(job: job, builder: name(index), signature: sign(bytes, index))).encode()
@@ -158,6 +166,33 @@ struct LedgerFixture {
   }
 
   private func sign(_ bytes: [UInt8], _ index: UInt16) -> Signature { builderKeys[Int(index)].sign(bytes) }
+}
+
+/// Whether a record against a member holds, written apart from the runtime's answer to the same question.
+enum AccusationJudge {
+  @Sendable static func isProven(_ record: MisbehaviourRecord, _ group: Group) -> Bool {
+    guard record.kind.isOfReplica else {
+      guard let proof = try? BuilderMisbehaviour(record, origin: group.origin) else { return false }
+      return proof.isProven(in: group) && proof.record(chainID: group.chainID) == record
+    }
+    guard
+      let set = try? ReplicaSet(
+        epoch: group.epoch, members: group.members.map { .init(name: $0.name, key: $0.consensusKey) }),
+      let proof = try? Misbehaviour(decoding: record.statements[0], set: set),
+      group.members.indices.contains(Int(proof.offender.rawValue))
+    else { return false }
+    return group.members[Int(proof.offender.rawValue)].name == record.member && kind(of: proof) == record.kind
+      && proof.encode() == record.statements[0] && proof.isProven(chainID: group.chainID, set: set)
+  }
+
+  static func kind(of proof: Misbehaviour) -> MisbehaviourRecord.Kind {
+    switch proof.kind {
+    case .votes: .votes
+    case .proposals: .proposals
+    case .timeouts: .timeouts
+    case .forgedCertificate: .forgedCertificate
+    }
+  }
 }
 
 /// What the simulated builders give for one job, drawn when it is submitted.

@@ -65,6 +65,7 @@ extension ConsensusSimulator {
       queue.push(.connect(instance: other, peer: processes[instance].index), at: at)
     }
     for job in processes[instance].replica?.state.ledger.openJobs ?? [] { resume(job, at: instance) }
+    accuse(at: instance)
     // Last: the process may end in it.
     processes[instance].inbox.insert(.start, at: 0)
     pump(instance)
@@ -279,6 +280,7 @@ extension ConsensusSimulator {
     case .misbehaviour(let proof):
       proofs += 1
       checker.misbehaved(proof)
+      accuse(at: instance)
     case .load(let request):
       let records = processes[instance].disk.scan(prefix: request.prefix, from: request.from, limit: request.limit)
       processes[instance].inbox.append(.loaded(request, records))
