@@ -8,7 +8,7 @@ private let good = Outcome.sample("good", of: spec)
 private let bad = Outcome.sample("bad", of: spec)
 
 extension Builders {
-  fileprivate func accusation(
+  func accusation(
     _ member: Text, _ kind: MisbehaviourRecord.Kind = .votes, _ statements: [[UInt8]] = [[1]], chain: Digest? = nil
   ) -> [UInt8] {
     Entry.accusation(
@@ -34,7 +34,7 @@ extension Builders {
     Rule("what the consensus does not call proven", .unproven) { $0.accusation("ada", .votes, [[2]]) },
     Rule("another chain's", .unproven) { $0.accusation("ada", chain: SHA256.hash([])) },
     Rule("a stranger", .stranger) { $0.accusation("mallory") },
-    Rule("two commitments that the ledger has not seen", after: { _ in }) { $0.doubleCommitment("cyd") },
+    Rule("two commitments that the ledger has not seen") { $0.doubleCommitment("cyd") },
     Rule("two commitments of which another signed one", .unproven) { $0.doubleCommitment("cyd", signer: "dan") },
     Rule("another member's commitments", .unproven) { $0.doubleCommitment("cyd", accused: "dan") },
     Rule("one commitment twice", .unproven) {
@@ -52,7 +52,11 @@ extension Builders {
         "cyd", .wrongOpening, [builders.commitment(job, by: "cyd", to: good), SignedOpening(signed).encode()])
     },
     Rule("a kind that is not known", .malformed) {
-      Array(String(decoding: $0.accusation("ada"), as: UTF8.self).replacing("kind votes", with: "kind vote5").utf8)
+      var bytes = $0.accusation("ada")
+      let word = Array("kind votes".utf8)
+      guard let at = bytes.indices.first(where: { bytes[$0...].starts(with: word) }) else { return [] }
+      bytes[at + 9] = UInt8(ascii: "5")
+      return bytes
     },
     Rule("statements that are no builder's", .unproven) { $0.accusation("ada", .wrongOpening, [[1], [2]]) },
   ]

@@ -77,6 +77,12 @@ import Testing
         builders.opening(job, by: "ada", of: outcome),
         Entry.revealSignedBytes(reveal, signature: signature, chainID: chain)
       ),
+      (
+        builders.accusation(
+          "ada", .doubleCommitment,
+          [builders.commitment(job, by: "ada", to: outcome), builders.commitment(job, by: "ada", to: .failed(.wallTime))]),
+        []
+      ),
     ]
     var golden = ""
     for row in rows {
