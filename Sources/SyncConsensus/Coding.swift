@@ -29,17 +29,6 @@ extension ByteWriter {
   }
 
   mutating func write(_ index: ReplicaIndex) { write(index.rawValue) }
-
-  // The generic form, in another module, is not specialized: it was a third of the simulator's time.
-  mutating func write(_ value: UInt64) {
-    let high = UInt32(truncatingIfNeeded: value >> 32)
-    let low = UInt32(truncatingIfNeeded: value)
-    writeRaw([
-      UInt8(truncatingIfNeeded: high >> 24), UInt8(truncatingIfNeeded: high >> 16),
-      UInt8(truncatingIfNeeded: high >> 8), UInt8(truncatingIfNeeded: high), UInt8(truncatingIfNeeded: low >> 24),
-      UInt8(truncatingIfNeeded: low >> 16), UInt8(truncatingIfNeeded: low >> 8), UInt8(truncatingIfNeeded: low),
-    ])
-  }
 }
 
 extension ByteReader {
@@ -54,12 +43,6 @@ extension ByteReader {
     case 1: return true
     default: throw ProofError(.malformed, "A flag is 0 or 1", at: start)
     }
-  }
-
-  mutating func read() throws(ProofError) -> UInt64 {
-    var value: UInt64 = 0
-    for byte in try readRaw(8) { value = value << 8 | UInt64(byte) }
-    return value
   }
 
   mutating func readIndex() throws(ProofError) -> ReplicaIndex { ReplicaIndex(rawValue: try read(UInt16.self)) }

@@ -5,20 +5,25 @@ public struct ByteWriter {
 
   public init() {}
 
-  /// Big-endian, as wide as the type.
-  public mutating func write<T: FixedWidthInteger>(_ value: T) {
-    var shift = T.bitWidth
-    while shift > 0 {
-      shift -= 8
-      bytes.append(UInt8(truncatingIfNeeded: value >> T(truncatingIfNeeded: shift)))
-    }
+  // One for each width, none generic: in another module that would not be specialized.
+
+  public mutating func write(_ value: UInt8) { bytes.append(value) }
+  /// Big-endian, as the others.
+  public mutating func write(_ value: UInt16) { append(UInt64(value), width: 2) }
+  public mutating func write(_ value: UInt32) { append(UInt64(value), width: 4) }
+  public mutating func write(_ value: UInt64) { append(value, width: 8) }
+
+  private mutating func append(_ value: UInt64, width: Int) {
+    withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0[(8 - width)...]) }
   }
 
   /// Bytes of a width that the reader knows.
   public mutating func writeRaw(_ value: [UInt8]) { bytes.append(contentsOf: value) }
 
   /// 32 bytes.
-  public mutating func write(_ digest: Digest) { writeRaw(digest.bytes) }
+  public mutating func write(_ digest: Digest) {
+    digest.withUnsafePointer { bytes.append(contentsOf: UnsafeBufferPointer(start: $0, count: Digest.byteCount)) }
+  }
   /// 64 bytes.
   public mutating func write(_ signature: Signature) { writeRaw(signature.bytes) }
 
@@ -40,12 +45,23 @@ public struct ByteReader {
   /// Bytes that are not read yet.
   public var remaining: Int { bytes.count - offset }
 
-  /// Big-endian, as wide as the type; throws ``ProofError/Code/malformed`` at the end of the bytes.
-  public mutating func read<T: FixedWidthInteger & UnsignedInteger>(_ type: T.Type = T.self) throws(ProofError) -> T {
-    let width = T.bitWidth / 8
+  // As the writer has them. Each throws ``ProofError/Code/malformed`` at the end of the bytes.
+
+  public mutating func read(_: UInt8.Type = UInt8.self) throws(ProofError) -> UInt8 {
+    UInt8(truncatingIfNeeded: try word(of: 1))
+  }
+  public mutating func read(_: UInt16.Type = UInt16.self) throws(ProofError) -> UInt16 {
+    UInt16(truncatingIfNeeded: try word(of: 2))
+  }
+  public mutating func read(_: UInt32.Type = UInt32.self) throws(ProofError) -> UInt32 {
+    UInt32(truncatingIfNeeded: try word(of: 4))
+  }
+  public mutating func read(_: UInt64.Type = UInt64.self) throws(ProofError) -> UInt64 { try word(of: 8) }
+
+  private mutating func word(of width: Int) throws(ProofError) -> UInt64 {
     guard remaining >= width else { throw truncated(wanting: width) }
-    var value: T = 0
-    for i in 0..<width { value = (T.bitWidth > 8 ? value << 8 : 0) | T(bytes[offset + i]) }
+    var value: UInt64 = 0
+    for i in offset..<offset + width { value = value << 8 | UInt64(bytes[i]) }
     offset += width
     return value
   }
@@ -59,8 +75,13 @@ public struct ByteReader {
 
   /// 32 bytes.
   public mutating func readDigest() throws(ProofError) -> Digest {
-    guard let digest = Digest(bytes: try readRaw(Digest.byteCount)) else { throw truncated(wanting: 32) }
-    return digest
+    guard remaining >= Digest.byteCount else { throw truncated(wanting: Digest.byteCount) }
+    defer { offset += Digest.byteCount }
+    return Digest(writtenBy: { target in
+      bytes.withUnsafeBytes {
+        target.copyMemory(from: $0.baseAddress! + offset, byteCount: Digest.byteCount)
+      }
+    })
   }
 
   /// 64 bytes.

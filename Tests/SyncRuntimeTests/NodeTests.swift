@@ -1,4 +1,6 @@
 import Foundation
+import SyncConsensus
+import SyncLedger
 import SyncProof
 import SyncTesting
 import Testing
@@ -143,6 +145,53 @@ struct NodeTests {
     #expect(await alder.status().height == 0)
     try world.start([2])
     #expect(try await world.wait(job, on: 0) { $0.phase == .cosigned }.verdict == "reproduced")
+    await world.stop()
+  }
+
+  @Test func `who votes twice stands in everybody's log, with the proof`() async throws {
+    let world = try World(recipes: ["x": "echo out same"], commitSeconds: 2, revealSeconds: 2)
+    try world.start([0, 1, 2])
+    let group = world.keys.group
+    let liar = world.network.transport(of: "elm")
+    try await liar.start { _ in }
+    // An idle group is in view 1 for as long as nothing is to be ordered.
+    let genesis = BlockInfo.genesis(
+      chainID: group.chainID, epoch: 0, logSize: 0, logRoot: Ledger(group: group).logRoot)
+    let index = ReplicaIndex(rawValue: UInt16(try #require(group.members.firstIndex { $0.name == "elm" })))
+    for salt in [1, 2] as [UInt8] {
+      let block = BlockInfo(
+        epoch: 0, view: 1, height: 1, id: SHA256.hash([salt]), logSize: 0, logRoot: genesis.logRoot)
+      let statement = VoteStatement(proposed: block, parent: genesis)
+      let vote = Vote(
+        statement: statement, author: index,
+        signature: try world.keys.signers[3].sign(statement.signedBytes(chainID: group.chainID), as: .consensus))
+      let message = Message(
+        epoch: 0, sync: SyncInfo(highQC: Certificate.genesis(genesis), highTC: nil, finality: nil), body: .vote(vote))
+      for name in Keys.names.dropLast() { liar.send(MessageRoom.consensus.frame(message.encode()), to: name) }
+    }
+    for number in 0..<3 {
+      var seen: [MisbehaviourStatus] = []
+      while seen.first?.index == nil {
+        try await Task.sleep(for: .milliseconds(20))
+        seen = await (try world.node(number)).misbehaviours()
+      }
+      #expect(seen.count == 1 && seen[0].member == "elm" && seen[0].index == 0)
+      #expect(try MisbehaviourProof(parsing: Array(seen[0].proof.utf8), group: group).member == "elm")
+    }
+    // The evidence stands behind it, and the log holds both; a restart shows the same.
+    let job = try await world.node(1).submit(SubmitRequest(package: "pkg:echo/x@1"))
+    let status = try await world.wait(job, on: 0) { $0.phase == .cosigned }
+    #expect(status.index == 1)
+    await world.stop([0])
+    try world.start([0])
+    let again = try world.node(0)
+    #expect(await again.misbehaviours().first?.index == 0)
+    #expect(await again.status().misbehaved == ["elm"])
+    let bundle = try #require(try await again.entryBundle(index: 0, width: 2))
+    let leaves = try LogAudit.split(bundle, width: 2)
+    #expect(try MisbehaviourProof(parsing: leaves[0], group: group).kind.isOfReplica)
+    #expect(try Evidence(parsing: leaves[1]).jobID == job)
+    await liar.stop()
     await world.stop()
   }
 
