@@ -23,6 +23,8 @@ struct Pool: Sendable {
     var parked = 0
   }
 
+  /// How many entries every decided block looks at again, whatever was decided.
+  static let rechecksForEachBlock = 256
   /// How many decided blocks a parked entry waits for the state to admit it.
   static let parkedBlocks: UInt64 = 16
   /// Parked entries of one source.
@@ -31,6 +33,10 @@ struct Pool: Sendable {
   private var items: [Digest: Item] = [:]
   /// In the order in which they came; an item that is gone, or came again, is passed over by its number.
   private var order: Deque<(digest: Digest, number: UInt64)> = []
+  /// Those of them that are parked, and some that no longer are.
+  private var parked: [(digest: Digest, number: UInt64)] = []
+  /// How many entries may be looked at again without costing more than what was decided since the last time.
+  private var credit = 0
   private var lastNumber: UInt64 = 0
   private var usage: [Source: Usage] = [:]
   private var readyCount = 0
@@ -64,7 +70,7 @@ struct Pool: Sendable {
     items[digest] = item
     order.append((digest, item.number))
     lastNumber = item.number
-    if isAdmitted { readyCount += 1 }
+    if isAdmitted { readyCount += 1 } else { parked.append((digest, item.number)) }
     return true
   }
 
@@ -87,21 +93,48 @@ struct Pool: Sendable {
   }
 
   /// Drops what was decided and what the new state does not admit; takes in what it now does.
-  mutating func refilter(decided: Set<Digest>, height: UInt64, admits: ([UInt8]) -> Bool) {
+  ///
+  /// Of many entries that wait, all are looked at again only once about as many were decided, so that a block costs what
+  /// is in it, however much waits.
+  ///
+  /// - Parameter isWhole: All are looked at now.
+  mutating func refilter(decided: Set<Digest>, height: UInt64, isWhole: Bool = false, admits: ([UInt8]) -> Bool) {
+    credit += decided.count + Pool.rechecksForEachBlock
+    for digest in decided { if let item = items[digest] { remove(digest, item) } }
+    if isWhole || credit >= items.count {
+      credit = 0
+      recheckReady(admits)
+    }
+    recheckParked(height, admits)
+  }
+
+  private mutating func recheckReady(_ admits: ([UInt8]) -> Bool) {
     var kept: Deque<(digest: Digest, number: UInt64)> = []
-    kept.reserveCapacity(order.count)
+    kept.reserveCapacity(items.count)
     for place in order {
       guard let item = items[place.digest], item.number == place.number else { continue }
-      let isAdmitted = !decided.contains(place.digest) && admits(item.bytes)
-      let waits = !decided.contains(place.digest) && item.parkedUntil.map { $0 > height } ?? false
-      guard isAdmitted || waits else {
+      if item.parkedUntil == nil, !admits(item.bytes) {
         remove(place.digest, item)
-        continue
+      } else {
+        kept.append(place)
       }
-      if isAdmitted, item.parkedUntil != nil { unpark(place.digest, item) }
-      kept.append(place)
     }
     order = kept
+  }
+
+  private mutating func recheckParked(_ height: UInt64, _ admits: ([UInt8]) -> Bool) {
+    var waiting: [(digest: Digest, number: UInt64)] = []
+    for place in parked {
+      guard let item = items[place.digest], item.number == place.number, let until = item.parkedUntil else { continue }
+      if admits(item.bytes) {
+        unpark(place.digest, item)
+      } else if until > height {
+        waiting.append(place)
+      } else {
+        remove(place.digest, item)
+      }
+    }
+    parked = waiting
   }
 
   private mutating func remove(_ digest: Digest, _ item: Item) {

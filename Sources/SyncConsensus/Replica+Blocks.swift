@@ -90,6 +90,8 @@ extension Replica {
     let taken = Set(path.flatMap(\.block.entryDigests))
     let isOver = tip.nextSetHash != nil
     let entries = pool.isPending && !isOver ? pool.select(excluding: taken) { state.admits($0) } : []
+    // With nothing under way, what waits and is not taken never will be.
+    if entries.isEmpty, path.isEmpty, pool.isPending { recheckPool() }
     let isDue = !isOver && state.nextDeadlineMilliseconds.map { $0 <= now.wallMilliseconds } ?? false
     guard !entries.isEmpty || isDue || path.contains(where: \.matters) else { return }
     let block = Block(

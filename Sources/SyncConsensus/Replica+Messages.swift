@@ -130,6 +130,12 @@ extension Replica {
     if !entries.isEmpty { broadcast(.entries(entries)) }
   }
 
+  /// Lets go of entries that wait and that the decided state does not take any more.
+  mutating func recheckPool() {
+    let state = tree.rootState
+    pool.refilter(decided: [], height: head.height, isWhole: true) { state.admits($0) }
+  }
+
   mutating func refilterPool() {
     guard hasDecided else { return }
     let state = tree.rootState

@@ -48,6 +48,8 @@ extension Replica {
   /// The view's time is up: gives it up, or says so again where that was said.
   mutating func wake() {
     guard let deadline = viewDeadline, deadline <= now.monotonicNanoseconds, isActive else { return }
+    recheckPool()
+    guard isActive else { return }
     viewDeadline = now.monotonicNanoseconds &+ configuration.timeoutBaseNanoseconds
     regossip()
     if !hasGivenUpView {
