@@ -1,7 +1,7 @@
 import SyncProof
 
-/// Transferable proof that one replica signed what an honest one does not: two statements of which it signs at most one,
-/// or a block with a certificate that no quorum made.
+/// Transferable proof that one replica signed what an honest one does not: two statements of which it signs at most
+/// one, or a block with a certificate that no quorum made.
 public struct Misbehaviour: Hashable, Sendable {
   /// What was signed twice.
   public enum Kind: UInt8, Hashable, Sendable, CaseIterable {
@@ -78,8 +78,8 @@ public struct Misbehaviour: Hashable, Sendable {
     statements = .proposal(header, vote)
   }
 
-  /// Whether the signatures are the offender's, and what they are under is a contradiction or a forgery: the proof holds
-  /// for anyone who knows the set.
+  /// Whether the signatures are the offender's, and what they are under is a contradiction or a forgery: the proof
+  /// holds for anyone who knows the set.
   ///
   /// A certificate of view 0 is never taken for forged: what the genesis is, the log before the epoch says.
   public func isProven(chainID: Digest, set: ReplicaSet) -> Bool {

@@ -94,8 +94,8 @@ struct Pool: Sendable {
 
   /// Drops what was decided and what the new state does not admit; takes in what it now does.
   ///
-  /// Of many entries that wait, all are looked at again only once about as many were decided, so that a block costs what
-  /// is in it, however much waits.
+  /// Of many entries that wait, all are looked at again only once about as many were decided, so that a block costs
+  /// what is in it, however much waits.
   ///
   /// - Parameter isWhole: All are looked at now.
   mutating func refilter(decided: Set<Digest>, height: UInt64, isWhole: Bool = false, admits: ([UInt8]) -> Bool) {

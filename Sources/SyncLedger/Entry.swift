@@ -59,8 +59,8 @@ public struct SignedReveal: Hashable, Sendable {
 /// One thing that the group orders.
 ///
 /// Encoding, by ``ByteWriter``: the version (one byte, 1), the kind (one byte), then the fields in the order below;
-/// names, specs, reveals and records are counted, the rest is of fixed width. A value has one encoding, and other bytes are
-/// refused.
+/// names, specs, reveals and records are counted, the rest is of fixed width. A value has one encoding, and other
+/// bytes are refused.
 ///
 /// | kind | fields |
 /// |---|---|

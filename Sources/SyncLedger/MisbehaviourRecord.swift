@@ -1,7 +1,7 @@
 import SyncProof
 
-/// What shows, to anyone who has the group file, that a member signed what an honest one does not: a file, and a leaf of
-/// the transparency log.
+/// What shows, to anyone who has the group file, that a member signed what an honest one does not: a file, and a leaf
+/// of the transparency log.
 ///
 /// Lines, each ending in a newline, and no other text: `synchronicity-misbehaviour/v1`, `chain` and the group's chain
 /// ID, `member` and its name, `kind` and the word of ``Kind``, then lines `statement` with base64: of a replica one, of

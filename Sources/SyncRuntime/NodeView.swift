@@ -125,6 +125,9 @@ public struct NodeStatus: Sendable, Equatable, Codable {
 ///
 /// Thread: any. Errors: ``PluginError``; ``PluginError/Code/invalid`` and ``PluginError/Code/notFound`` are the
 /// asker's, the rest are the node's.
+///
+/// No function has a default: in an asynchronous context the compiler would take it before an actor's own synchronous
+/// one.
 public protocol NodeView: Sendable {
   func status() async -> NodeStatus
   /// Resolves the package with the node's Source, signs the spec as this builder and hands it to the group.
@@ -159,12 +162,6 @@ public protocol NodeView: Sendable {
   func handover(epoch: UInt64) async throws(PluginError) -> [UInt8]?
   /// Takes an entry with which a member proposes a hand-over or approves of one.
   func submitHandover(_ entry: [UInt8]) async throws(PluginError)
-}
-
-extension NodeView {
-  public func misbehaviours() async -> [MisbehaviourStatus] { [] }
-  public func transcriptPath(job: Digest, attempt: Int?) async -> String? { nil }
-  public func reportPath(job: Digest, _ file: ReportFile) async -> String? { nil }
 }
 
 public struct SubmitRequest: Sendable, Equatable, Codable {

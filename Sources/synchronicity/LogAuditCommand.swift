@@ -11,11 +11,10 @@ extension LogCommand {
       discussion: """
         From the first leaf on: the checkpoint's signatures and quorum, the root, every tile of hashes, every leaf's \
         evidence, its verdict and the signature of each of the policy's builders. Proofs of misbehaviour are leaves \
-        too; their signatures are checked where --group names the group file of their epoch. So are hand-overs: give the \
-        policy of the log's beginning, and with --handover those that lead from it to who signs the log today. The \
-        log is read from a node, or from \
-        a folder with the same files (checkpoint, tile/…). With --earlier, a checkpoint that was kept from before, \
-        the log must be that one's continuation.
+        too; their signatures are checked where --group names the group file of their epoch. So are hand-overs: give \
+        the policy of the log's beginning, and with --handover those that lead from it to who signs the log today. \
+        The log is read from a node, or from a folder with the same files (checkpoint, tile/…). With --earlier, a \
+        checkpoint that was kept from before, the log must be that one's continuation.
 
         Exit: 0 all is right; 1 something is not, which is then said; 3 the log cannot be read.
         """)

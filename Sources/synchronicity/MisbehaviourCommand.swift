@@ -41,7 +41,8 @@ struct MisbehaviourCommand: AsyncParsableCommand {
       abstract: "Checks proofs against a group file, offline.",
       discussion: """
         What is checked: that the statements contradict each other, or hold a certificate that no quorum made, and \
-        that the member's key in the group file signed them. A proof is a node's file or a leaf of the log. Exit: 0 all are proven; 1 one is not; 2 a file is no such proof.
+        that the member's key in the group file signed them. A proof is a node's file or a leaf of the log. Exit: 0 \
+        all are proven; 1 one is not; 2 a file is no such proof.
         """)
     @Option(help: ArgumentHelp("The group file.", valueName: "file"))
     var group: String

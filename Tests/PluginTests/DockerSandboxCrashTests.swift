@@ -78,6 +78,18 @@ extension DockerSandboxTests {
           #expect(isWhole == (step == .importFinished), "\(step)")
         }
         marks.remove(Digest.zero.hex, other)
+        // What a slow engine makes of an import that was given up: no lock tells of it any more.
+        let late = try world.toolchainOfRandomBytes(4 << 20)
+        let wrong = SHA256.hash(Array("another".utf8))
+        try await world.sandbox.prepare(toolchain: late.digest, archive: late.archive)
+        let tag = [("repo", DockerImages.repository), ("tag", wrong.hex)]
+        let name = DockerImages.reference(late.digest)
+        #expect(try await world.engine.call("POST", "/images/\(name)/tag", query: tag).status == 201)
+        try await DockerSandbox(stateDirectory: world.root + "/state", socketPath: world.socket).removeLeftovers()
+        let path = "/images/\(DockerImages.reference(wrong))/json"
+        #expect(try await world.engine.call("GET", path).status == 404)
+        #expect(await world.sandbox.hasToolchain(late.digest))
+        #expect(try await world.engine.call("DELETE", "/images/\(name)").status == 200)
         try await world.sandbox.prepare(toolchain: toolchain.digest, archive: toolchain.archive)
         #expect(try await world.engine.call("DELETE", "/images/\(reference)").status == 200)
         #expect(try await world.images(named: reference).isEmpty)

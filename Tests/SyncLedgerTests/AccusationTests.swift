@@ -23,6 +23,15 @@ extension Builders {
   }
 }
 
+extension Builders {
+  /// The member has committed to what is good, and opens this.
+  fileprivate func opened(_ member: Text, to outcome: Outcome) -> [UInt8] {
+    guard case .reveal(let signed) = try? Entry(parsing: opening(job, by: member, of: outcome)) else { return [] }
+    return accusation(
+      member, .wrongOpening, [commitment(job, by: member, to: good), SignedOpening(signed).encode()])
+  }
+}
+
 @Sendable private func accused(_ world: inout World) { world.block(world.builders.accusation("ada")) }
 
 @Suite struct AccusationTests {
@@ -41,16 +50,8 @@ extension Builders {
       let entry = $0.commitment(job, by: "cyd", to: good)
       return $0.accusation("cyd", .doubleCommitment, [entry, entry])
     },
-    Rule("an honest opening", .unproven) { builders in
-      guard case .reveal(let signed) = try? Entry(parsing: builders.opening(job, by: "cyd", of: good)) else { return [] }
-      return builders.accusation(
-        "cyd", .wrongOpening, [builders.commitment(job, by: "cyd", to: good), SignedOpening(signed).encode()])
-    },
-    Rule("an opening of something else") { builders in
-      guard case .reveal(let signed) = try? Entry(parsing: builders.opening(job, by: "cyd", of: bad)) else { return [] }
-      return builders.accusation(
-        "cyd", .wrongOpening, [builders.commitment(job, by: "cyd", to: good), SignedOpening(signed).encode()])
-    },
+    Rule("an honest opening", .unproven) { $0.opened("cyd", to: good) },
+    Rule("an opening of something else") { $0.opened("cyd", to: bad) },
     Rule("a kind that is not known", .malformed) {
       var bytes = $0.accusation("ada")
       let word = Array("kind votes".utf8)

@@ -80,7 +80,10 @@ import Testing
       (
         builders.accusation(
           "ada", .doubleCommitment,
-          [builders.commitment(job, by: "ada", to: outcome), builders.commitment(job, by: "ada", to: .failed(.wallTime))]),
+          [
+            builders.commitment(job, by: "ada", to: outcome),
+            builders.commitment(job, by: "ada", to: .failed(.wallTime)),
+          ]),
         []
       ),
     ]

@@ -109,12 +109,24 @@ private struct Chaos {
 
     var frontier = MerkleFrontier()
     var closed: [Digest] = []
-    for case .verdict(let job, let verdict, let evidence, let leaf, let index) in chaos.events {
-      #expect(index == frontier.size)
-      #expect(try Evidence(parsing: leaf) == evidence)
-      #expect(evidence.jobID == job && evidence.verdict == verdict)
-      frontier.append(leafHash: Merkle.leafHash(leaf))
-      closed.append(job)
+    var accused: Set<String> = []
+    for event in chaos.events {
+      switch event {
+      case .verdict(let job, let verdict, let evidence, let leaf, let index):
+        #expect(index == frontier.size)
+        #expect(try Evidence(parsing: leaf) == evidence)
+        #expect(evidence.jobID == job && evidence.verdict == verdict)
+        frontier.append(leafHash: Merkle.leafHash(leaf))
+        closed.append(job)
+      case .misbehaviourLogged(let record, let leaf, let index):
+        #expect(index == frontier.size)
+        #expect(accused.insert("\(record.member) \(record.kind)").inserted)
+        let proof = try BuilderMisbehaviour(
+          try MisbehaviourRecord(parsing: leaf), origin: chaos.world.builders.group.origin)
+        #expect(proof.isProven(in: chaos.world.builders.group))
+        frontier.append(leafHash: Merkle.leafHash(leaf))
+      default: break
+      }
     }
     #expect(closed.sorted() == chaos.ordered.sorted())
     #expect(Set(closed).count == closed.count)

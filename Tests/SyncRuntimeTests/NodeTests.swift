@@ -158,21 +158,22 @@ struct NodeTests {
     let genesis = BlockInfo.genesis(
       chainID: group.chainID, epoch: 0, logSize: 0, logRoot: Ledger(group: group).logRoot)
     let index = ReplicaIndex(rawValue: UInt16(try #require(group.members.firstIndex { $0.name == "elm" })))
-    for salt in [1, 2] as [UInt8] {
+    let votes = try ([1, 2] as [UInt8]).map { salt in
       let block = BlockInfo(
         epoch: 0, view: 1, height: 1, id: SHA256.hash([salt]), logSize: 0, logRoot: genesis.logRoot)
       let statement = VoteStatement(proposed: block, parent: genesis)
       let vote = Vote(
         statement: statement, author: index,
         signature: try world.keys.signers[3].sign(statement.signedBytes(chainID: group.chainID), as: .consensus))
-      let message = Message(
-        epoch: 0, sync: SyncInfo(highQC: Certificate.genesis(genesis), highTC: nil, finality: nil), body: .vote(vote))
-      for name in Keys.names.dropLast() { liar.send(MessageRoom.consensus.frame(message.encode()), to: name) }
+      let sync = SyncInfo(highQC: Certificate.genesis(genesis), highTC: nil, finality: nil)
+      return MessageRoom.consensus.frame(Message(epoch: 0, sync: sync, body: .vote(vote)).encode())
     }
     for number in 0..<3 {
       var seen: [MisbehaviourStatus] = []
       while seen.first?.index == nil {
-        try await Task.sleep(for: .milliseconds(20))
+        // Until the nodes are up, what is sent to them is lost.
+        for name in Keys.names.dropLast() { for vote in votes { liar.send(vote, to: name) } }
+        try await Task.sleep(for: .milliseconds(50))
         seen = await (try world.node(number)).misbehaviours()
       }
       #expect(seen.count == 1 && seen[0].member == "elm" && seen[0].index == 0)

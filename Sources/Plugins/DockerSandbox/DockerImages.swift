@@ -110,7 +110,8 @@ struct DockerImages: Sendable {
   }
 
   /// Removes what imports of this state folder left that were cut off: their locks, and images whose content is no
-  /// toolchain's; and images of ours that have lost their name to a later import.
+  /// toolchain's, also those that a slow engine made only after their import was given up; and images of ours that have
+  /// lost their name to a later import.
   func removeLeftovers() async throws(PluginError) -> [String] {
     var removed: [String] = []
     for name in try marks.all() {
@@ -126,7 +127,7 @@ struct DockerImages: Sendable {
       }
       marks.remove(name, lock)
     }
-    return removed + (try await removeDangling())
+    return removed + (try await removeLate())
   }
 
   /// - Returns: True if there was an image under the toolchain's name that is not the toolchain.
@@ -142,25 +143,38 @@ struct DockerImages: Sendable {
     return false
   }
 
-  private func removeDangling() async throws(PluginError) -> [String] {
+  private func removeLate() async throws(PluginError) -> [String] {
     struct Listed: Decodable {
       let id: String
       let created: Int
       let labels: [String: String]?
+      let repoTags: [String]?
     }
-    let filter = try DockerLabel.filter(["dangling": ["true"], "label": [DockerLabel.toolchain]])
+    let filter = try DockerLabel.filter(["label": [DockerLabel.toolchain]])
     let answer = try await engine.call("GET", "/images/json", query: [filter])
     guard answer.status == 200 else {
       throw PluginError(.io, "The Docker engine cannot list images: \(answer.message)")
     }
-    let isQuiet = try marks.all().isEmpty
+    let underWay = try marks.all()
     var removed: [String] = []
     for image in try answer.decoded([Listed].self, "GET /images/json").sorted(by: { $0.id < $1.id }) {
-      // The imports of this state folder are known by their locks; another's may be under way.
-      let isOwn = isQuiet && image.labels?[DockerLabel.state] == state
-      guard isOwn || image.created < time(nil) - Self.danglingSeconds else { continue }
-      // One that a container still uses is refused, and found again next time.
-      if try await engine.call("DELETE", "/images/\(image.id)").status == 200 { removed.append(image.id) }
+      let isOurs = image.labels?[DockerLabel.state] == state
+      let isOld = image.created < time(nil) - Self.danglingSeconds
+      // An engine without a name for an image says so with none, or with a word for none.
+      let names = (image.repoTags ?? []).filter { !$0.hasPrefix("<none>") }
+      if names.isEmpty {
+        // The imports of this state folder are known by their locks; another's may be under way.
+        guard isOurs && underWay.isEmpty || isOld else { continue }
+        // One that a container still uses is refused, and found again next time.
+        if try await engine.call("DELETE", "/images/\(image.id)").status == 200 { removed.append(image.id) }
+        continue
+      }
+      let toolchains = names.compactMap { name in
+        name.split(separator: ":").last.flatMap { Digest(hex: String($0)) }
+      }
+      for toolchain in toolchains where isOurs && !underWay.contains(toolchain.hex) {
+        if try await removeHalf(toolchain, isFresh: false) { removed.append(Self.reference(toolchain)) }
+      }
     }
     return removed
   }

@@ -7,8 +7,9 @@ package enum AdversaryCatalogue {
   package static var all: [any Adversary] {
     [
       EquivocatingLeader(), Silent(), VoteWithholder(), Delayer(), Replayer(), CertificateForger(),
-      ForgingLeader(), TimeoutCertificateForger(), WrongEpoch(), GarbageSender(), LockHider(), TimeoutCertificateLowerer(), StaleLeader(), ImpostorLeader(),
-      FutureLeader(), RepeatingLeader(), DoubleVoter(), BadSigner(),
+      ForgingLeader(), TimeoutCertificateForger(), WrongEpoch(), GarbageSender(), LockHider(),
+      TimeoutCertificateLowerer(), StaleLeader(), ImpostorLeader(), FutureLeader(), RepeatingLeader(), DoubleVoter(),
+      BadSigner(),
     ]
   }
 }
