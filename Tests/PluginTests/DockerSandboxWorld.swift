@@ -178,8 +178,12 @@ struct DockerWorld: Sendable {
     }
     let answer = try await engine.call("GET", "/images/json", query: [("all", "1")])
     let state = DockerLabel.stateValue(root + "/state")
+    // The world's own toolchain bears its label too where the engine did not have it before.
+    let own = DockerImages.reference(toolchain)
     return try answer.decoded([Listed].self, "the list").filter { image in
-      image.labels?[DockerLabel.state] == state || image.repoTags?.contains { $0.hasSuffix(reference) } == true
+      let names = image.repoTags ?? []
+      return names.contains { $0.hasSuffix(reference) }
+        || image.labels?[DockerLabel.state] == state && !names.contains { $0.hasSuffix(own) }
     }.map(\.id)
   }
 }
