@@ -9,19 +9,23 @@ import SyncTesting
 @main
 enum ConsensusBench {
   static func main() throws {
-    let words = Array(CommandLine.arguments.dropFirst())
+    var words = Array(CommandLine.arguments.dropFirst())
+    let isInMemory = words.last == "--in-memory"
+    if isInMemory { words.removeLast() }
     let numbers = words.dropFirst().compactMap(Int.init)
     let isOne = words.count == 4 && words[0] == "--replicas" && numbers.count == 3
-    guard words.isEmpty || words == ["--long"] || isOne else {
-      FileHandle.standardError.write(Data("usage: ConsensusBench [--long | --replicas N LANES SECONDS]\n".utf8))
+    guard words.isEmpty && !isInMemory || words == ["--long"] && !isInMemory || isOne else {
+      FileHandle.standardError.write(
+        Data("usage: ConsensusBench [--long | --replicas N LANES SECONDS [--in-memory]]\n".utf8))
       exit(2)
     }
     let folder = NSTemporaryDirectory() + "/consensus-bench-\(getpid())"
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let bench = ConsensusFigures(folder: folder)
     if isOne {
-      let options = BenchGroup.Options(replicas: numbers[0], lanes: numbers[1], submitters: numbers[0])
-      let name = "\(numbers[1]) waiting, durable, n = \(numbers[0])"
+      let options = BenchGroup.Options(
+        replicas: numbers[0], lanes: numbers[1], isDurable: !isInMemory, submitters: numbers[0])
+      let name = "\(numbers[1]) waiting, \(isInMemory ? "in memory" : "durable"), n = \(numbers[0])"
       return try bench.stream(name, options, seconds: Double(numbers[2]), least: nil)
     }
     try bench.lone()
