@@ -35,6 +35,9 @@ struct LaneLog: StateMachine {
   var logRoot: Digest { .zero }
   var nextDeadlineMilliseconds: UInt64? { nil }
 
+  /// What is refused here stays so.
+  func mayAdmitLater(_ entry: [UInt8]) -> Bool { false }
+
   func admits(_ entry: [UInt8]) -> Bool {
     guard let entry = Entry(entry, lanes: last.count) else { return false }
     return entry.number > last[entry.lane]

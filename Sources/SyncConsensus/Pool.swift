@@ -37,6 +37,10 @@ struct Pool: Sendable {
   private var parked: [(digest: Digest, number: UInt64)] = []
   /// How many entries may be looked at again without costing more than what was decided since the last time.
   private var credit = 0
+  /// Ready entries that a leader met since the last time and could not take.
+  private var refusedCount = 0
+  /// Whether all that waits was looked at since the last decided block: then there is nothing to be learnt from it.
+  private(set) var isSettled = true
   private var lastNumber: UInt64 = 0
   private var usage: [Source: Usage] = [:]
   private var readyCount = 0
@@ -51,10 +55,14 @@ struct Pool: Sendable {
 
   /// Takes an entry.
   ///
-  /// What the state does not admit yet is parked, since its sender may be a block ahead. An entry of a peer that is
+  /// What the state does not admit yet is parked, since its sender may be a block ahead; what it never will is not
+  /// taken. The state is not asked about what is here already. An entry of a peer that is
   /// then submitted here becomes local, and is from then on sent to the others again until it is decided.
   /// - Returns: Whether it is new here, or new as a local entry.
-  mutating func add(_ bytes: [UInt8], from source: Source, isAdmitted: Bool, height: UInt64) -> Bool {
+  mutating func add(
+    _ bytes: [UInt8], from source: Source, height: UInt64, isAdmitted: @autoclosure () -> Bool,
+    mayBeLater: @autoclosure () -> Bool = true
+  ) -> Bool {
     guard !bytes.isEmpty, bytes.count <= ConsensusLimits.entryBytesMax else { return false }
     let digest = SHA256.hash(bytes)
     if let known = items[digest] {
@@ -63,6 +71,8 @@ struct Pool: Sendable {
       items[digest]?.source = .local
       return true
     }
+    let isAdmitted = isAdmitted()
+    guard isAdmitted || mayBeLater() else { return false }
     let item = Item(
       bytes: bytes, source: source, number: lastNumber &+ 1,
       parkedUntil: isAdmitted ? nil : height &+ Pool.parkedBlocks)
@@ -94,15 +104,16 @@ struct Pool: Sendable {
 
   /// Drops what was decided and what the new state does not admit; takes in what it now does.
   ///
-  /// Of many entries that wait, all are looked at again only once about as many were decided, so that a block costs
-  /// what is in it, however much waits.
+  /// Of many entries that wait, those that are not parked are looked at again only once about as many were decided, so
+  /// that a block costs about what is in it.
   ///
-  /// - Parameter isWhole: All are looked at now.
+  /// - Parameter isWhole: All are looked at now, as they are where a leader met many that it could not take.
   mutating func refilter(decided: Set<Digest>, height: UInt64, isWhole: Bool = false, admits: ([UInt8]) -> Bool) {
     credit += decided.count + Pool.rechecksForEachBlock
     for digest in decided { if let item = items[digest] { remove(digest, item) } }
-    if isWhole || credit >= items.count {
-      credit = 0
+    isSettled = isWhole || credit >= items.count || refusedCount > Pool.rechecksForEachBlock
+    if isSettled {
+      (credit, refusedCount) = (0, 0)
       recheckReady(admits)
     }
     recheckParked(height, admits)
@@ -149,7 +160,8 @@ struct Pool: Sendable {
     readyCount += 1
   }
 
-  /// All that waits, in its order: what it is, whether it is this replica's own, and until when it is parked.
+  /// All that waits, in its order: what it is, whether it is this replica's own, and until when it is parked. When it is
+  /// looked at again is left out: where fewer wait than ``rechecksForEachBlock``, behind each block.
   func encodeShape(to writer: inout ByteWriter) {
     for (digest, item) in ordered {
       writer.write(digest)
@@ -166,13 +178,17 @@ struct Pool: Sendable {
   }
 
   /// Entries for a block, oldest first, within a block's bounds.
-  func select(excluding taken: Set<Digest>, admits: ([UInt8]) -> Bool) -> [[UInt8]] {
+  mutating func select(excluding taken: Set<Digest>, admits: ([UInt8]) -> Bool) -> [[UInt8]] {
     var chosen: [[UInt8]] = []
     var bytes = 0
+    refusedCount = 0
     for (digest, item) in ordered where item.parkedUntil == nil && !taken.contains(digest) {
       guard chosen.count < ConsensusLimits.blockEntriesMax else { break }
       guard bytes + item.bytes.count <= ConsensusLimits.blockBytesMax else { break }
-      guard admits(item.bytes) else { continue }
+      guard admits(item.bytes) else {
+        refusedCount += 1
+        continue
+      }
       chosen.append(item.bytes)
       bytes += item.bytes.count
     }

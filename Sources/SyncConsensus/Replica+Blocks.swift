@@ -10,8 +10,15 @@ extension Replica {
       vote.statement.proposed.id == block.id, vote.view == block.view,
       vote.statement.parent == block.parentCertificate.proposed, block.view >= min(currentView, highQC.view)
     else { return }
-    guard verifier.accepts(block.parentCertificate) else { return keepForgery(proposal) }
-    if let tc = block.timeoutCertificate, !verifier.accepts(tc) { return keepForgery(proposal) }
+    // A genesis certificate that is none proves nothing to who has not seen the log before the epoch.
+    guard verifier.accepts(block.parentCertificate) else {
+      if block.parentCertificate.view > 0 { keepForgery(proposal) }
+      return
+    }
+    if let tc = block.timeoutCertificate, !verifier.accepts(tc) {
+      if tc.highQC.view > 0 || verifier.accepts(tc.highQC) { keepForgery(proposal) }
+      return
+    }
     process(block.parentCertificate)
     if let tc = block.timeoutCertificate { process(tc) }
     guard verifier.accepts(vote) else { return }

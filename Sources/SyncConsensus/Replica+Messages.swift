@@ -28,7 +28,9 @@ extension Replica {
       help(peer, message.sync, isUrgent: true)
     case .entries(let entries):
       for entry in entries {
-        _ = pool.add(entry, from: .peer(peer), isAdmitted: state.admits(entry), height: head.height)
+        _ = pool.add(
+          entry, from: .peer(peer), height: head.height, isAdmitted: state.admits(entry),
+          mayBeLater: state.mayAdmitLater(entry))
       }
       help(peer, message.sync, isUrgent: false)
     case .fetch(let request): serve(request, to: peer)
@@ -107,7 +109,7 @@ extension Replica {
       news.count == ConsensusLimits.blockEntriesMax || bytes + entry.count > ConsensusLimits.blockBytesMax
     }
     for entry in entries {
-      guard state.admits(entry), pool.add(entry, from: .local, isAdmitted: true, height: head.height) else { continue }
+      guard state.admits(entry), pool.add(entry, from: .local, height: head.height, isAdmitted: true) else { continue }
       if isFull(with: entry) {
         broadcast(.entries(news))
         (news, bytes) = ([], 0)
@@ -130,8 +132,10 @@ extension Replica {
     if !entries.isEmpty { broadcast(.entries(entries)) }
   }
 
-  /// Lets go of entries that wait and that the decided state does not take any more.
+  /// Lets go of entries that wait and that the decided state does not take any more, if that was not done since the
+  /// last block.
   mutating func recheckPool() {
+    guard !pool.isSettled else { return }
     let state = tree.rootState
     pool.refilter(decided: [], height: head.height, isWhole: true) { state.admits($0) }
   }

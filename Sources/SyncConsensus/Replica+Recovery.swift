@@ -128,7 +128,7 @@ extension Replica {
         tree.markStored(block.id)
         // Its leader may be gone for good: what it orders must not be forgotten.
         for entry in block.entries {
-          _ = pool.add(entry, from: .local, isAdmitted: tree.rootState.admits(entry), height: head.height)
+          _ = pool.add(entry, from: .local, height: head.height, isAdmitted: tree.rootState.admits(entry))
         }
       } else {
         outbox.staleRecords.append(StoredRecord(key: RecordKey.block(block.id), value: nil))

@@ -145,12 +145,11 @@ extension Replica {
 
   // MARK: Misbehaviour
 
-  /// Keeps a proposal whose certificate is none, if its author signed it: the first of each author.
+  /// Keeps a proposal whose certificate was found to be none, if its author signed it: the first of each author.
   mutating func keepForgery(_ proposal: Proposal) {
     let key = MisbehaviourKey(offender: proposal.vote.author, kind: .forgedCertificate)
     guard kept[key] == nil, verifier.accepts(proposal.vote),
-      let proof = Misbehaviour(forgingProposal: BlockHeader(of: proposal.block), proposal.vote),
-      proof.isProven(chainID: configuration.chainID, set: replicas)
+      let proof = Misbehaviour(forgingProposal: BlockHeader(of: proposal.block), proposal.vote)
     else { return }
     keep(proof)
   }

@@ -23,6 +23,10 @@ public protocol StateMachine: Sendable {
   /// pooled entry after each decided block, so it must be cheap.
   func admits(_ entry: [UInt8]) -> Bool
 
+  /// Whether a later state may admit an entry that this one does not. What never will be is not kept to be asked about
+  /// again. Called once for each entry that comes and is not admitted.
+  func mayAdmitLater(_ entry: [UInt8]) -> Bool
+
   /// The decided time, in Unix milliseconds, at which the state wants a block even if it is empty; `nil` for none.
   ///
   /// A block whose time is not below it must clear or raise it.

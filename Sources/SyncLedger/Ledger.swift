@@ -9,7 +9,8 @@ import SyncProof
 /// A copy is made for each speculative block, so all that grows is in persistent maps and shared with the parent: one
 /// costs a few words, a change O(log n). Closed jobs keep what lookups and duplicates need; the rest is in the log.
 ///
-/// Complexity: an entry costs its parsing, at most two Ed25519 checks, and O(members).
+/// Complexity: an entry costs its parsing, at most two Ed25519 checks, and O(members); an accusation three, or as many
+/// as the certificates have that it calls forged.
 public struct Ledger: Sendable {
   public let group: Group
   let chainID: Digest

@@ -197,9 +197,13 @@ public struct LogAudit: Sendable {
       uncheckedMisbehaviours += 1
       return
     }
-    let isProven =
-      record.kind.isOfReplica
-      ? judge(record, group) : try BuilderMisbehaviour(record, origin: group.origin).isProven(in: group)
+    var isProven = false
+    if record.kind.isOfReplica {
+      isProven = judge(record, group)
+    } else {
+      let proof = try BuilderMisbehaviour(record, origin: group.origin)
+      isProven = proof.record(chainID: record.chainID) == record && proof.isProven(in: group)
+    }
     guard isProven else {
       throw ProofError(
         .invalidSignature, "The leaf accuses `\(record.member)` of `\(Text(record.kind.rawValue))` and proves nothing")

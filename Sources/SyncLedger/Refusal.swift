@@ -52,4 +52,16 @@ public enum Refusal: String, Hashable, Sendable, CaseIterable {
   case knownMisbehaviour = "known-misbehaviour"
   /// The statements prove nothing against the member: they do not contradict each other, or are not its own.
   case unproven
+
+  /// Whether the same entry may be taken later: its sender may be a block ahead, or room may be made.
+  public var mayPass: Bool {
+    switch self {
+    case .unknownJob, .revealTooEarly, .unknownProposal, .shareUsedUp: true
+    case .malformed, .tooLarge, .stranger, .invalidSignature, .invalidSpec, .duplicateJob, .jobClosed, .commitPhaseOver,
+      .duplicateCommitment, .doubleCommitment, .abstainedBefore, .committedBefore, .noCommitment, .duplicateReveal,
+      .wrongOpeningBefore, .impossibleOutcome, .epochEnding, .duplicateProposal, .duplicateApproval,
+      .impossibleHandover, .knownMisbehaviour, .unproven:
+      false
+    }
+  }
 }

@@ -241,6 +241,11 @@ public enum Verifier {
         throw ProofError(
           .notEvidence, "The leaf is a hand-over, which proves no artifact; follow it from the policy before it", at: 0)
       }
+      guard !leaf[...].holds("synchronicity-misbehaviour/", at: 0) else {
+        throw ProofError(
+          .notEvidence, "The leaf is a proof of misbehaviour, which proves no artifact; check it with the group file",
+          at: 0)
+      }
       throw ProofError(
         .notEvidence, leaf.isEmpty ? "The proof carries no leaf" : "The leaf is not evidence: \(error.sentence)",
         at: error.offset)

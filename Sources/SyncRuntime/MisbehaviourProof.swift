@@ -57,7 +57,10 @@ public struct MisbehaviourProof: Hashable, Sendable {
     }
     if record.kind.isOfReplica {
       let set = try MisbehaviourProof.replicas(of: group)
-      let proof = try Misbehaviour(decoding: record.statements[0], set: set)
+      guard let statement = record.statements.first else {
+        throw ProofError(.malformed, "A replica's misbehaviour wants a statement")
+      }
+      let proof = try Misbehaviour(decoding: statement, set: set)
       guard set.contains(proof.offender) else {
         throw ProofError(.malformed, "The statements are of a replica outside of the group")
       }

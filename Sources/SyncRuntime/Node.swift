@@ -7,7 +7,9 @@ import SyncConsensus
 import SyncLedger
 import SyncProof
 
-extension Ledger: StateMachine {}
+extension Ledger: StateMachine {
+  public func mayAdmitLater(_ entry: [UInt8]) -> Bool { refusal(of: entry)?.mayPass ?? true }
+}
 
 /// One member of a group: replica, builder, cosigner and keeper of the log, in one process.
 ///
@@ -69,6 +71,10 @@ public actor Node: NodeView, Service {
   /// Those that open jobs name, as the file ``NodeToolchains`` has them.
   var openToolchains: Set<Digest> = []
   var submissions = 0
+  /// Height at which this node last looked for what it can prove and the log has not, and how many blocks later it does
+  /// again.
+  var accusedHeight: UInt64 = 0
+  static let accusationBlocks: UInt64 = 64
   var inputs: [Input] = []
   var isProcessing = false
   private var wakeUp: (at: UInt64, task: Scheduled<Void>)?

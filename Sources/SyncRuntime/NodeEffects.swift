@@ -86,7 +86,7 @@ extension Node {
     case .misbehaviour(let proof):
       let name = configuration.group.members[Int(proof.offender.rawValue)].name
       logger.error("Proof of misbehaviour kept", metadata: ["replica": "\(name.string)", "kind": "\(proof.kind)"])
-      accuse()
+      accuse([proof])
     }
   }
 
@@ -116,6 +116,7 @@ extension Node {
       return fail(error)
     }
     for event in block.events { follow(event) }
+    if block.height >= accusedHeight &+ Node.accusationBlocks { accuse() }
     if log.size != sizeBefore { beginCheckpoint() }
     endEpoch()
   }

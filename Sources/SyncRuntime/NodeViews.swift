@@ -26,10 +26,10 @@ extension Node {
   /// What this node has seen itself, in this epoch and those before, then what the log alone has.
   public func misbehaviours() -> [MisbehaviourStatus] {
     var known: [MisbehaviourStatus] = []
-    func note(_ member: String, _ kind: String, _ place: String, _ proof: String) {
+    func note(_ member: String, _ kind: String, _ place: String, _ proof: @autoclosure () -> String) {
       guard !known.contains(where: { $0.member == member && $0.kind == kind }) else { return }
       let index = MisbehaviourProof.Kind(rawValue: kind).flatMap { board.index(ofMisbehaviour: $0, by: Text(member)) }
-      known.append(MisbehaviourStatus(member: member, kind: kind, place: place, proof: proof, index: index))
+      known.append(MisbehaviourStatus(member: member, kind: kind, place: place, proof: proof(), index: index))
     }
     for former in formerMisbehaviours { note(former.member, former.kind, former.place, former.proof) }
     for proof in misbehaviourProofs {
@@ -43,12 +43,18 @@ extension Node {
     return known
   }
 
-  /// Hands the group what this replica can prove against others and the log has not.
-  func accuse() {
-    for proof in replica.misbehaviours {
-      let entry = Entry.accusation(MisbehaviourProof(proof, of: configuration.group).record)
-      if replica.state.admits(entry.encode()) { submit(entry) }
+  /// Hands the group what this replica can prove against others and the log of this epoch has not: as it is found, at
+  /// the start, and from time to time, since a pool may have been full.
+  func accuse(_ proofs: [Misbehaviour]? = nil) {
+    accusedHeight = replica.head.height
+    let entries = (proofs ?? replica.misbehaviours).compactMap { proof -> [UInt8]? in
+      let record = MisbehaviourProof(proof, of: configuration.group).record
+      let isLogged = board.loggedMisbehaviours.contains {
+        $0.record.member == record.member && $0.record.kind == record.kind && $0.record.chainID == record.chainID
+      }
+      return isLogged ? nil : Entry.accusation(record).encode()
     }
+    if !entries.isEmpty { process([.submit(entries)]) }
   }
 
   public func jobs(limit: Int, before: Digest?) -> [JobStatus] {

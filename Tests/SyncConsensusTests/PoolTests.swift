@@ -16,12 +16,14 @@ import Testing
       pool = Pool(local: bounds, peer: bounds)
     }
     func add(_ bytes: [UInt8], from source: Pool.Source, isAdmitted: Bool, height: UInt64) -> Bool {
-      pool.add(bytes, from: source, isAdmitted: isAdmitted, height: height)
+      pool.add(bytes, from: source, height: height, isAdmitted: isAdmitted)
     }
     func refilter(decided: Set<Digest>, height: UInt64, isWhole: Bool = false, admits: ([UInt8]) -> Bool) {
       pool.refilter(decided: decided, height: height, isWhole: isWhole, admits: admits)
     }
     func select(excluding: Set<Digest> = []) -> [[UInt8]] { pool.select(excluding: excluding) { _ in true } }
+    func selectNothing() -> [[UInt8]] { pool.select(excluding: []) { _ in false } }
+    var isSettled: Bool { pool.isSettled }
     var local: [[UInt8]] { pool.entriesToResend(includingPeers: false, bytesMax: 100) }
     var count: Int { pool.count }
     var isPending: Bool { pool.isPending }
@@ -122,6 +124,30 @@ import Testing
     #expect(pool.select(excluding: Set((1_000..<10_000).map { SHA256.hash(entry($0)) })) == [[9, 9, 9]])
   }
 
+  @Test func whatNeverWillBeTakenIsNotKeptAndWhatIsHereIsNotAskedAbout() {
+    var pool = Pool(local: .init(entriesMax: 9, bytesMax: 99), peer: .init(entriesMax: 9, bytesMax: 99))
+    #expect(!pool.add([1], from: one, height: 0, isAdmitted: false, mayBeLater: false))
+    #expect(pool.count == 0)
+    #expect(pool.add([1], from: one, height: 0, isAdmitted: true))
+    var asked = 0
+    func ask() -> Bool {
+      asked += 1
+      return true
+    }
+    #expect(!pool.add([1], from: two, height: 0, isAdmitted: ask(), mayBeLater: ask()))
+    #expect(asked == 0)
+  }
+
+  @Test func whatALeaderCouldNotTakeIsLookedAtBehindTheNextBlock() {
+    let pool = pool(entries: 20_000, bytes: 1 << 30)
+    for i in 0..<5_000 { _ = pool.add([UInt8(i & 255), UInt8(i >> 8)], from: one, isAdmitted: true, height: 0) }
+    pool.refilter(decided: [], height: 1) { _ in false }
+    #expect(pool.count == 5_000 && !pool.isSettled)
+    #expect(pool.selectNothing().isEmpty)
+    pool.refilter(decided: [], height: 2) { _ in false }
+    #expect(pool.count == 0 && pool.isSettled)
+  }
+
   @Test func whatNobodyTakesAnyMoreGoesWhenAllAreLookedAt() {
     let pool = pool(entries: 20_000, bytes: 1 << 30)
     for i in 0..<1_000 { _ = pool.add([UInt8(i & 255), UInt8(i >> 8)], from: one, isAdmitted: true, height: 0) }
@@ -138,6 +164,7 @@ import Testing
     var logRoot: Digest { .zero }
     var nextDeadlineMilliseconds: UInt64? { nil }
     func admits(_ entry: [UInt8]) -> Bool { !isFull }
+    func mayAdmitLater(_ entry: [UInt8]) -> Bool { false }
     mutating func apply(entries: [[UInt8]], height: UInt64, timeMilliseconds: UInt64) -> [Int] {
       isFull = isFull || !entries.isEmpty
       return entries.map(\.count)

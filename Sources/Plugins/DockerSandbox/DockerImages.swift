@@ -173,6 +173,9 @@ struct DockerImages: Sendable {
         name.split(separator: ":").last.flatMap { Digest(hex: String($0)) }
       }
       for toolchain in toolchains where isOurs && !underWay.contains(toolchain.hex) {
+        // Whoever has begun to import it since has the lock.
+        guard try await trusted(toolchain) == nil, let lock = try marks.lock(toolchain.hex) else { continue }
+        defer { marks.remove(toolchain.hex, lock) }
         if try await removeHalf(toolchain, isFresh: false) { removed.append(Self.reference(toolchain)) }
       }
     }

@@ -19,6 +19,9 @@ public struct AppendLog: StateMachine {
 
   public init() {}
 
+  /// What is refused here stays so.
+  public func mayAdmitLater(_ entry: [UInt8]) -> Bool { false }
+
   /// Admits each entry once, and none that is empty.
   public func admits(_ entry: [UInt8]) -> Bool { !entry.isEmpty && !applied.contains(SHA256.hash(entry)) }
 

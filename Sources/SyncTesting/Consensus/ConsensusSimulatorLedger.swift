@@ -19,6 +19,7 @@ struct SimulatedLedger: StateMachine {
   var nextDeadlineMilliseconds: UInt64? { ledger.nextDeadlineMilliseconds }
   var nextSetHash: Digest? { ledger.nextSetHash }
   func admits(_ entry: [UInt8]) -> Bool { ledger.admits(entry) }
+  func mayAdmitLater(_ entry: [UInt8]) -> Bool { ledger.refusal(of: entry)?.mayPass ?? true }
 
   mutating func apply(entries: [[UInt8]], height: UInt64, timeMilliseconds: UInt64) -> [LedgerEvent] {
     ledger.apply(entries: entries, height: height, timeMilliseconds: timeMilliseconds)
@@ -178,7 +179,7 @@ enum AccusationJudge {
     guard
       let set = try? ReplicaSet(
         epoch: group.epoch, members: group.members.map { .init(name: $0.name, key: $0.consensusKey) }),
-      let proof = try? Misbehaviour(decoding: record.statements[0], set: set),
+      record.statements.count == 1, let proof = try? Misbehaviour(decoding: record.statements[0], set: set),
       group.members.indices.contains(Int(proof.offender.rawValue))
     else { return false }
     return group.members[Int(proof.offender.rawValue)].name == record.member && kind(of: proof) == record.kind

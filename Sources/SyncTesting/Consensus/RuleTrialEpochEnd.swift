@@ -9,6 +9,9 @@ private struct StubbornLog: StateMachine {
   var logSize: UInt64 { log.logSize }
   var logRoot: Digest { log.logRoot }
   var nextDeadlineMilliseconds: UInt64? { nextSetHash == nil ? nil : 1_500 }
+  /// What is refused here stays so.
+  func mayAdmitLater(_ entry: [UInt8]) -> Bool { false }
+
   func admits(_ entry: [UInt8]) -> Bool { !entry.isEmpty }
 
   mutating func apply(entries: [[UInt8]], height: UInt64, timeMilliseconds: UInt64) -> [AppendLog.Event] {
