@@ -160,8 +160,8 @@ struct Pool: Sendable {
     readyCount += 1
   }
 
-  /// All that waits, in its order: what it is, whether it is this replica's own, and until when it is parked. When it is
-  /// looked at again is left out: where fewer wait than ``rechecksForEachBlock``, behind each block.
+  /// All that waits, in its order: what it is, whether it is this replica's own, and until when it is parked. When it
+  /// is looked at again is left out: where fewer wait than ``rechecksForEachBlock``, behind each block.
   func encodeShape(to writer: inout ByteWriter) {
     for (digest, item) in ordered {
       writer.write(digest)
