@@ -27,6 +27,7 @@ extension Replica {
       if timeout.author == peer { receive(timeout) }
       help(peer, message.sync, isUrgent: true)
     case .entries(let entries):
+      let state = tree.rootState
       for entry in entries {
         _ = pool.add(
           entry, from: .peer(peer), height: head.height, isAdmitted: state.admits(entry),

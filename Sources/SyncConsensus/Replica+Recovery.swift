@@ -127,8 +127,9 @@ extension Replica {
       if tree.contains(block.id), block.id != head.id {
         tree.markStored(block.id)
         // Its leader may be gone for good: what it orders must not be forgotten.
+        let (state, height) = (tree.rootState, head.height)
         for entry in block.entries {
-          _ = pool.add(entry, from: .local, height: head.height, isAdmitted: tree.rootState.admits(entry))
+          _ = pool.add(entry, from: .local, height: height, isAdmitted: state.admits(entry))
         }
       } else {
         outbox.staleRecords.append(StoredRecord(key: RecordKey.block(block.id), value: nil))
