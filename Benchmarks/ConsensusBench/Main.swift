@@ -14,14 +14,15 @@ enum ConsensusBench {
     if isInMemory { words.removeLast() }
     let numbers = words.dropFirst().compactMap(Int.init)
     let isOne = words.count == 4 && words[0] == "--replicas" && numbers.count == 3
-    guard words.isEmpty && !isInMemory || words == ["--long"] && !isInMemory || isOne else {
+    guard words.isEmpty && !isInMemory || [["--long"], ["--lone"]].contains(words) && !isInMemory || isOne else {
       FileHandle.standardError.write(
-        Data("usage: ConsensusBench [--long | --replicas N LANES SECONDS [--in-memory]]\n".utf8))
+        Data("usage: ConsensusBench [--long | --lone | --replicas N LANES SECONDS [--in-memory]]\n".utf8))
       exit(2)
     }
     let folder = NSTemporaryDirectory() + "/consensus-bench-\(getpid())"
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let bench = ConsensusFigures(folder: folder)
+    if words == ["--lone"] { return try bench.lone() }
     if isOne {
       let options = BenchGroup.Options(
         replicas: numbers[0], lanes: numbers[1], isDurable: !isInMemory, submitters: numbers[0])
@@ -71,6 +72,10 @@ struct ConsensusFigures {
     times.sort()
     let (middle, high) = (Self.text(times[times.count / 2]), Self.text(times[times.count * 99 / 100]))
     Self.row("a lone entry, idle group, durable", "p50 \(middle) ms, p99 \(high) ms", "≤ 5 and ≤ 15 ms")
+    let syncs = try DiskFloor.fiveSyncs(files: 4, folder: folder)
+    let ratio = times[times.count / 2] / syncs
+    Self.row(
+      "  five syncs in turn, by four at once", "p50 \(Self.text(syncs)) ms; the entry takes \(Self.text(ratio)) of it")
   }
 
   /// Entries a second, and what they cost of the processor beside their signatures and hashes alone.
