@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Glibc
+import Synchronization
 
 /// What the disk alone takes of a lone entry's time: two proposals, two rounds of votes and a decision, one behind the
 /// other.
@@ -13,11 +14,12 @@ enum DiskFloor {
   /// writes over its log, and by so many files at once, as a group on one disk does.
   static func fiveSyncs(files: Int, folder: String) throws -> Double {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let times = Times()
+    let times = Mutex<[Double]>([])
     DispatchQueue.concurrentPerform(iterations: files) { index in
-      times.add(measure("\(folder)/floor-\(index)"))
+      let measured = measure("\(folder)/floor-\(index)")
+      times.withLock { $0 += measured }
     }
-    let all = times.sorted
+    let all = times.withLock { $0.sorted() }
     guard all.count == files * rounds else { throw POSIXError(.EIO) }
     return all[all.count / 2] * 5
   }
@@ -44,12 +46,5 @@ enum DiskFloor {
       times.append(Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6)
     }
     return times
-  }
-
-  private final class Times: @unchecked Sendable {
-    private let lock = NSLock()
-    private var all: [Double] = []
-    func add(_ times: [Double]) { lock.withLock { all += times } }
-    var sorted: [Double] { lock.withLock { all.sorted() } }
   }
 }
