@@ -144,6 +144,20 @@ let package = Package(
       name: "ToolchainShelf", dependencies: ["SyncProof", "SyncRuntime"], path: "Sources/Plugins/ToolchainShelf",
       resources: [.embedInCode("toolchain.sh")], swiftSettings: settings),
 
+    // What makes a node of a configuration: for the program and for the C interface alike.
+    .target(
+      name: "NodeAssembly",
+      dependencies: [
+        "SyncProof", "SyncRuntime", "ChrootSandbox", "DockerSandbox", "ExecSandbox", "TCPTransport", "SQLiteStorage",
+        "SodiumSigner", "CratesSource", "PackageSources", "SourceTools", "ToolchainShelf",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "TOMLKit", package: "TOMLKit"),
+      ],
+      path: "Sources/Plugins/NodeAssembly", swiftSettings: settings),
+
     // The C ABI of the verifier. Released forms of it are Embedded Swift, made by scripts/build-verifier from the same
     // files; here it is held to the same compiler settings as the rest.
     .systemLibrary(name: "CSync", path: "include"),
@@ -168,16 +182,15 @@ let package = Package(
     .executableTarget(
       name: "synchronicity",
       dependencies: [
-        "SyncProof", "SyncRuntime", "SyncGateway", "ChrootSandbox", "DockerSandbox", "ExecSandbox", "TCPTransport",
-        "SQLiteStorage", "SodiumSigner", "CratesSource", "PackageSources", "SourceTools", "ToolchainShelf",
-        "SyncTesting", "VerifyTool",
+        "SyncProof", "SyncRuntime", "SyncGateway", "NodeAssembly", "ChrootSandbox", "DockerSandbox", "ExecSandbox",
+        "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource", "PackageSources", "SourceTools",
+        "ToolchainShelf", "SyncTesting", "VerifyTool",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Subprocess", package: "swift-subprocess"),
-        .product(name: "TOMLKit", package: "TOMLKit"),
       ],
       swiftSettings: settings),
 

@@ -31,6 +31,7 @@ public actor Node: NodeView, Service {
   let workshop: Workshop
   let divergences: DivergenceStore
   let statement: BuilderStatement
+  let observer: (@Sendable (NodeEvent) -> Void)?
   private let executor: any SerialExecutor
 
   let room: ConsensusRoom
@@ -81,6 +82,7 @@ public actor Node: NodeView, Service {
   private var shareTask: Scheduled<Void>?
   private var failure: PluginError?
   private var isStopped = false
+  private var isEnding = false
   private var ended: AsyncStream<Void>.Continuation?
   private let mailbox = Mailbox<TransportEvent>(bytesMaxPerSender: Node.mailboxBytesMaxPerPeer)
 
@@ -88,9 +90,13 @@ public actor Node: NodeView, Service {
 
   /// Opens the journal and replays the decided blocks.
   ///
+  /// - Parameter observer: Told of what happens, on the node's event loop, which waits for it: it returns at once.
   /// - Throws: ``PluginError/Code/invalid`` when the signer's keys are not the group's, ``PluginError/Code/io`` when
   ///   the journal cannot be read or does not check.
-  public init(configuration: NodeConfiguration, plugins: NodePlugins, logger: Logger) throws(PluginError) {
+  public init(
+    configuration: NodeConfiguration, plugins: NodePlugins, logger: Logger,
+    observer: (@Sendable (NodeEvent) -> Void)? = nil
+  ) throws(PluginError) {
     var logger = logger
     logger[metadataKey: "node"] = "\(configuration.name.string)"
     var configuration = configuration
@@ -109,6 +115,7 @@ public actor Node: NodeView, Service {
     self.configuration = configuration
     self.plugins = plugins
     self.logger = logger
+    self.observer = observer
     self.own = own
     self.journal = journal
     self.replica = replica
@@ -135,6 +142,7 @@ public actor Node: NodeView, Service {
   public func run() async throws {
     let (ends, continuation) = AsyncStream<Void>.makeStream()
     ended = continuation
+    if isEnding { continuation.finish() }
     do {
       try await start()
       await cancelWhenGracefulShutdown {
@@ -195,11 +203,18 @@ public actor Node: NodeView, Service {
     guard failure == nil else { return }
     logger.critical("Stopping: \(error.message)")
     failure = error
+    observer?(.fault(error))
     ended?.finish()
   }
 
-  /// Ends the node without an error.
-  func finish() { ended?.finish() }
+  /// Ends the node without an error; one that does not run yet ends as soon as it has started.
+  public func finish() {
+    isEnding = true
+    ended?.finish()
+  }
+
+  /// Closes the journal of a node that is not run.
+  public func close() { journal.close() }
 
   /// Whether nothing may be stepped, signed or stored any more.
   var hasEnded: Bool { failure != nil || isStopped || entered != nil }
@@ -305,6 +320,7 @@ public actor Node: NodeView, Service {
       return fail(error)
     }
     logger.info("Cosigned", metadata: ["treeSize": "\(published.treeSize)"])
+    observer?(.cosigned(treeSize: published.treeSize))
     endEpoch()
   }
 

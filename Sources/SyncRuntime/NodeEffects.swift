@@ -115,7 +115,10 @@ extension Node {
     } catch {
       return fail(error)
     }
-    for event in block.events { follow(event) }
+    for event in block.events {
+      follow(event)
+      tell(event)
+    }
     if block.height >= accusedHeight &+ Node.accusationBlocks { accuse() }
     if log.size != sizeBefore { beginCheckpoint() }
     endEpoch()
@@ -189,6 +192,25 @@ extension Node {
       logger.notice("Handed over", metadata: ["epoch": "\(next.epoch)", "index": "\(index)"])
     case .refused(let entry, let reason):
       logger.debug("Refused", metadata: ["entry": "\(entry)", "reason": "\(reason)"])
+    }
+  }
+
+  /// What is of use to whoever runs the node.
+  private func tell(_ event: LedgerEvent) {
+    guard let observer else { return }
+    switch event {
+    case .ordered(let job, let spec, _): observer(.ordered(job: job, package: spec.package))
+    case .committed(let job, let builder): observer(.committed(job: job, builder: builder))
+    case .abstained(let job, let builder): observer(.abstained(job: job, builder: builder))
+    case .revealPhase(let job): observer(.revealing(job: job))
+    case .revealed(let job, let builder, _): observer(.revealed(job: job, builder: builder))
+    case .verdict(let job, let verdict, _, _, let index):
+      observer(.verdict(job: job, verdict))
+      observer(.logged(job: job, index: index))
+    case .misbehaviourLogged(let record, _, _):
+      observer(.misbehaviour(member: record.member, kind: Text(record.kind.rawValue)))
+    case .epochEnded: observer(.epochEnded(configuration.group.epoch))
+    case .wrongOpening, .doubleCommitment, .misbehaviour, .proposed, .approved, .epochEnding, .refused: break
     }
   }
 

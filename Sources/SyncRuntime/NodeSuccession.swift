@@ -9,6 +9,7 @@ import Synchronization
 public final class NodeSuccession: NodeView, Service {
   private let make: @Sendable () async throws -> Node
   private let present: Mutex<Node>
+  private let isEnding = Mutex(false)
 
   /// - Parameter make: Makes the node of the epoch that the storage is in; called once now, and again behind each end
   ///   of an epoch, when the node before has closed its storage.
@@ -24,10 +25,19 @@ public final class NodeSuccession: NodeView, Service {
   public func run() async throws {
     while true {
       try await node.run()
-      guard await node.successor != nil, !Task.isCancelled, !Task.isShuttingDownGracefully else { return }
+      guard await node.successor != nil, !Task.isCancelled, !Task.isShuttingDownGracefully, !ends else { return }
       let next = try await make()
       present.withLock { $0 = next }
+      if ends { await next.finish() }
     }
+  }
+
+  private var ends: Bool { isEnding.withLock { $0 } }
+
+  /// Ends ``run()`` without an error, now or as soon as it has begun.
+  public func finish() async {
+    isEnding.withLock { $0 = true }
+    await node.finish()
   }
 
   public func status() async -> NodeStatus { await node.status() }

@@ -1,88 +1,50 @@
 import Foundation
-import SyncProof
+import NodeAssembly
+import SyncRuntime
 
-/// Reading of files that come from outside.
+/// Reading of files that come from outside, with the exit code that a failure has.
 enum BoundedFile {
-  /// How long a pipe may stay silent.
-  private static let pipeSeconds: Int32 = 10
-
   /// The bytes of a file that must not be larger than `bytesMax`; a larger one is refused before it is read.
   static func read(_ path: String, what: String, bytesMax: Int) throws(CommandFailure) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else {
-      throw CommandFailure(.environment, "Cannot open the \(what) \(path): \(String(cString: strerror(errno)))")
-    }
-    defer { close(descriptor) }
-    var info = stat()
-    guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT != S_IFDIR else {
-      throw CommandFailure(.usage, "\(path) is a folder where a \(what) is expected")
-    }
-    // Whoever writes into a pipe may take a moment; opened as above, it would seem to be empty.
-    _ = fcntl(descriptor, F_SETFL, 0)
-    guard info.st_mode & S_IFMT == S_IFREG || Readiness.wait(for: descriptor, seconds: pipeSeconds) else {
-      throw CommandFailure(.environment, "Nothing came from \(path) for \(pipeSeconds) s; a \(what) is expected")
-    }
-    guard info.st_size <= bytesMax else {
-      throw CommandFailure(
-        .usage, "\(path) has \(info.st_size) bytes; a \(what) has at most \(bytesMax). Is it the right file?")
-    }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65_536)
-    while true {
-      let count = Foundation.read(descriptor, &buffer, buffer.count)
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw CommandFailure(.environment, "Cannot read the \(what) \(path): \(String(cString: strerror(errno)))")
-      }
-      if count == 0 { return bytes }
-      bytes.append(contentsOf: buffer[..<count])
-      guard bytes.count <= bytesMax else {
-        throw CommandFailure(.usage, "\(path) goes on after \(bytesMax) bytes, the most that a \(what) has")
-      }
-    }
+    try failing { () throws(PluginError) in try SmallFile.read(path, what: what, bytesMax: bytesMax) }
   }
 
   /// Writes a whole file or nothing: to a temporary name, then renamed.
   static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(CommandFailure) {
-    let temporary = "\(path).\(getpid()).partial"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-    guard descriptor >= 0 else {
-      throw CommandFailure(.environment, "Cannot write \(path): \(String(cString: strerror(errno)))")
-    }
-    var written = 0
-    while written < bytes.count {
-      let count = bytes.withUnsafeBytes {
-        Foundation.write(descriptor, $0.baseAddress! + written, bytes.count - written)
-      }
-      if count < 0 {
-        if errno == EINTR { continue }
-        let reason = String(cString: strerror(errno))
-        close(descriptor)
-        unlink(temporary)
-        throw CommandFailure(.environment, "Cannot write \(path): \(reason)")
-      }
-      written += count
-    }
-    guard fsync(descriptor) == 0 || errno == EINVAL, close(descriptor) == 0, rename(temporary, path) == 0 else {
-      let reason = String(cString: strerror(errno))
-      unlink(temporary)
-      throw CommandFailure(.environment, "Cannot write \(path): \(reason)")
-    }
+    try failing { () throws(PluginError) in try SmallFile.write(bytes, to: path, mode: mode) }
   }
 
   static func makeFolder(_ path: String) throws(CommandFailure) {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw CommandFailure(.environment, "Cannot create the folder \(path): \(error.localizedDescription)")
-    }
+    try failing { () throws(PluginError) in try SmallFile.makeFolder(path) }
   }
 }
 
-/// Whether something can be read.
-private enum Readiness {
-  static func wait(for descriptor: Int32, seconds: Int32) -> Bool {
-    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    return poll(&request, 1, seconds * 1_000) > 0
+/// What the shell's parts refuse, as the command says it.
+func failing<T>(_ work: () throws(PluginError) -> T) throws(CommandFailure) -> T {
+  do throws(PluginError) {
+    return try work()
+  } catch {
+    throw CommandFailure(error)
+  }
+}
+
+extension ConfigurationFile {
+  init(path: String) throws(CommandFailure) {
+    self = try failing { () throws(PluginError) in try ConfigurationFile(path: path, plugins: .shipped) }
+  }
+}
+
+extension GroupFile {
+  static func read(_ path: String) throws(CommandFailure) -> Group {
+    try failing { () throws(PluginError) in try GroupFile.load(path) }
+  }
+
+  /// The group of the epoch that this node is in, as far as it has written that down.
+  static func present(_ file: ConfigurationFile) throws(CommandFailure) -> Group {
+    try failing { () throws(PluginError) in try GroupFile.loadPresent(file) }
+  }
+
+  static func parse(_ bytes: [UInt8], path: String) throws(CommandFailure) -> Group {
+    try failing { () throws(PluginError) in try GroupFile.group(bytes, path: path) }
   }
 }

@@ -3,6 +3,7 @@ import ChrootSandbox
 import CratesSource
 import DockerSandbox
 import Foundation
+import NodeAssembly
 import SyncProof
 import SyncRuntime
 
@@ -57,7 +58,7 @@ struct CheckCommand: AsyncParsableCommand {
     }
     // Before anything is built: a name that is wrong should not cost a build.
     if let file { _ = try Condition.parse(NameList.split(vary), spec: file) }
-    let place = try CheckPlace(place, toolchain: file?.toolchain)
+    let place = try await CheckPlace(place, toolchain: file?.toolchain)
     defer { place.remove() }
     try await place.sandbox.removeLeftovers()
     let rebuild = try LocalRebuild(
@@ -152,11 +153,11 @@ struct CheckPlace {
   let directory: String
 
   /// - Parameter toolchain: The one that the spec names.
-  init(_ options: CheckPlaceOptions, toolchain wanted: Digest?) throws {
+  init(_ options: CheckPlaceOptions, toolchain wanted: Digest?) async throws {
     let file = try options.config.map { (path) throws(CommandFailure) in try ConfigurationFile(path: path) }
     let cache = file?.cache ?? ConfigurationFile.defaultCache
-    sandbox = try Self.sandbox(options, file, cache)
-    source = try Self.source(options, file, cache)
+    sandbox = try await Self.sandbox(options, file, cache)
+    source = try await Self.source(options, file, cache)
     let own = try Self.makeFolder(in: cache + "/check")
     var isReady = false
     defer { if !isReady { try? FileManager.default.removeItem(atPath: own) } }
@@ -180,12 +181,12 @@ struct CheckPlace {
 
   func remove() { try? FileManager.default.removeItem(atPath: directory) }
 
-  private static func sandbox(_ options: CheckPlaceOptions, _ file: ConfigurationFile?, _ cache: String) throws
+  private static func sandbox(_ options: CheckPlaceOptions, _ file: ConfigurationFile?, _ cache: String) async throws
     -> any LeftoverSandbox
   {
     switch options.sandbox {
     case nil:
-      if let file, options.dockerSocket == nil { return try NodeCommand.Run.sandbox(file) }
+      if let file, options.dockerSocket == nil { return try await file.makeSandbox() }
       guard let socket = options.dockerSocket else { return try ChrootSandbox(stateDirectory: cache + "/chroot") }
       return try DockerSandbox(stateDirectory: cache + "/docker", socketPath: socket)
     case "chroot": return try ChrootSandbox(stateDirectory: cache + "/chroot")
@@ -197,7 +198,7 @@ struct CheckPlace {
     }
   }
 
-  private static func source(_ options: CheckPlaceOptions, _ file: ConfigurationFile?, _ cache: String) throws
+  private static func source(_ options: CheckPlaceOptions, _ file: ConfigurationFile?, _ cache: String) async throws
     -> any Source
   {
     guard options.sourceDirectory == nil || options.registry == nil else {
@@ -214,7 +215,7 @@ struct CheckPlace {
       return try SparseRegistrySource(
         url: url, allowsPlainHTTP: file?.registryAllowsHTTP ?? false, cacheDirectory: cache + "/sparse-registry")
     }
-    if let file { return try NodeCommand.Run.source(file) }
+    if let file { return try await file.makeSource() }
     return DebianCratesSource(cacheDirectory: cache + "/debian-crates")
   }
 

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
+import NodeAssembly
 import SyncProof
 import SyncRuntime
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import SodiumSigner
+import NodeAssembly
 import SyncProof
 import SyncRuntime
 
@@ -79,7 +79,7 @@ struct GroupCommand: AsyncParsableCommand {
       let configuration = try ConfigurationFile(path: config)
       let bytes = try BoundedFile.read(group, what: "group file", bytesMax: GroupFile.bytesMax)
       let parsed = try GroupFile.parse(bytes, path: group)
-      let signer = try SodiumSigner(seedFile: configuration.seed)
+      let signer = try await configuration.makeSigner()
       try NodeConfiguration(name: Text(configuration.name), group: parsed, dataDirectory: configuration.data)
         .checkKeys(signer: signer)
       // The same group under other addresses, or a later epoch of it, goes on with the journal.
@@ -94,34 +94,6 @@ struct GroupCommand: AsyncParsableCommand {
       Console.line(
         "Joined \(parsed.origin.string) as \(configuration.name); start with: synchronicity node run --config \(config)"
       )
-    }
-  }
-}
-
-enum GroupFile {
-  static let bytesMax = 1 << 20
-
-  static func read(_ path: String) throws(CommandFailure) -> Group {
-    try parse(try BoundedFile.read(path, what: "group file", bytesMax: bytesMax), path: path)
-  }
-
-  /// Where a node that has gone on from the epoch of its group file writes that of the present one.
-  static func presentPath(_ file: ConfigurationFile) -> String { file.data + "/group.txt" }
-
-  /// The group of the epoch that this node is in, as far as it has written that down.
-  static func present(_ file: ConfigurationFile) throws(CommandFailure) -> Group {
-    let given = try read(file.group)
-    let path = presentPath(file)
-    guard access(path, F_OK) == 0 else { return given }
-    let entered = try read(path)
-    return entered.origin == given.origin && entered.epoch > given.epoch ? entered : given
-  }
-
-  static func parse(_ bytes: [UInt8], path: String) throws(CommandFailure) -> Group {
-    do {
-      return try Group(parsing: bytes)
-    } catch {
-      throw CommandFailure(.usage, "\(path): \(error.message)")
     }
   }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import SodiumSigner
+import NodeAssembly
 import SyncProof
 import SyncRuntime
 
@@ -82,10 +82,10 @@ extension GroupCommand {
 
     func sign(
       _ make: (_ next: Group, _ group: Group, _ name: Text, _ signer: any Signer) throws(PluginError) -> [UInt8]
-    ) throws -> (next: Group, entry: [UInt8], client: GatewayClient) {
+    ) async throws -> (next: Group, entry: [UInt8], client: GatewayClient) {
       let file = try ConfigurationFile(path: config)
       let next = try GroupFile.read(group)
-      let signer = try SodiumSigner(seedFile: file.seed)
+      let signer = try await file.makeSigner()
       let present = try GroupFile.present(file)
       guard next.origin == present.origin, next.epoch > present.epoch, next.epoch - present.epoch == 1 else {
         throw CommandFailure(
@@ -104,8 +104,8 @@ extension GroupCommand {
     @OptionGroup var signing: Signing
 
     func run() async throws {
-      let (_, proposal, client) = try signing.sign(HandoverEntry.proposal)
-      let (next, approval, _) = try signing.sign(HandoverEntry.approval)
+      let (_, proposal, client) = try await signing.sign(HandoverEntry.proposal)
+      let (next, approval, _) = try await signing.sign(HandoverEntry.approval)
       _ = try await client.submitHandover(proposal)
       try await GroupCommand.settle(next, client) { $0 != nil }
       _ = try await client.submitHandover(approval)
@@ -123,7 +123,7 @@ extension GroupCommand {
     @OptionGroup var signing: Signing
 
     func run() async throws {
-      let (next, approval, client) = try signing.sign(HandoverEntry.approval)
+      let (next, approval, client) = try await signing.sign(HandoverEntry.approval)
       _ = try await client.submitHandover(approval)
       try await GroupCommand.report(next, approvedBy: try signing.name, client)
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import NodeAssembly
 import SodiumSigner
 import SyncProof
 import SyncRuntime

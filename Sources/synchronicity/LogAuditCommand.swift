@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import NodeAssembly
 import SyncProof
 import SyncRuntime
 

@@ -1,22 +1,11 @@
 import ArgumentParser
-import ChrootSandbox
-import CratesSource
-import DockerSandbox
-import ExecSandbox
 import Foundation
 import Logging
-import NIOCore
-import NIOPosix
-import PackageSources
-import SQLiteStorage
+import NodeAssembly
 import ServiceLifecycle
-import SodiumSigner
-import SourceTools
 import SyncGateway
 import SyncProof
 import SyncRuntime
-import Synchronization
-import TCPTransport
 import ToolchainShelf
 
 /// `node run` and `node doctor`.
@@ -50,50 +39,22 @@ struct NodeCommand: AsyncParsableCommand {
         (file.source, file.registry) = (["sparse-registry"] + others, registry)
       }
       let logger = try Self.logger(file)
-      let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-      let signer = try SodiumSigner(seedFile: file.seed)
-      try BoundedFile.makeFolder(file.data)
       try KnownNodes(cache: file.cache).note(config)
-      let sandbox = try Self.sandbox(file)
-      for leftover in try await sandbox.removeLeftovers() {
-        logger.notice("Removed what a killed run left: \(leftover)")
-      }
-      let given = try GroupFile.read(file.group)
-      let saysRestored = Mutex(restored)
-      let node = try await NodeSuccession { [file] in
-        let storage = try SQLiteStorage(path: file.data + "/journal.sqlite")
-        let group = try Node.currentGroup(file: given, storage: storage)
-        if group != given { try BoundedFile.write(group.encode(), to: GroupFile.presentPath(file)) }
-        // What the operator says holds for the epoch that the copy is of; the node knows whether for the next as well.
-        let isRestored = saysRestored.withLock { says in
-          defer { says = false }
-          return says
-        }
-        return try Node(
-          configuration: NodeConfiguration(
-            name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
-            toolchains: file.toolchains,
-            toolchainDirectories: file.toolchainDirectories, capacity: file.capacity, dataPolicy: file.dataPolicy,
-            timeoutBaseMilliseconds: file.timeoutBaseMilliseconds, divergence: file.divergence,
-            retention: file.retention, isRestored: isRestored),
-          plugins: NodePlugins(
-            storage: storage, transport: try Self.transport(file, group, signer, logger), signer: signer,
-            sandbox: sandbox, source: try Self.source(file), eventLoop: loops.next()),
-          logger: logger)
-      }
+      let node = try await AssembledNode(
+        file, given: try GroupFile.read(file.group), isRestored: restored, logger: logger)
       let gateway = Gateway(
-        view: node,
+        view: node.succession,
         configuration: GatewayConfiguration(host: file.gatewayListen.host, port: file.gatewayListen.port),
         logger: logger)
       let services = ServiceGroup(
         configuration: ServiceGroupConfiguration(
           services: [
-            .init(service: node, successTerminationBehavior: .gracefullyShutdownGroup),
+            .init(service: node.succession, successTerminationBehavior: .gracefullyShutdownGroup),
             .init(service: gateway, successTerminationBehavior: .gracefullyShutdownGroup),
           ],
           gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
       try await services.run()
-      try await loops.shutdownGracefully()
+      await node.close()
     }
 
     private static func watchParent() {
@@ -115,75 +76,6 @@ struct NodeCommand: AsyncParsableCommand {
       }
       logger.logLevel = level
       return logger
-    }
-
-    static func sandbox(_ file: ConfigurationFile) throws(PluginError) -> any LeftoverSandbox {
-      switch file.sandbox {
-      case "docker":
-        return try DockerSandbox(stateDirectory: file.cache + "/docker", socketPath: file.dockerSocket)
-      case "exec":
-        return try ExecSandbox(
-          stateDirectory: file.cache + "/exec", command: file.execCommand, environment: file.execEnvironment,
-          patience: .seconds(file.execPatienceSeconds))
-      default: return try ChrootSandbox(stateDirectory: file.cache + "/chroot")
-      }
-    }
-
-    static func source(_ file: ConfigurationFile) throws(PluginError) -> any Source {
-      var entries: [SourceTable.Entry] = []
-      for kind in file.source {
-        switch kind {
-        case "sparse-registry":
-          let source = try SparseRegistrySource(
-            url: file.registry ?? "", allowsPlainHTTP: file.registryAllowsHTTP,
-            cacheDirectory: file.cache + "/sparse-registry")
-          entries.append(.init(source, type: "cargo", originType: "cargo"))
-        case "directory":
-          entries.append(
-            .init(DirectorySource(root: file.sourceDirectory ?? ""), type: "cargo", originType: "generic"))
-        case "pypi":
-          let source = try PyPISource(
-            url: file.pypiIndex ?? "", allowsPlainHTTP: file.registryAllowsHTTP, cacheDirectory: file.cache + "/pypi")
-          entries.append(.init(source, type: "pypi", originType: "pypi"))
-        case "debian":
-          let source = DebianSource(cacheDirectory: file.cache + "/debian")
-          entries.append(.init(source, type: "deb", originType: "deb"))
-        case "toolchains":
-          let source = ToolchainSource(
-            shelf: Shelf(directory: file.cache + "/toolchains"), cacheDirectory: file.cache + "/debian")
-          entries.append(.init(source, type: "generic", originType: "generic"))
-          // Its inputs are binary packages.
-          if !file.source.contains("debian") {
-            let packages = DebianSource(cacheDirectory: file.cache + "/debian")
-            entries.append(.init(packages, type: "deb", originType: "deb"))
-          }
-        default:
-          entries.append(
-            .init(
-              DebianCratesSource(cacheDirectory: file.cache + "/debian-crates"), type: "cargo", originType: "deb"))
-        }
-      }
-      return SourceTable(entries)
-    }
-
-    static func transport(_ file: ConfigurationFile, _ group: Group, _ signer: any Signer, _ logger: Logger)
-      throws -> any Transport
-    {
-      var peers: [TCPTransport.Peer] = []
-      for member in group.members where member.name != Text(file.name) {
-        guard let endpoint = ConfigurationFile.Endpoint(member.address.string) else {
-          throw CommandFailure(
-            .usage, "The group file gives \(member.name.string) the address \(member.address.string)")
-        }
-        peers.append(
-          TCPTransport.Peer(
-            name: member.name.string, host: endpoint.host, port: endpoint.port, key: member.transportKey))
-      }
-      var configuration = TCPTransport.Configuration(
-        listenHost: file.transportListen.host, listenPort: file.transportListen.port, group: group.networkID,
-        peers: peers)
-      configuration.onNotice = { logger.debug("\($0)") }
-      return try TCPTransport(configuration, signer: signer)
     }
   }
 
@@ -207,13 +99,13 @@ struct NodeCommand: AsyncParsableCommand {
     func run() async throws {
       let file = try ConfigurationFile(path: config)
       let group = try GroupFile.present(file)
-      let signer = try SodiumSigner(seedFile: file.seed)
+      let signer = try await file.makeSigner()
       try NodeConfiguration(name: Text(file.name), group: group, dataDirectory: file.data).checkKeys(signer: signer)
       var findings = [
         Finding(room: "group", name: "keys", isMet: true, detail: "are those of \(file.name) in the group file")
       ]
       findings.append(Self.ports([file.transportListen.port, file.gatewayListen.port]))
-      let sandbox = try Run.sandbox(file)
+      let sandbox = try await file.makeSandbox()
       for finding in await sandbox.probe().findings {
         findings.append(
           Finding(
@@ -269,16 +161,6 @@ struct NodeCommand: AsyncParsableCommand {
     }
   }
 }
-
-/// A sandbox that can clear away what a killed run has left.
-protocol LeftoverSandbox: Sandbox {
-  @discardableResult
-  func removeLeftovers() async throws(PluginError) -> [String]
-}
-
-extension ChrootSandbox: LeftoverSandbox {}
-extension DockerSandbox: LeftoverSandbox {}
-extension ExecSandbox: LeftoverSandbox {}
 
 /// One JSON object a line on standard error.
 struct JSONLogHandler: LogHandler {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
-import SQLiteStorage
-import SodiumSigner
+import NodeAssembly
 import SyncProof
 import SyncRuntime
 
@@ -38,7 +37,7 @@ extension NodeCommand {
     func run() async throws {
       let file = try ConfigurationFile(path: config)
       let group = try GroupFile.read(file.group)
-      let signer = try SodiumSigner(seedFile: file.seed)
+      let signer = try await file.makeSigner()
       try NodeConfiguration(name: Text(file.name), group: group, dataDirectory: file.data).checkKeys(signer: signer)
       guard epoch < group.epoch else {
         throw CommandFailure(
@@ -59,7 +58,7 @@ extension NodeCommand {
       }
       guard let last else { return }
       try BoundedFile.makeFolder(file.data)
-      let storage = try SQLiteStorage(path: file.data + "/journal.sqlite")
+      let storage = try await file.makeStorage()
       defer { storage.close() }
       var join = try EpochJoin(storage: storage, group: group, handover: last.proof, policy: last.policy)
       try await take(from: client, &join)

@@ -2,6 +2,7 @@ import ArgumentParser
 import ChrootSandbox
 import DockerSandbox
 import Foundation
+import NodeAssembly
 import SyncProof
 import SyncRuntime
 import ToolchainShelf

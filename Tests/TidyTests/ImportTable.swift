@@ -61,6 +61,10 @@ enum ImportTable {
     .plugin("SQLiteStorage", foreign: ["GRDB"]),
     .plugin("SodiumSigner", own: ["CSodium"]),
     .plugin("TCPTransport", foreign: ["NIOCore", "NIOPosix", "NIOSSL", "NIOTLS"]),
+    // Makes a node of a configuration, from all plugins that are shipped.
+    Room(
+      "NodeAssembly", at: "Plugins/NodeAssembly", own: plugins.union(["SyncProof", "SyncRuntime"]),
+      foreign: ["Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "TOMLKit"], platform: true),
     // The programs that sandboxes start are C and assembly.
     Room("ChrootSandboxInit", at: "Plugins/ChrootSandboxInit", platform: false),
     Room("CDockerInit", at: "Plugins/CDockerInit", platform: false),
@@ -70,10 +74,12 @@ enum ImportTable {
     // Fixtures sign with keys made from labels.
     Room("SyncTesting", own: ["CSodium", "SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"], platform: true),
     Room(
-      "synchronicity", own: plugins.union(["SyncGateway", "SyncProof", "SyncRuntime", "SyncTesting", "VerifyTool"]),
+      "synchronicity", own: plugins.union([
+        "NodeAssembly", "SyncGateway", "SyncProof", "SyncRuntime", "SyncTesting", "VerifyTool",
+      ]),
       foreign: [
         "ArgumentParser", "AsyncHTTPClient", "Logging", "Metrics", "NIOCore", "NIOPosix", "ServiceLifecycle",
-        "Subprocess", "TOMLKit",
+        "Subprocess",
       ],
       platform: true),
     // The benchmark puts a group together from the shipped plugins.

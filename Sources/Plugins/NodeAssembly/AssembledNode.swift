@@ -1,0 +1,93 @@
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import SyncProof
+import SyncRuntime
+import Synchronization
+
+/// A node with the plugins that its configuration names, and the thread that it owns.
+///
+/// What the reference program and the C interface run. Thread: any.
+public struct AssembledNode: Sendable {
+  public let file: ConfigurationFile
+  /// The builder over all its epochs.
+  public let succession: NodeSuccession
+  private let loops: MultiThreadedEventLoopGroup
+
+  /// Makes plugins and node: reads keys, group and journal, and clears away what a killed run has left.
+  ///
+  /// - Parameters:
+  ///   - given: The group of the file; the journal may be in a later epoch.
+  ///   - isRestored: For this start: the data folder was put back from an older copy.
+  ///   - observer: Told of what happens, on the node's own thread, which waits for it: it returns at once.
+  /// - Throws: ``PluginError``; whatever was made by then is closed.
+  public init(
+    _ file: ConfigurationFile, given: Group, isRestored: Bool = false, logger: Logger,
+    observer: (@Sendable (NodeEvent) -> Void)? = nil
+  ) async throws(PluginError) {
+    try SmallFile.makeFolder(file.data)
+    let signer = try await file.makeSigner()
+    let sandbox = try await file.makeSandbox()
+    for leftover in try await sandbox.removeLeftovers() {
+      logger.notice("Removed what a killed run left: \(leftover)")
+    }
+    let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let saysRestored = Mutex(isRestored)
+    do {
+      succession = try await NodeSuccession { () async throws(PluginError) in
+        // What the operator says holds for the epoch that the copy is of; the node knows whether for the next as well.
+        let isRestored = saysRestored.withLock { says in
+          defer { says = false }
+          return says
+        }
+        return try await Self.makeNode(
+          file, given, isRestored, signer, sandbox, loops.next(), logger, observer)
+      }
+    } catch {
+      try? await loops.shutdownGracefully()
+      throw error as? PluginError ?? PluginError(.io, "\(error)")
+    }
+    (self.file, self.loops) = (file, loops)
+  }
+
+  /// Takes part in epoch after epoch, until ``NodeSuccession/stop()`` or the end of the task; then nothing is left
+  /// running. Once.
+  public func run() async throws {
+    let outcome: Result<Void, any Error>
+    do { outcome = .success(try await succession.run()) } catch { outcome = .failure(error) }
+    await close()
+    try outcome.get()
+  }
+
+  /// For a node that was never run.
+  public func close() async {
+    await succession.node.close()
+    try? await loops.shutdownGracefully()
+  }
+
+  private static func makeNode(
+    _ file: ConfigurationFile, _ given: Group, _ isRestored: Bool, _ signer: any Signer, _ sandbox: any Sandbox,
+    _ loop: any EventLoop, _ logger: Logger, _ observer: (@Sendable (NodeEvent) -> Void)?
+  ) async throws(PluginError) -> Node {
+    let storage = try await file.makeStorage()
+    do throws(PluginError) {
+      let group = try Node.currentGroup(file: given, storage: storage)
+      if group != given { try SmallFile.write(group.encode(), to: GroupFile.presentPath(file)) }
+      return try Node(
+        configuration: NodeConfiguration(
+          name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
+          toolchains: file.toolchains, toolchainDirectories: file.toolchainDirectories, capacity: file.capacity,
+          dataPolicy: file.dataPolicy, timeoutBaseMilliseconds: file.timeoutBaseMilliseconds,
+          divergence: file.divergence, retention: file.retention, isRestored: isRestored),
+        plugins: NodePlugins(
+          storage: storage, transport: try await file.makeTransport(group, signer, logger), signer: signer,
+          sandbox: sandbox, source: try await file.makeSource(), eventLoop: loop),
+        logger: logger, observer: observer)
+    } catch {
+      storage.close()
+      throw error
+    }
+  }
+}
