@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "SyncProof", targets: ["SyncProof"]),
     .library(name: "SyncRuntime", targets: ["SyncRuntime"]),
     .library(name: "SyncTesting", targets: ["SyncTesting"]),
+    .library(name: "SyncNodeABI", type: .static, targets: ["CSyncNodeABI"]),
     .executable(name: "synchronicity", targets: ["synchronicity"]),
     .executable(name: "synchronicity-sandbox-init", targets: ["ChrootSandboxInit"]),
   ],
@@ -144,12 +145,16 @@ let package = Package(
       name: "ToolchainShelf", dependencies: ["SyncProof", "SyncRuntime"], path: "Sources/Plugins/ToolchainShelf",
       resources: [.embedInCode("toolchain.sh")], swiftSettings: settings),
 
+    // Plugins whose methods are C functions, of the program or of a shared object.
+    .target(
+      name: "NativePlugins", dependencies: ["CSync", "SyncProof", "SyncRuntime"], path: "Sources/Plugins/NativePlugins",
+      swiftSettings: settings),
     // What makes a node of a configuration: for the program and for the C interface alike.
     .target(
       name: "NodeAssembly",
       dependencies: [
         "SyncProof", "SyncRuntime", "ChrootSandbox", "DockerSandbox", "ExecSandbox", "TCPTransport", "SQLiteStorage",
-        "SodiumSigner", "CratesSource", "PackageSources", "SourceTools", "ToolchainShelf",
+        "SodiumSigner", "CratesSource", "PackageSources", "SourceTools", "ToolchainShelf", "NativePlugins",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -162,6 +167,14 @@ let package = Package(
     // files; here it is held to the same compiler settings as the rest.
     .systemLibrary(name: "CSync", path: "include"),
     .target(name: "CSyncABI", dependencies: ["CSync", "SyncProof"], exclude: ["Embedded"], swiftSettings: settings),
+    // What libsync has beside it: nodes in the caller's process. scripts/build-libsync makes the shared object.
+    .target(
+      name: "CSyncNodeABI",
+      dependencies: [
+        "CSync", "CSyncABI", "NativePlugins", "NodeAssembly", "SyncProof", "SyncRuntime",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
 
     // Checking files, as `synchronicity verify` and the small program `synchronicity-verify` both do it; the latter is
     // Embedded Swift, made by scripts/build-verify-tool from the same files.

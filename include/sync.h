@@ -1,7 +1,8 @@
 /*
- * libsync's whole C interface. Each header can be included alone.
+ * The verifier's C interface, which libsync and libsyncverify both carry; libsyncverify needs nothing but libc. Each
+ * header can be included alone.
  *
- * libsyncverify carries sync/version.h and sync/verify.h, and needs nothing but libc.
+ * libsync runs nodes and plugins as well: include sync/node.h, or sync/plugin.h for a plugin alone.
  */
 #ifndef SYNC_H
 #define SYNC_H

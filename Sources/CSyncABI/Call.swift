@@ -5,7 +5,7 @@ import CSync
 import SyncProof
 
 /// Runs a function's work and turns what it throws into a status and, where one is wanted, an error object.
-func call(
+package func call(
   _ error: UnsafeMutablePointer<OpaquePointer?>?, _ work: () throws(CallError) -> Void
 ) -> sync_status {
   if let error { error.pointee = nil }
@@ -27,20 +27,20 @@ func refusing<T>(_ work: () throws(ProofError) -> T) throws(CallError) -> T {
   }
 }
 
-func check(flags: UInt32) throws(CallError) {
+package func check(flags: UInt32) throws(CallError) {
   guard flags == 0 else {
     throw CallError(SYNC_ERROR_UNKNOWN_FLAG, "flags is \(flags); this library knows no flag, so pass 0")
   }
 }
 
 /// An argument that must not be NULL.
-func required<T>(_ argument: T?, _ name: StaticString) throws(CallError) -> T {
+package func required<T>(_ argument: T?, _ name: StaticString) throws(CallError) -> T {
   guard let argument else { throw CallError(SYNC_ERROR_NULL_ARGUMENT, "\(name) is NULL") }
   return argument
 }
 
 /// Where a new object is to go; NULL there until there is one.
-func slot(
+package func slot(
   _ created: UnsafeMutablePointer<OpaquePointer?>?
 ) throws(CallError) -> UnsafeMutablePointer<OpaquePointer?> {
   let created = try required(created, "created")
@@ -55,13 +55,13 @@ func digest(_ start: UnsafePointer<UInt8>?) throws(CallError) -> Digest {
 }
 
 /// Bytes of the caller's: a pointer that may be NULL where the size is 0.
-struct Input {
+package struct Input {
   private let start: UnsafePointer<UInt8>?
   private let size: Int
   private let name: StaticString
 
   /// - Throws: A wrong call only: what the size says of the input comes later, with ``copy(max:)``.
-  init(_ start: UnsafePointer<UInt8>?, _ size: Int, _ name: StaticString) throws(CallError) {
+  package init(_ start: UnsafePointer<UInt8>?, _ size: Int, _ name: StaticString) throws(CallError) {
     guard start != nil || size == 0 else {
       throw CallError(SYNC_ERROR_NULL_ARGUMENT, "\(name) is NULL, but its size is \(UInt(bitPattern: size))")
     }
@@ -69,7 +69,7 @@ struct Input {
   }
 
   /// Copies the bytes, so that what was checked cannot change underneath.
-  func copy(max sizeMax: Int) throws(CallError) -> [UInt8] {
+  package func copy(max sizeMax: Int) throws(CallError) -> [UInt8] {
     // A size_t in the upper half of its range arrives as a negative number.
     guard (0...sizeMax).contains(size) else {
       throw CallError(
@@ -80,7 +80,7 @@ struct Input {
 }
 
 /// An open struct of the caller's, of which as much is there as its first word says.
-struct OpenStruct {
+package struct OpenStruct {
   private let start: UnsafeMutableRawPointer
   /// Bytes that the caller has and this library knows.
   private let count: Int
@@ -112,7 +112,7 @@ struct OpenStruct {
   }
 
   /// A struct to which nothing was appended since it was first published.
-  init<Fields: BitwiseCopyable>(
+  package init<Fields: BitwiseCopyable>(
     _ fields: UnsafeMutablePointer<Fields>?, _ name: StaticString
   ) throws(CallError) {
     let size = MemoryLayout<Fields>.size
@@ -120,7 +120,7 @@ struct OpenStruct {
   }
 
   /// - Parameter fields: The struct whose size `sizeKnown` was; its two leading words are not looked at.
-  func fill<Fields: BitwiseCopyable>(from fields: Fields) {
+  package func fill<Fields: BitwiseCopyable>(from fields: Fields) {
     let (start, count) = (start, count)
     withUnsafeBytes(of: fields) { bytes in
       for i in OpenStruct.headSize..<min(count, bytes.count) {
@@ -131,7 +131,7 @@ struct OpenStruct {
 }
 
 /// Writes a digest into a field `uint8_t …[32]`, which Swift sees as a tuple.
-func store<Field: BitwiseCopyable>(_ digest: Digest, in field: inout Field) {
+package func store<Field: BitwiseCopyable>(_ digest: Digest, in field: inout Field) {
   let bytes = digest.bytes
   withUnsafeMutableBytes(of: &field) { field in
     for i in 0..<min(field.count, bytes.count) { field[i] = bytes[i] }

@@ -5,12 +5,12 @@ import CSync
 import SyncProof
 
 /// Why a call is refused, before it becomes an object that C owns.
-struct CallError: Error {
-  let status: sync_status
+package struct CallError: Error {
+  package let status: sync_status
   let message: Text
   let offset: Int?
 
-  init(_ status: sync_status, _ message: Text, at offset: Int? = nil) {
+  package init(_ status: sync_status, _ message: Text, at offset: Int? = nil) {
     (self.status, self.message, self.offset) = (status, message, offset)
   }
 

@@ -181,6 +181,7 @@ public actor Node: NodeView, Service {
     sweepData()
     if log.size > 0 { beginCheckpoint() }
     endEpoch()
+    observer?(.started)
   }
 
   private func stop() async {

@@ -5,6 +5,8 @@ import SyncProof
 /// All but ``fault(_:)`` follow the decided blocks and are told again by no one: who starts later asks the node's
 /// ``NodeView``.
 public enum NodeEvent: Sendable, Equatable {
+  /// The node takes part: at its start, and again in each epoch.
+  case started
   /// The group takes the job; builders rebuild.
   case ordered(job: Digest, package: Text)
   case committed(job: Digest, builder: Text)

@@ -23,7 +23,7 @@ import SyncRuntime
 /// hold more than the disk limit (holes of files counted), disk; else success; and a run that failed ended by
 /// processes if one was refused, by disk if the disk was seen full, else by its own status or signal. A command that
 /// is not there has status 127, one that cannot be executed 126.
-public struct ChrootSandbox: Sandbox {
+public struct ChrootSandbox: LeftoverSandbox {
   public let name = "chroot"
   public let version = "0.1"
 

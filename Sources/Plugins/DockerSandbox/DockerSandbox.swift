@@ -31,7 +31,7 @@ import SyncRuntime
 /// hold more than the disk limit (holes of files counted), disk; else success; and a run that failed ended by
 /// processes if one was refused, by disk if the disk was seen full, else by its own status or signal. A command that
 /// is not there has status 127, one that cannot be executed 126.
-public struct DockerSandbox: Sandbox {
+public struct DockerSandbox: LeftoverSandbox {
   /// Where Docker's packages put the engine's socket.
   public static let defaultSocketPath = "/var/run/docker.sock"
   // A mark of a run that was cut off so lately may belong to a container that the engine is still making.

@@ -17,7 +17,7 @@ import SyncRuntime
 /// **Writable mounts** are folders of this plugin's while the command runs. When the run has ended by itself, the
 /// host's folder gets what they hold, up to the disk limit: regular files and folders, hard links as files of their
 /// own, symbolic links as they are, anything else as a FIFO.
-public struct ExecSandbox: Sandbox {
+public struct ExecSandbox: LeftoverSandbox {
   public let name = "exec"
   public let version = "0.1"
 

@@ -15,6 +15,7 @@ public struct AssembledNode: Sendable {
   /// The builder over all its epochs.
   public let succession: NodeSuccession
   private let loops: MultiThreadedEventLoopGroup
+  private let closing: [any ClosablePlugin]
 
   /// Makes plugins and node: reads keys, group and journal, and clears away what a killed run has left.
   ///
@@ -28,14 +29,18 @@ public struct AssembledNode: Sendable {
     observer: (@Sendable (NodeEvent) -> Void)? = nil
   ) async throws(PluginError) {
     try SmallFile.makeFolder(file.data)
-    let signer = try await file.makeSigner()
-    let sandbox = try await file.makeSandbox()
-    for leftover in try await sandbox.removeLeftovers() {
-      logger.notice("Removed what a killed run left: \(leftover)")
-    }
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let saysRestored = Mutex(isRestored)
+    var closing: [any ClosablePlugin] = []
     do {
+      let signer = try await file.makeSigner()
+      if let signer = signer as? any ClosablePlugin { closing.append(signer) }
+      let sandbox = try await file.makeSandbox()
+      if let sandbox = sandbox as? any ClosablePlugin { closing.append(sandbox) }
+      let source = try await file.makeSource(&closing)
+      for leftover in try await sandbox.removeLeftovers() {
+        logger.notice("Removed what a killed run left: \(leftover)")
+      }
       succession = try await NodeSuccession { () async throws(PluginError) in
         // What the operator says holds for the epoch that the copy is of; the node knows whether for the next as well.
         let isRestored = saysRestored.withLock { says in
@@ -43,13 +48,14 @@ public struct AssembledNode: Sendable {
           return says
         }
         return try await Self.makeNode(
-          file, given, isRestored, signer, sandbox, loops.next(), logger, observer)
+          file, given, isRestored, (signer, sandbox, source), loops.next(), logger, observer)
       }
     } catch {
+      for plugin in closing { await plugin.close() }
       try? await loops.shutdownGracefully()
       throw error as? PluginError ?? PluginError(.io, "\(error)")
     }
-    (self.file, self.loops) = (file, loops)
+    (self.file, self.loops, self.closing) = (file, loops, closing)
   }
 
   /// Takes part in epoch after epoch, until ``NodeSuccession/stop()`` or the end of the task; then nothing is left
@@ -61,14 +67,16 @@ public struct AssembledNode: Sendable {
     try outcome.get()
   }
 
-  /// For a node that was never run.
+  /// For a node that was never run, or whose ``succession`` was.
   public func close() async {
     await succession.node.close()
+    for plugin in closing { await plugin.close() }
     try? await loops.shutdownGracefully()
   }
 
   private static func makeNode(
-    _ file: ConfigurationFile, _ given: Group, _ isRestored: Bool, _ signer: any Signer, _ sandbox: any Sandbox,
+    _ file: ConfigurationFile, _ given: Group, _ isRestored: Bool,
+    _ plugins: (signer: any Signer, sandbox: any Sandbox, source: any Source),
     _ loop: any EventLoop, _ logger: Logger, _ observer: (@Sendable (NodeEvent) -> Void)?
   ) async throws(PluginError) -> Node {
     let storage = try await file.makeStorage()
@@ -82,8 +90,8 @@ public struct AssembledNode: Sendable {
           dataPolicy: file.dataPolicy, timeoutBaseMilliseconds: file.timeoutBaseMilliseconds,
           divergence: file.divergence, retention: file.retention, isRestored: isRestored),
         plugins: NodePlugins(
-          storage: storage, transport: try await file.makeTransport(group, signer, logger), signer: signer,
-          sandbox: sandbox, source: try await file.makeSource(), eventLoop: loop),
+          storage: storage, transport: try await file.makeTransport(group, plugins.signer, logger),
+          signer: plugins.signer, sandbox: plugins.sandbox, source: plugins.source, eventLoop: loop),
         logger: logger, observer: observer)
     } catch {
       storage.close()

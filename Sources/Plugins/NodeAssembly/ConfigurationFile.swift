@@ -63,6 +63,7 @@ public struct ConfigurationFile: Sendable {
     "plugins": [
       "sandbox", "docker-socket", "exec-command", "exec-arguments", "exec-environment", "exec-patience-seconds",
       "source", "source-directory", "registry", "registry-allow-http", "pypi-index", "signer", "storage", "transport",
+      "libraries", "folders",
     ],
     "toolchain": Set(["digest", "directories"] + packageTypes),
     "build": ["concurrent", "cores", "memory"],
@@ -105,8 +106,9 @@ public struct ConfigurationFile: Sendable {
     cache = reader.resolved(try reader.text("cache") ?? ConfigurationFile.defaultCache)
     transportListen = try reader.endpoint("listen.transport")
     gatewayListen = try reader.endpoint("listen.gateway")
-    self.plugins = plugins
     settings = try reader.settings()
+    let plugins = try reader.withLibraries(plugins)
+    self.plugins = plugins
     sandbox = try reader.choice("plugins.sandbox", of: plugins.sandboxes.keys.sorted(), default: "chroot")
     signer = try reader.choice("plugins.signer", of: plugins.signers.keys.sorted(), default: "seed")
     storage = try reader.choice("plugins.storage", of: plugins.storages.keys.sorted(), default: "sqlite")

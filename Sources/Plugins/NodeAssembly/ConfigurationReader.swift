@@ -1,3 +1,5 @@
+import Glibc
+import NativePlugins
 import SyncProof
 import SyncRuntime
 import TOMLKit
@@ -105,6 +107,26 @@ struct ConfigurationReader {
       }
     }
     return settings
+  }
+
+  /// The plugins with those of the libraries that are named, and of the folders where a name that is not known is chosen.
+  func withLibraries(_ plugins: PluginRegistry) throws(PluginError) -> PluginRegistry {
+    var plugins = plugins
+    for path in try list("plugins.libraries") { try plugins.add(PluginLibrary.load(resolved(path))) }
+    let given = try list("plugins.folders").map(resolved)
+    let folders = given.isEmpty ? ["/usr/local/lib/synchronicity", "/usr/lib/synchronicity"] : given
+    for key in ["sandbox", "signer", "storage", "source"] {
+      let isList = value("plugins.\(key)")?.array != nil
+      let names: [String] = isList ? try list("plugins.\(key)") : try text("plugins.\(key)").map { [$0] } ?? []
+      for name in names where !plugins.has(name, as: key) {
+        // Anything else is no name, and is refused below.
+        guard PluginRegistry.isName(name) else { continue }
+        let paths: [String] = folders.map { "\($0)/\(name).so" }
+        guard let path = paths.first(where: { access($0, F_OK) == 0 }) else { continue }
+        try plugins.add(PluginLibrary.load(path))
+      }
+    }
+    return plugins
   }
 
   func digest(_ key: String) throws(PluginError) -> Digest? {

@@ -3,6 +3,7 @@ import CratesSource
 import DockerSandbox
 import ExecSandbox
 import Logging
+import NativePlugins
 import PackageSources
 import SQLiteStorage
 import SodiumSigner
@@ -11,16 +12,6 @@ import SyncProof
 import SyncRuntime
 import TCPTransport
 import ToolchainShelf
-
-/// A sandbox that can clear away what a killed run has left.
-public protocol LeftoverSandbox: Sandbox {
-  @discardableResult
-  func removeLeftovers() async throws(PluginError) -> [String]
-}
-
-extension ChrootSandbox: LeftoverSandbox {}
-extension DockerSandbox: LeftoverSandbox {}
-extension ExecSandbox: LeftoverSandbox {}
 
 /// What the names in a configuration stand for: the plugins that are shipped, and those that a program adds.
 ///
@@ -77,12 +68,51 @@ public struct PluginRegistry: Sendable {
     try Self.add(name, "source", make, to: &sources)
   }
 
+  /// Adds a plugin whose methods are C functions, under its own name.
+  public mutating func add(_ plugin: NativePlugin) throws(PluginError) {
+    let name = plugin.name
+    switch plugin.kind {
+    case .sandbox:
+      try add(sandbox: name) { (file) throws(PluginError) in
+        try await ForeignSandbox(plugin, node: file.name, stateDirectory: file.state(of: name), settings: file.of(name))
+      }
+    case .signer:
+      try add(signer: name) { (file) throws(PluginError) in
+        try await ForeignSigner(plugin, node: file.name, stateDirectory: file.state(of: name), settings: file.of(name))
+      }
+    case .storage:
+      try add(storage: name) { (file) throws(PluginError) in
+        try await ForeignStorage(plugin, node: file.name, stateDirectory: file.state(of: name), settings: file.of(name))
+      }
+    case .source:
+      try add(source: name) { (file) throws(PluginError) in
+        let source = try await ForeignSource(
+          plugin, node: file.name, stateDirectory: file.state(of: name), settings: file.of(name))
+        return [SourceEntry(source, type: source.type, originType: source.originType)]
+      }
+    }
+  }
+
+  /// Whether there is a plugin of that name, of the kind that the setting chooses.
+  func has(_ name: String, as kind: String) -> Bool {
+    switch kind {
+    case "sandbox": sandboxes[name] != nil
+    case "signer": signers[name] != nil
+    case "storage": storages[name] != nil
+    case "transport": transports[name] != nil
+    default: sources[name] != nil
+    }
+  }
+
+  static func isName(_ name: String) -> Bool {
+    (1...64).contains(name.utf8.count)
+      && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }
+  }
+
   private static func add<Make>(
     _ name: String, _ kind: String, _ make: Make, to makers: inout [String: Make]
   ) throws(PluginError) {
-    guard (1...64).contains(name.utf8.count),
-      name.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D })
-    else {
+    guard isName(name) else {
       throw PluginError(
         .invalid, "The name of a \(kind) is 1 to 64 lower-case letters, digits and hyphens; this one is '\(name)'")
     }
@@ -171,6 +201,11 @@ extension PluginRegistry {
 }
 
 extension ConfigurationFile {
+  /// Where a plugin that is not shipped keeps what it wants to find again: of this node alone.
+  fileprivate func state(of plugin: String) -> String { "\(data)/plugins/\(plugin)" }
+
+  fileprivate func of(_ plugin: String) -> [String: String] { settings[plugin] ?? [:] }
+
   /// The sandbox that it names.
   public func makeSandbox() async throws(PluginError) -> any LeftoverSandbox {
     try await made(plugins.sandboxes, sandbox)(self)
@@ -188,9 +223,16 @@ extension ConfigurationFile {
 
   /// All sources that it names, as one.
   public func makeSource() async throws(PluginError) -> any Source {
+    var closing: [any ClosablePlugin] = []
+    return try await makeSource(&closing)
+  }
+
+  /// - Parameter closing: Gets those that are to be closed.
+  func makeSource(_ closing: inout [any ClosablePlugin]) async throws(PluginError) -> any Source {
     var entries: [SourceTable.Entry] = []
     for name in source {
       for entry in try await made(plugins.sources, name)(self) {
+        if let source = entry.source as? any ClosablePlugin { closing.append(source) }
         entries.append(SourceTable.Entry(entry.source, type: entry.type, originType: entry.originType))
       }
     }

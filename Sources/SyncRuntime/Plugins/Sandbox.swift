@@ -116,6 +116,19 @@ public struct SandboxResult: Sendable, Equatable {
   }
 }
 
+/// A sandbox that can clear away what a killed run has left.
+public protocol LeftoverSandbox: Sandbox {
+  /// - Returns: A line for each thing that was removed.
+  @discardableResult
+  func removeLeftovers() async throws(PluginError) -> [String]
+}
+
+/// A plugin that holds what must be let go of when its node ends.
+public protocol ClosablePlugin: Sendable {
+  /// Returns when nothing of the plugin runs any more. Once; later calls of the plugin fail.
+  func close() async
+}
+
 /// Runs one program alone: no network, no sight of the host, bounded in everything.
 ///
 /// Whatever the plugin is, a run sees the same: host name, user 1000 (or 0 mapped), umask 022, the paths of the

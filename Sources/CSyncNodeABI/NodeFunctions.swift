@@ -1,0 +1,350 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// Implements include/sync/node.h: a node's life, its jobs and what it tells.
+
+import CSync
+import CSyncABI
+import CSyncNode
+import Foundation
+import NativePlugins
+import NodeAssembly
+import SyncProof
+import SyncRuntime
+
+private func nodeObject(_ pointer: OpaquePointer?) throws(CallError) -> NodeObject {
+  try object(pointer, "node", NodeObject.self)
+}
+
+/// Whoever runs a plugin's method would wait for itself.
+private func requireOwnThread() throws(CallError) {
+  guard !CallThreads.isCallThread else {
+    throw CallError(SYNC_ERROR_STATE, "A plugin's method cannot end a node: it would wait for itself")
+  }
+}
+
+// MARK: - Life
+
+@c @implementation
+public func sync_node_create(
+  _ configuration: UnsafePointer<UInt8>!, _ configurationSize: Int, _ folder: UnsafePointer<CChar>!,
+  _ registry: OpaquePointer!, _ options: UnsafePointer<sync_node_options>!,
+  _ created: UnsafeMutablePointer<OpaquePointer?>!, _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let created = try slot(created)
+    let bytes = try Input(configuration, configurationSize, "configuration").copy(max: ConfigurationFile.bytesMax)
+    let folder = try text(folder, "folder")
+    let plugins = try registry.map { (pointer) throws(CallError) in
+      try object(pointer, "registry", RegistryObject.self).plugins.withLock { $0 }
+    }
+    let given = try options.map { (options) throws(CallError) in
+      try readStruct(UnsafeRawPointer(options), as: sync_node_options.self, "options")
+    }
+    let made = try failing { () throws(PluginError) in
+      let file = try ConfigurationFile(
+        bytes, path: "The configuration", folder: folder, plugins: plugins ?? PluginRegistry.shipped)
+      let group = try GroupFile.load(file.group)
+      let pump = given.flatMap { given in given.log.map { LogPump($0, given.log_user_data) } }
+      return NodeObject(file, group: group, isRestored: (given?.is_restored ?? 0) != 0, pump: pump)
+    }
+    created.pointee = retained(made)
+  }
+}
+
+@c @implementation
+public func sync_node_start(_ node: OpaquePointer!, _ error: UnsafeMutablePointer<OpaquePointer?>!) -> sync_status {
+  call(error) { () throws(CallError) in
+    let object = try nodeObject(node)
+    try requireOwnThread()
+    try object.start()
+  }
+}
+
+@c @implementation
+public func sync_node_stop(
+  _ node: OpaquePointer!, _ timeout: UInt64, _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let object = try nodeObject(node)
+    try requireOwnThread()
+    guard object.stop(until: Monitor.deadline(timeout)) else {
+      throw CallError(SYNC_ERROR_TIMED_OUT, "The node has not ended yet; it goes on ending")
+    }
+    if let failure = object.failure { throw CallError(failure) }
+  }
+}
+
+@c @implementation
+public func sync_node_destroy(_ node: OpaquePointer!) {
+  guard let node else { return }
+  let object = Unmanaged<NodeObject>.fromOpaque(UnsafeRawPointer(node)).takeRetainedValue()
+  object.close()
+}
+
+// MARK: - Jobs
+
+@c @implementation
+public func sync_node_submit(
+  _ node: OpaquePointer!, _ request: UnsafePointer<sync_submit_request>!, _ timeout: UInt64,
+  _ job: UnsafeMutablePointer<UInt8>!, _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let deadline = Monitor.deadline(timeout)
+    let view = try nodeObject(node).view()
+    let request = try readStruct(
+      UnsafeRawPointer(try required(request, "request")), as: sync_submit_request.self, "request")
+    let job = try required(job, "job")
+    guard request.features_count <= 1_000 else {
+      throw CallError(SYNC_ERROR_TOO_LARGE, Text("features_count is \(request.features_count); at most 1000 are taken"))
+    }
+    var features: [String] = []
+    for number in 0..<request.features_count {
+      features.append(try text(try required(request.features, "request.features")[number], "a feature"))
+    }
+    let form = SubmitRequest(
+      package: try text(request.package, "request.package"), features: features.isEmpty ? nil : features,
+      defaultFeatures: request.without_default_features == 0 ? nil : false,
+      profile: request.profile.map { String(cString: $0) }, target: request.target.map { String(cString: $0) },
+      toolchain: request.toolchain.map { String(cString: $0) }, rebuild: request.rebuild == 0 ? nil : request.rebuild,
+      priority: request.priority == 0 ? nil : Int(request.priority))
+    let digest = try waiting(until: deadline) { () throws(PluginError) in try await view.submit(form) }
+    for (place, byte) in digest.bytes.enumerated() { job[place] = byte }
+  }
+}
+
+private func digest(of start: UnsafePointer<UInt8>?, _ name: StaticString) throws(CallError) -> Digest {
+  let bytes = UnsafeBufferPointer(start: try required(start, name), count: Digest.byteCount)
+  guard let digest = Digest(bytes: bytes) else { preconditionFailure("32 bytes are a digest") }
+  return digest
+}
+
+private func form(of job: JobStatus?) -> sync_job_status {
+  var form = sync_job_status()
+  guard let job else { return form }
+  form.phase =
+    switch job.phase {
+    case .commit: SYNC_PHASE_COMMIT
+    case .reveal: SYNC_PHASE_REVEAL
+    case .logged: SYNC_PHASE_LOGGED
+    case .cosigned: SYNC_PHASE_COSIGNED
+    }
+  form.verdict = verdictNumber(job.verdict)
+  form.agreeing = UInt32(job.agreeing ?? 0)
+  form.committed = UInt32(job.builders.count { $0.step == .committed || $0.step == .revealed })
+  form.leaf_index = job.index ?? 0
+  return form
+}
+
+private func verdictNumber(_ word: String?) -> Int32 {
+  switch word {
+  case "reproduced": SYNC_VERDICT_REPRODUCED
+  case "diverged": SYNC_VERDICT_DIVERGED
+  case "failed": SYNC_VERDICT_FAILED
+  case "inconclusive": SYNC_VERDICT_INCONCLUSIVE
+  default: SYNC_VERDICT_NONE
+  }
+}
+
+@c @implementation
+public func sync_node_get_job(
+  _ node: OpaquePointer!, _ job: UnsafePointer<UInt8>!, _ status: UnsafeMutablePointer<sync_job_status>!,
+  _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let fields = try OpenStruct(status, "status")
+    let view = try nodeObject(node).view()
+    let id = try digest(of: job, "job")
+    fields.fill(from: form(of: try waiting(until: nil) { () throws(PluginError) in await view.job(id) }))
+  }
+}
+
+@c @implementation
+public func sync_node_wait(
+  _ node: OpaquePointer!, _ job: UnsafePointer<UInt8>!, _ phase: Int32, _ timeout: UInt64,
+  _ status: UnsafeMutablePointer<sync_job_status>!, _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let deadline = Monitor.deadline(timeout)
+    let fields = try status.map { (status) throws(CallError) in try OpenStruct(status, "status") }
+    let object = try nodeObject(node)
+    let id = try digest(of: job, "job")
+    guard (SYNC_PHASE_COMMIT...SYNC_PHASE_COSIGNED).contains(phase) else {
+      throw CallError(SYNC_ERROR_INVALID_ARGUMENT, Text("phase is \(Int(phase)); it is a SYNC_PHASE_ number from 1 on"))
+    }
+    try follow(object, until: deadline) { () throws(CallError) in
+      let view = try object.view()
+      let status = form(of: try waiting(until: nil) { () throws(PluginError) in await view.job(id) })
+      fields?.fill(from: status)
+      return status.phase >= phase
+    }
+  }
+}
+
+/// Looks again with each event of the node's, until what is waited for is so.
+private func follow(_ object: NodeObject, until deadline: UInt64?, _ holds: () throws(CallError) -> Bool)
+  throws(CallError)
+{
+  // What is dropped does no harm: one event is as good as many.
+  let events = object.subscribe(capacity: 1)
+  defer { events.close() }
+  while !(try holds()) {
+    switch events.take(until: deadline) {
+    case .event: continue
+    case .none: throw CallError(SYNC_ERROR_TIMED_OUT, "Time is up, and it has not come so far")
+    case .over: throw CallError(SYNC_ERROR_STATE, "The node has ended")
+    }
+  }
+}
+
+@c @implementation
+public func sync_node_copy_proof(
+  _ node: OpaquePointer!, _ job: UnsafePointer<UInt8>!, _ created: UnsafeMutablePointer<OpaquePointer?>!,
+  _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let created = try slot(created)
+    let view = try nodeObject(node).view()
+    let id = try digest(of: job, "job")
+    guard let proof = try waiting(until: nil, { () throws(PluginError) in try await view.proof(job: id) }) else {
+      throw CallError(SYNC_ERROR_NOT_FOUND, "There is no proof of this job yet: wait for SYNC_PHASE_COSIGNED")
+    }
+    created.pointee = makeBytes(proof)
+  }
+}
+
+@c @implementation
+public func sync_node_copy_artifact_path(
+  _ node: OpaquePointer!, _ sha256: UnsafePointer<UInt8>!, _ created: UnsafeMutablePointer<OpaquePointer?>!,
+  _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let created = try slot(created)
+    let view = try nodeObject(node).view()
+    let digest = try digest(of: sha256, "artifact_sha256")
+    guard let path = try waiting(until: nil, { () throws(PluginError) in await view.artifactPath(digest) }) else {
+      throw CallError(SYNC_ERROR_NOT_FOUND, "This node has no such artifact")
+    }
+    created.pointee = makeBytes([UInt8](path.utf8))
+  }
+}
+
+// MARK: - At a glance
+
+@c @implementation
+public func sync_node_get_status(
+  _ node: OpaquePointer!, _ status: UnsafeMutablePointer<sync_node_status>!,
+  _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let fields = try OpenStruct(status, "status")
+    let object = try nodeObject(node)
+    var form = sync_node_status()
+    form.state = object.phase
+    if let view = try? object.view() {
+      let status = try waiting(until: nil) { () throws(PluginError) in await view.status() }
+      form.is_observing = status.isObserving ? 1 : 0
+      (form.epoch, form.view, form.height) = (status.epoch, status.view, status.height)
+      (form.log_size, form.checkpoint_size) = (status.logSize, status.checkpointSize)
+      (form.open_jobs, form.connected_peers) = (UInt32(status.openJobs), UInt32(status.connectedPeers.count))
+      (form.replicas, form.quorum) = (UInt32(status.replicas), UInt32(status.quorum))
+    }
+    fields.fill(from: form)
+  }
+}
+
+@c @implementation
+public func sync_node_copy_status_json(
+  _ node: OpaquePointer!, _ created: UnsafeMutablePointer<OpaquePointer?>!,
+  _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let created = try slot(created)
+    let view = try nodeObject(node).view()
+    let status = try waiting(until: nil) { () throws(PluginError) in await view.status() }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let json = try? encoder.encode(status) else { preconditionFailure("A status is plain") }
+    created.pointee = makeBytes([UInt8](json))
+  }
+}
+
+@c @implementation
+public func sync_node_drain(
+  _ node: OpaquePointer!, _ timeout: UInt64, _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let object = try nodeObject(node)
+    try follow(object, until: Monitor.deadline(timeout)) { () throws(CallError) in
+      let view = try object.view()
+      return try waiting(until: nil) { () throws(PluginError) in await view.status() }.openJobs == 0
+    }
+  }
+}
+
+// MARK: - Events
+
+@c @implementation
+public func sync_node_subscribe(
+  _ node: OpaquePointer!, _ capacity: UInt32, _ created: UnsafeMutablePointer<OpaquePointer?>!,
+  _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let created = try slot(created)
+    guard (1...65_536).contains(capacity) else {
+      throw CallError(SYNC_ERROR_OUT_OF_RANGE, Text("capacity is \(Int(capacity)); 1 to 65536 events can wait"))
+    }
+    created.pointee = retained(try nodeObject(node).subscribe(capacity: Int(capacity)))
+  }
+}
+
+@c @implementation
+public func sync_events_next(
+  _ events: OpaquePointer!, _ timeout: UInt64, _ event: UnsafeMutablePointer<sync_event>!,
+  _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let fields = try OpenStruct(event, "event")
+    let events = try object(events, "events", EventQueue.self)
+    switch events.take(until: Monitor.deadline(timeout)) {
+    case .event(let event, let dropped): fields.fill(from: form(of: event, dropped))
+    case .none: throw CallError(SYNC_ERROR_TIMED_OUT, "No event came")
+    case .over: throw CallError(SYNC_ERROR_STATE, "The node has ended, and no event is left")
+    }
+  }
+}
+
+@c @implementation
+public func sync_events_destroy(_ events: OpaquePointer!) {
+  guard let events else { return }
+  Unmanaged<EventQueue>.fromOpaque(UnsafeRawPointer(events)).takeUnretainedValue().close()
+  release(events, EventQueue.self)
+}
+
+private func form(of event: NodeEvent, _ dropped: UInt32) -> sync_event {
+  var form = sync_event()
+  form.dropped = dropped
+  func set(_ kind: Int32, job: Digest? = nil, number: UInt64 = 0, text: String = "") {
+    form.kind = kind
+    form.number = number
+    if let job { store(job, in: &form.job) }
+    var bytes = Array(text.utf8.prefix(MemoryLayout.size(ofValue: form.text) - 1))
+    // No half of a character stays.
+    while !bytes.isEmpty, String(validating: bytes, as: UTF8.self) == nil { bytes.removeLast() }
+    withUnsafeMutableBytes(of: &form.text) { $0.copyBytes(from: bytes) }
+  }
+  switch event {
+  case .started: break
+  case .ordered(let job, let package): set(SYNC_EVENT_ORDERED, job: job, text: package.string)
+  case .committed(let job, let builder): set(SYNC_EVENT_COMMITTED, job: job, text: builder.string)
+  case .abstained(let job, let builder): set(SYNC_EVENT_ABSTAINED, job: job, text: builder.string)
+  case .revealing(let job): set(SYNC_EVENT_REVEALING, job: job)
+  case .revealed(let job, let builder): set(SYNC_EVENT_REVEALED, job: job, text: builder.string)
+  case .verdict(let job, let verdict):
+    set(SYNC_EVENT_VERDICT, job: job, number: UInt64(verdictNumber(verdict.text.string)), text: verdict.text.string)
+  case .logged(let job, let index): set(SYNC_EVENT_LOGGED, job: job, number: index)
+  case .cosigned(let size): set(SYNC_EVENT_COSIGNED, number: size)
+  case .misbehaviour(let member, _): set(SYNC_EVENT_MISBEHAVIOUR, text: member.string)
+  case .epochEnded(let epoch): set(SYNC_EVENT_EPOCH_ENDED, number: epoch)
+  case .fault(let error): set(SYNC_EVENT_FAULT, text: error.message)
+  }
+  return form
+}

@@ -1,0 +1,297 @@
+import CSync
+import CSyncABI
+import CSyncNode
+import Dispatch
+import Foundation
+import Logging
+import NativePlugins
+import NodeAssembly
+import SyncProof
+import SyncRuntime
+import Synchronization
+
+/// What a `sync_node` is: a node, the task that runs it, and who waits for what of it. Thread: any.
+final class NodeObject: Sendable {
+  private struct State {
+    var phase = SYNC_NODE_CREATED
+    var node: AssembledNode?
+    var failure: PluginError?
+    /// The node takes part.
+    var hasStarted = false
+    var queues: [EventQueue] = []
+  }
+
+  let file: ConfigurationFile
+  private let group: Group
+  private let isRestored: Bool
+  private let pump: LogPump?
+  private let logger: Logger
+  private let state = Mutex(State())
+  /// Signalled with each change of ``state``.
+  private let monitor = Monitor()
+
+  init(_ file: ConfigurationFile, group: Group, isRestored: Bool, pump: LogPump?) {
+    (self.file, self.group, self.isRestored, self.pump) = (file, group, isRestored, pump)
+    var logger = Logger(label: "synchronicity") { _ -> any LogHandler in
+      if let pump { return PumpLogHandler(pump: pump) }
+      return SwiftLogNoOpLogHandler()
+    }
+    logger.logLevel = Logger.Level(rawValue: file.logLevel) ?? .info
+    self.logger = logger
+  }
+
+  var phase: Int32 { state.withLock { $0.phase } }
+
+  /// The running node's face.
+  func view() throws(CallError) -> NodeSuccession {
+    let (phase, node) = state.withLock { ($0.phase, $0.hasStarted ? $0.node : nil) }
+    guard let node, phase == SYNC_NODE_RUNNING else {
+      throw CallError(SYNC_ERROR_STATE, Text("The node does not run: its state is \(Int(phase)); start it first"))
+    }
+    return node.succession
+  }
+
+  // MARK: Starting and ending
+
+  func start() throws(CallError) {
+    let isFirst = state.withLock { state in
+      guard state.phase == SYNC_NODE_CREATED else { return false }
+      state.phase = SYNC_NODE_RUNNING
+      return true
+    }
+    guard isFirst else { throw CallError(SYNC_ERROR_STATE, "The node was started before; a node is started once") }
+    Task.detached { await self.live() }
+    monitor.wait(until: nil) { self.state.withLock { $0.hasStarted || $0.phase == SYNC_NODE_STOPPED } }
+    let (failure, hasStarted) = state.withLock { ($0.failure, $0.hasStarted) }
+    if let failure { throw CallError(failure) }
+    guard hasStarted else { throw CallError(SYNC_ERROR_STATE, "The node was stopped while it started") }
+  }
+
+  private func live() async {
+    do throws(any Error) {
+      let node = try await AssembledNode(file, given: group, isRestored: isRestored, logger: logger) { [weak self] in
+        self?.observe($0)
+      }
+      let ends = state.withLock { state in
+        state.node = node
+        return state.phase != SYNC_NODE_RUNNING
+      }
+      if ends { await node.close() } else { try await node.run() }
+      ended(nil)
+    } catch {
+      ended(error as? PluginError ?? PluginError(.io, "\(error)"))
+    }
+  }
+
+  private func ended(_ failure: PluginError?) {
+    let queues = state.withLock { state in
+      state.phase = SYNC_NODE_STOPPED
+      state.failure = failure
+      state.node = nil
+      return state.queues
+    }
+    for queue in queues { queue.close() }
+    monitor.signal()
+  }
+
+  /// - Returns: Whether all is closed.
+  func stop(until deadline: UInt64?) -> Bool {
+    let (phase, node) = state.withLock { state in
+      switch state.phase {
+      case SYNC_NODE_CREATED: state.phase = SYNC_NODE_STOPPED
+      case SYNC_NODE_RUNNING: state.phase = SYNC_NODE_STOPPING
+      default: break
+      }
+      return (state.phase, state.node)
+    }
+    if phase == SYNC_NODE_STOPPED {
+      for queue in state.withLock({ $0.queues }) { queue.close() }
+      monitor.signal()
+      return true
+    }
+    if let node { Task.detached { await node.succession.finish() } }
+    return monitor.wait(until: deadline) { self.phase == SYNC_NODE_STOPPED }
+  }
+
+  var failure: PluginError? { state.withLock { $0.failure } }
+
+  /// Nothing of the caller's is called behind this.
+  func close() {
+    _ = stop(until: nil)
+    pump?.close()
+  }
+
+  // MARK: Events
+
+  func subscribe(capacity: Int) -> EventQueue {
+    let queue = EventQueue(capacity: capacity)
+    let hasEnded = state.withLock { state in
+      state.queues.removeAll { $0.isClosed }
+      if state.phase != SYNC_NODE_STOPPED { state.queues.append(queue) }
+      return state.phase == SYNC_NODE_STOPPED
+    }
+    if hasEnded { queue.close() }
+    return queue
+  }
+
+  /// On the node's own thread.
+  private func observe(_ event: NodeEvent) {
+    if event == .started {
+      state.withLock { $0.hasStarted = true }
+      return monitor.signal()
+    }
+    for queue in state.withLock({ $0.queues }) { queue.put(event) }
+  }
+}
+
+/// Threads that wait for a condition, and one that says that it may hold now.
+final class Monitor: @unchecked Sendable {
+  // Neither moves while the monitor lives.
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+  init() {
+    pthread_mutex_init(mutex, nil)
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(condition, &attributes)
+    pthread_condattr_destroy(&attributes)
+  }
+
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
+  func signal() {
+    pthread_mutex_lock(mutex)
+    pthread_cond_broadcast(condition)
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// - Parameter deadline: Monotonic nanoseconds; `nil` waits for ever.
+  /// - Returns: Whether the condition holds.
+  @discardableResult
+  func wait(until deadline: UInt64?, _ holds: () -> Bool) -> Bool {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while !holds() {
+      guard let deadline else {
+        pthread_cond_wait(condition, mutex)
+        continue
+      }
+      var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+      if pthread_cond_timedwait(condition, mutex, &time) == ETIMEDOUT { return holds() }
+    }
+    return true
+  }
+
+  static func now() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
+  /// When a C caller's timeout is over; `nil` for never.
+  static func deadline(_ timeout: UInt64) -> UInt64? {
+    // Beyond some centuries a number of seconds does not fit, and nobody notices.
+    guard timeout < UInt64.max / 2 else { return nil }
+    return now() + timeout
+  }
+}
+
+/// The events that one subscriber has not taken yet. Thread: any.
+final class EventQueue: Sendable {
+  private struct State {
+    var events: [(event: NodeEvent, dropped: UInt32)] = []
+    var first = 0
+    var dropped: UInt32 = 0
+    var isClosed = false
+    var count: Int { events.count - first }
+  }
+
+  private let capacity: Int
+  private let state = Mutex(State())
+  private let monitor = Monitor()
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  var isClosed: Bool { state.withLock { $0.isClosed } }
+
+  func put(_ event: NodeEvent) {
+    state.withLock { state in
+      guard !state.isClosed else { return }
+      guard state.count < capacity else {
+        state.dropped = state.dropped == .max ? .max : state.dropped + 1
+        return
+      }
+      state.events.append((event, state.dropped))
+      state.dropped = 0
+    }
+    monitor.signal()
+  }
+
+  func close() {
+    state.withLock { $0.isClosed = true }
+    monitor.signal()
+  }
+
+  enum Taken { case event(NodeEvent, dropped: UInt32), none, over }
+
+  func take(until deadline: UInt64?) -> Taken {
+    monitor.wait(until: deadline) { state.withLock { $0.count > 0 || $0.isClosed } }
+    return state.withLock { state in
+      guard state.count > 0 else { return state.isClosed ? .over : .none }
+      let taken = state.events[state.first]
+      state.first += 1
+      if state.first > 64, state.first * 2 > state.events.count {
+        state.events.removeFirst(state.first)
+        state.first = 0
+      }
+      return .event(taken.event, dropped: taken.dropped)
+    }
+  }
+}
+
+extension CallError {
+  /// What a node or a plugin could not do, as C has it.
+  init(_ error: PluginError) {
+    let code = (1...99).contains(error.code.rawValue) ? error.code.rawValue : PluginError.Code.io.rawValue
+    self.init(200 + code, Text(error.message))
+  }
+}
+
+/// Runs asynchronous work for a thread of the caller's, which waits.
+///
+/// - Throws: `SYNC_ERROR_TIMED_OUT` when time is up; the work goes on.
+func waiting<T: Sendable>(
+  until deadline: UInt64?, _ work: @escaping @Sendable () async throws(PluginError) -> T
+) throws(CallError) -> T {
+  let answer = Answer<T>()
+  Task.detached {
+    do throws(PluginError) { answer.put(.success(try await work())) } catch { answer.put(.failure(error)) }
+  }
+  switch answer.take(until: deadline) {
+  case .success(let value)?: return value
+  case .failure(let error)?: throw CallError(error)
+  case nil: throw CallError(SYNC_ERROR_TIMED_OUT, "Time is up; what was asked for may happen all the same")
+  }
+}
+
+private final class Answer<T: Sendable>: Sendable {
+  private let value = Mutex<Result<T, PluginError>?>(nil)
+  private let monitor = Monitor()
+
+  func put(_ result: Result<T, PluginError>) {
+    value.withLock { $0 = result }
+    monitor.signal()
+  }
+
+  func take(until deadline: UInt64?) -> Result<T, PluginError>? {
+    monitor.wait(until: deadline) { value.withLock { $0 != nil } }
+    return value.withLock { $0 }
+  }
+}

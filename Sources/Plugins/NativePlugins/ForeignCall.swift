@@ -1,0 +1,232 @@
+import CSyncNode
+import Glibc
+import SyncProof
+import SyncRuntime
+import Synchronization
+
+/// What a call is to be answered with.
+enum ExpectedAnswer { case done, instance, bytes, run }
+
+/// What a plugin answered, checked as far as can be without knowing what was asked.
+struct ForeignAnswer: Sendable {
+  var instance: UInt = 0
+  var bytes: [UInt8] = []
+  var run: sync_run_result?
+  var findings: [SandboxProbe.Finding] = []
+  var texts: [String] = []
+  var records: [(key: [UInt8], value: [UInt8])] = []
+  var transcript: [UInt8] = []
+}
+
+/// How one instance of a plugin keeps its word.
+final class ForeignAccount: Sendable {
+  private let counts = Mutex((running: 0, abandoned: 0))
+
+  /// Methods that have not returned, and calls that are not answered.
+  var running: Int { counts.withLock { $0.running } }
+  var abandoned: Int { counts.withLock { $0.abandoned } }
+  func began() { counts.withLock { $0.running += 1 } }
+  func returned() { counts.withLock { $0.running -= 1 } }
+  func abandon(_ by: Int) { counts.withLock { $0.abandoned += by } }
+}
+
+/// One call of a plugin's method, from the moment that it is made until the plugin has answered.
+///
+/// C knows it by a number that is never used again. Thread: any.
+final class ForeignCall: Sendable {
+  typealias Ending = @Sendable (Result<ForeignAnswer, PluginError>) -> Void
+
+  private struct State {
+    var answer = ForeignAnswer()
+    var bytesCount = 0
+    var ending: Ending?
+    var isSettled = false
+    var isAbandoned = false
+    var isCancelled = false
+    /// A pipe's end that is given out, and the one that stays, whose closing makes the other readable.
+    var descriptor: Int32 = -1
+    var held: Int32 = -1
+    var timers: [Task<Void, Never>] = []
+
+    mutating func wake() {
+      if held >= 0 { close(held) }
+      held = -1
+    }
+  }
+
+  static let messageBytesMax = 1_000
+  private static let next = Atomic<UInt>(1)
+  private static let open = Mutex<[UInt: ForeignCall]>([:])
+
+  let number: UInt
+  /// Who is called, and for what.
+  let what: String
+  private let expected: ExpectedAnswer
+  private let transcriptBytesMax: Int
+  private let onTranscript: (@Sendable ([UInt8]) -> Void)?
+  private let account: ForeignAccount
+  private let state: Mutex<State>
+
+  init(
+    _ what: String, expected: ExpectedAnswer, account: ForeignAccount, transcriptBytesMax: Int = 0,
+    onTranscript: (@Sendable ([UInt8]) -> Void)? = nil, ending: @escaping Ending
+  ) {
+    number = ForeignCall.next.add(1, ordering: .relaxed).oldValue
+    (self.what, self.expected, self.account) = (what, expected, account)
+    (self.transcriptBytesMax, self.onTranscript) = (transcriptBytesMax, onTranscript)
+    state = Mutex(State(ending: ending))
+    ForeignCall.open.withLock { $0[number] = self }
+  }
+
+  /// As C holds it.
+  var pointer: OpaquePointer? { OpaquePointer(bitPattern: number) }
+
+  static func find(_ pointer: OpaquePointer?) -> ForeignCall? {
+    guard let pointer else { return nil }
+    return open.withLock { $0[UInt(bitPattern: pointer)] }
+  }
+
+  /// Whether nobody waits for the answer.
+  var isCancelled: Bool { state.withLock { $0.isCancelled || $0.isSettled } }
+
+  /// A descriptor that becomes readable with ``cancel()``; -1 when there is none to be had.
+  var cancelDescriptor: Int32 {
+    state.withLock { state in
+      guard !state.isSettled else { return -1 }
+      var pipe: [Int32] = [-1, -1]
+      if state.descriptor < 0, Glibc.pipe(&pipe) == 0 {
+        for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        (state.descriptor, state.held) = (pipe[0], pipe[1])
+        if state.isCancelled { state.wake() }
+      }
+      return state.descriptor
+    }
+  }
+
+  // MARK: The plugin's side
+
+  /// Changes what is gathered of the answer.
+  ///
+  /// - Parameter count: Bytes that come with it.
+  func gather(_ count: Int, _ change: (inout ForeignAnswer) -> sync_status) -> sync_status {
+    state.withLock { state in
+      guard !state.isSettled, !state.isAbandoned else { return SYNC_ERROR_STATE }
+      guard count <= Int(SYNC_ANSWER_BYTES_MAX) - state.bytesCount else { return SYNC_ERROR_TOO_LARGE }
+      let status = change(&state.answer)
+      if status == SYNC_OK { state.bytesCount += count }
+      return status
+    }
+  }
+
+  func addTranscript(_ bytes: UnsafeRawBufferPointer) -> sync_status {
+    guard expected == .run else { return SYNC_ERROR_INVALID_ARGUMENT }
+    var piece: [UInt8] = []
+    let status = state.withLock { state in
+      guard !state.isSettled, !state.isAbandoned else { return SYNC_ERROR_STATE }
+      piece = Array(bytes.prefix(transcriptBytesMax - state.answer.transcript.count))
+      state.answer.transcript += piece
+      return piece.count == bytes.count ? SYNC_OK : SYNC_ERROR_TOO_LARGE
+    }
+    if !piece.isEmpty { onTranscript?(piece) }
+    return status
+  }
+
+  /// Ends the call with what the plugin says, in the form in which it says it.
+  func answer(_ form: ExpectedAnswer, _ change: (inout ForeignAnswer) -> Void = { _ in }) -> sync_status {
+    guard form == expected else {
+      let settled = settle(
+        .failure(PluginError(.io, "\(what) gave an answer of another kind than was asked for")), byPlugin: true)
+      return settled == SYNC_OK ? SYNC_ERROR_INVALID_ARGUMENT : settled
+    }
+    return settle(nil, byPlugin: true, change)
+  }
+
+  func fail(_ code: Int32, _ message: String?) -> sync_status {
+    settle(.failure(ForeignCall.error(code, message, what)), byPlugin: true)
+  }
+
+  /// Ends the call with a method's returned number; nothing where it has been answered.
+  func returned(_ code: Int32) {
+    if code != SYNC_PLUGIN_OK { _ = fail(code, nil) }
+  }
+
+  static func error(_ code: Int32, _ message: String?, _ what: String) -> PluginError {
+    let codes: [Int32: PluginError.Code] = [
+      SYNC_PLUGIN_UNAVAILABLE: .unavailable, SYNC_PLUGIN_NOT_FOUND: .notFound,
+      SYNC_PLUGIN_CHECKSUM_MISMATCH: .checksumMismatch, SYNC_PLUGIN_INVALID: .invalid, SYNC_PLUGIN_IO: .io,
+      SYNC_PLUGIN_CANCELLED: .cancelled,
+    ]
+    let said = message.map { ": \($0)" } ?? " with the number \(code) and no reason"
+    return PluginError(codes[code] ?? .io, "\(what) failed\(said)")
+  }
+
+  // MARK: The host's side
+
+  /// Keeps a timer for as long as the call lasts.
+  func keep(_ timer: Task<Void, Never>) {
+    let isOver = state.withLock { state in
+      if !state.isSettled { state.timers.append(timer) }
+      return state.isSettled
+    }
+    if isOver { timer.cancel() }
+  }
+
+  /// Tells the plugin that nobody waits any more, and gives it a moment.
+  func cancel() {
+    state.withLock { state in
+      guard !state.isCancelled, !state.isSettled else { return }
+      state.isCancelled = true
+      state.wake()
+    }
+  }
+
+  /// Goes on without the plugin.
+  func abandon(_ error: PluginError) { _ = settle(.failure(error), byPlugin: false) }
+
+  private func settle(
+    _ given: Result<ForeignAnswer, PluginError>?, byPlugin: Bool, _ change: (inout ForeignAnswer) -> Void = { _ in }
+  ) -> sync_status {
+    var ending: Ending?
+    var result = given
+    var timers: [Task<Void, Never>] = []
+    let status = state.withLock { state -> sync_status in
+      if state.isSettled {
+        // What was abandoned is answered after all.
+        guard byPlugin, state.isAbandoned else { return SYNC_ERROR_STATE }
+        state.isAbandoned = false
+        account.abandon(-1)
+        ForeignCall.open.withLock { _ = $0.removeValue(forKey: number) }
+        return SYNC_ERROR_STATE
+      }
+      state.isSettled = true
+      if byPlugin {
+        ForeignCall.open.withLock { _ = $0.removeValue(forKey: number) }
+      } else {
+        state.isAbandoned = true
+        account.abandon(1)
+      }
+      change(&state.answer)
+      if result == nil { result = .success(state.answer) }
+      state.answer = ForeignAnswer()
+      // Whoever polls it wakes up; it is gone with the answer.
+      state.wake()
+      if byPlugin, state.descriptor >= 0 {
+        close(state.descriptor)
+        state.descriptor = -1
+      }
+      (ending, state.ending) = (state.ending, nil)
+      (timers, state.timers) = (state.timers, [])
+      return SYNC_OK
+    }
+    for timer in timers { timer.cancel() }
+    if let ending, let result { ending(result) }
+    return status
+  }
+
+  deinit {
+    state.withLock { state in
+      state.wake()
+      if state.descriptor >= 0 { close(state.descriptor) }
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import CSyncNode
+import Dispatch
+import Glibc
+import SyncProof
+import SyncRuntime
+import Synchronization
+
+/// One instance of a plugin, and all calls to it.
+///
+/// Thread: any; calls overlap.
+final class ForeignInstance: Sendable {
+  let plugin: NativePlugin
+  private let threads: CallThreads
+  private let account = ForeignAccount()
+  private let selfNumber = Atomic<UInt>(0)
+  private let isClosed = Atomic<Bool>(false)
+
+  static let short = Duration.seconds(60)
+  static let long = Duration.seconds(3_600)
+  static let cancelGrace = Duration.seconds(10)
+
+  /// Makes the instance.
+  ///
+  /// - Parameters:
+  ///   - node: The builder's name.
+  ///   - settings: The configuration's for this plugin.
+  init(_ plugin: NativePlugin, node: String, stateDirectory: String, settings: [String: String])
+    async throws(PluginError)
+  {
+    self.plugin = plugin
+    threads = CallThreads(countMax: Int(SYNC_CALLS_RUNNING_MAX))
+    try Folder.make(stateDirectory)
+    let create = plugin.table.plugin.create
+    let userData = UInt(bitPattern: plugin.table.userData)
+    let answer = try await call("create", expected: .instance, deadline: ForeignInstance.short) { arena, _, call in
+      let pairs = settings.sorted { $0.key < $1.key }.map { pair in
+        sync_setting(name: arena.text(pair.key), value: arena.text(pair.value))
+      }
+      let (size, version) = head(of: sync_create_request.self)
+      var request = sync_create_request(
+        struct_size: size, abi_version: version, node: arena.text(node),
+        state_directory: arena.text(stateDirectory), settings: arena.structs(pairs), settings_count: pairs.count)
+      return create?(UnsafeMutableRawPointer(bitPattern: userData), &request, call) ?? SYNC_PLUGIN_INVALID
+    }
+    selfNumber.store(answer.instance, ordering: .releasing)
+  }
+
+  typealias Method = @Sendable (RequestArena, UnsafeMutableRawPointer?, OpaquePointer?) -> Int32
+
+  /// Calls a method and waits for its answer. Cancelling the task cancels the call.
+  func call(
+    _ name: String, expected: ExpectedAnswer, deadline: Duration, transcriptBytesMax: Int = 0,
+    onTranscript: (@Sendable ([UInt8]) -> Void)? = nil, _ method: @escaping Method
+  ) async throws(PluginError) -> ForeignAnswer {
+    let what = try check(name)
+    let kept = Mutex<ForeignCall?>(nil)
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { (continuation: CheckedContinuation<Result<ForeignAnswer, PluginError>, Never>) in
+        let call = ForeignCall(
+          what, expected: expected, account: account, transcriptBytesMax: transcriptBytesMax,
+          onTranscript: onTranscript
+        ) { continuation.resume(returning: $0) }
+        kept.withLock { $0 = call }
+        call.keep(
+          Task {
+            guard (try? await Task.sleep(for: deadline)) != nil else { return }
+            call.abandon(ForeignInstance.late(what, deadline))
+          })
+        begin(call, method)
+        // The handler below may have run before there was a call.
+        if Task.isCancelled { ForeignInstance.cancel(call, what) }
+      }
+    } onCancel: {
+      if let call = kept.withLock({ $0 }) { ForeignInstance.cancel(call, what) }
+    }
+    return try result.get()
+  }
+
+  /// The same for a caller that is a thread of its own and may block. Not cancelled.
+  func callAndWait(_ name: String, expected: ExpectedAnswer, deadline: Duration, _ method: @escaping Method)
+    throws(PluginError) -> ForeignAnswer
+  {
+    let what = try check(name)
+    let answer = Mutex<Result<ForeignAnswer, PluginError>?>(nil)
+    let signal = DispatchSemaphore(value: 0)
+    let call = ForeignCall(what, expected: expected, account: account) { result in
+      answer.withLock { $0 = result }
+      signal.signal()
+    }
+    begin(call, method)
+    if signal.wait(timeout: .now() + .seconds(Int(deadline.components.seconds))) == .timedOut {
+      call.abandon(ForeignInstance.late(what, deadline))
+    }
+    guard let result = answer.withLock({ $0 }) else { preconditionFailure("An abandoned call has an answer") }
+    return try result.get()
+  }
+
+  private func check(_ name: String) throws(PluginError) -> String {
+    let what = "The \(plugin.kind.rawValue) \(plugin.name) (\(name))"
+    guard !isClosed.load(ordering: .acquiring) else { throw PluginError(.io, "\(what) is closed") }
+    guard account.abandoned < Int(SYNC_CALLS_ABANDONED_MAX) else {
+      throw PluginError(
+        .unavailable,
+        "\(what) is called no more: it has left \(SYNC_CALLS_ABANDONED_MAX) calls unanswered. Restart the node")
+    }
+    return what
+  }
+
+  private func begin(_ call: ForeignCall, _ method: @escaping Method) {
+    account.began()
+    threads.run { [self] in
+      let arena = RequestArena()
+      let instance = UnsafeMutableRawPointer(bitPattern: selfNumber.load(ordering: .acquiring))
+      let code = withExtendedLifetime(arena) { method(arena, instance, call.pointer) }
+      call.returned(code)
+      account.returned()
+    }
+  }
+
+  private static func cancel(_ call: ForeignCall, _ what: String) {
+    call.cancel()
+    call.keep(
+      Task.detached {
+        guard (try? await Task.sleep(for: cancelGrace)) != nil else { return }
+        call.abandon(PluginError(.cancelled, "\(what) was cancelled, and does not say that it has stopped"))
+      })
+  }
+
+  private static func late(_ what: String, _ deadline: Duration) -> PluginError {
+    PluginError(.io, "\(what) gave no answer in \(deadline.components.seconds) s")
+  }
+
+  /// Ends the instance once no method runs; one that blocks for ever keeps it. Once.
+  func close() async {
+    guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    let clock = ContinuousClock()
+    let end = clock.now + ForeignInstance.cancelGrace
+    while account.running > 0, clock.now < end {
+      await withCheckedContinuation { continuation in
+        CallThreads.detach { usleep(1_000); continuation.resume() }
+      }
+    }
+    guard account.running == 0, let destroy = plugin.table.plugin.destroy else { return }
+    let number = selfNumber.load(ordering: .acquiring)
+    await withCheckedContinuation { continuation in
+      threads.run {
+        destroy(UnsafeMutableRawPointer(bitPattern: number))
+        continuation.resume()
+      }
+    }
+  }
+}
