@@ -18,6 +18,7 @@ let package = Package(
     .library(name: "SyncTesting", targets: ["SyncTesting"]),
     .library(name: "SyncNodeABI", type: .static, targets: ["CSyncNodeABI"]),
     .executable(name: "synchronicity", targets: ["synchronicity"]),
+    .executable(name: "sync-plugin-check", targets: ["PluginCheck"]),
     .executable(name: "synchronicity-sandbox-init", targets: ["ChrootSandboxInit"]),
   ],
   dependencies: [
@@ -206,6 +207,15 @@ let package = Package(
         .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       swiftSettings: settings),
+
+    // What plugins' authors run.
+    .executableTarget(
+      name: "PluginCheck",
+      dependencies: [
+        "NativePlugins", "SyncProof", "SyncRuntime", "SyncTesting",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/sync-plugin-check", swiftSettings: settings),
 
     .executableTarget(
       name: "SyncBench",
