@@ -4,13 +4,13 @@ import NodeAssembly
 import SyncProof
 import SyncRuntime
 
-/// `group create` and `group join`.
+/// `group` and its subcommands.
 struct GroupCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "group",
     abstract: "Makes a group of builders from their member cards, joins one, or changes its members.",
     subcommands: [
-      Create.self, Join.self, Next.self, Propose.self, Approve.self, Handovers.self, Handover.self,
+      Create.self, Card.self, Join.self, Next.self, Propose.self, Approve.self, Handovers.self, Handover.self,
     ])
 
   struct Create: AsyncParsableCommand {
@@ -62,6 +62,33 @@ struct GroupCommand: AsyncParsableCommand {
       } catch {
         throw CommandFailure(.usage, error.message)
       }
+    }
+  }
+
+  struct Card: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Writes this builder's member card, with the keys of the signer that its configuration names.",
+      discussion: "init writes one for the keys of a seed; this one is for keys that a plugin holds.")
+
+    @Option(help: "This node's configuration.")
+    var config: String
+
+    @Option(help: ArgumentHelp("Where the other replicas reach this one.", valueName: "host:port"))
+    var address: String
+
+    @Option(help: ArgumentHelp("Where others reach the gateway, if they do.", valueName: "url"))
+    var publicGateway: String?
+
+    @Option(help: "Where to write the card.")
+    var output: String
+
+    func run() async throws {
+      let file = try ConfigurationFile(path: config)
+      let signer = try await file.makeSigner()
+      let card = try MemberCard(
+        name: Text(file.name), address: Text(address), gateway: publicGateway.map { Text($0) }, signer: signer)
+      try BoundedFile.write(card.encode(), to: output)
+      Console.line("Made \(output); hand it to the group's creator.")
     }
   }
 

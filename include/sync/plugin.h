@@ -362,6 +362,10 @@ typedef struct sync_host {
     sync_call *call, const void *key, size_t key_size, const void *value, size_t value_size);
 } sync_host;
 
+/* The table, for plugins that are compiled into the program: entry(sync_get_host()) gives theirs. Valid for as long as
+ * the library is loaded. [any-thread] */
+const sync_host *sync_get_host(void);
+
 /* What a shared object exports, under this name: looks at host->abi_version, keeps the table, which stays, and gives
  * its own, which stays too; NULL when it cannot work with this host. Called once for each time that it is loaded, on
  * the thread that loads it. */

@@ -136,6 +136,9 @@ extension ForeignCall {
   }
 }
 
+@c @implementation
+public func sync_get_host() -> UnsafePointer<sync_host>! { PluginHost.table }
+
 /// The functions above, for shared objects.
 enum PluginHost {
   nonisolated(unsafe) static let table: UnsafePointer<sync_host> = {

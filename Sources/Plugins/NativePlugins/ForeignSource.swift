@@ -1,4 +1,5 @@
 import CSyncNode
+import Glibc
 import SyncProof
 import SyncRuntime
 
@@ -22,6 +23,7 @@ public struct ForeignSource: Source, ClosablePlugin {
   public func resolve(_ request: ResolveRequest, sandbox: any Sandbox, scratchDirectory: String)
     async throws(PluginError) -> BuildSpec
   {
+    try check(request.package, type, "The package")
     let method = instance.plugin.table.source.resolve
     let answer = try await instance.call("resolve", expected: .bytes, deadline: ForeignInstance.long) {
       arena, instance, call in
@@ -52,7 +54,34 @@ public struct ForeignSource: Source, ClosablePlugin {
     return spec
   }
 
+  /// Names become folders: a plugin is asked for none that could lead out of one.
+  private func check(_ purl: String, _ type: String, _ what: String) throws(PluginError) {
+    let isPlain = purl.hasPrefix("pkg:\(type)/") && purl.utf8.count <= ProofLimits.purlBytesMax
+    // Qualifiers of an origin are its own.
+    let path = purl.dropFirst("pkg:\(type)/".count).prefix { $0 != "?" }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    let isSafe = parts.allSatisfy { part in
+      !part.isEmpty && !part.hasPrefix(".") && !part.hasPrefix("-")
+        && part.utf8.allSatisfy { byte in
+          switch byte {
+          case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2B, 0x2D, 0x2E, 0x40, 0x5F, 0x7E: true
+          default: false
+          }
+        }
+    }
+    guard isPlain, isSafe else {
+      throw PluginError(.invalid, "\(what) '\(purl.prefix(100))' is not a purl such as pkg:\(type)/NAME@VERSION")
+    }
+  }
+
   public func fetch(_ item: SourceItem, into directory: String) async throws(PluginError) {
+    try check(item.origin.string, originType, "The origin")
+    guard item.origin.string.contains("@") else {
+      throw PluginError(.invalid, "The origin '\(item.origin.string)' has no version")
+    }
+    guard access(directory, F_OK) != 0 else {
+      throw PluginError(.invalid, "\(directory) is there already; a source is put into a new folder")
+    }
     let method = instance.plugin.table.source.fetch
     _ = try await instance.call("fetch", expected: .done, deadline: ForeignInstance.long) { arena, instance, call in
       let (size, version) = head(of: sync_fetch_request.self)

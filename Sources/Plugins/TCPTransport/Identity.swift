@@ -3,15 +3,17 @@ import NIOPosix
 import NIOSSL
 import SyncProof
 import SyncRuntime
+import Synchronization
 
 /// Who we are and whom we know, in TLS's terms.
 struct Identity: Sendable {
   let context: NIOSSLContext
+  private let key: SignerKey
   /// Names by the encoding of their keys.
   private let names: [[UInt8]: String]
 
   init(signer: any Signer, peers: [TCPTransport.Peer]) throws(PluginError) {
-    let key = SignerKey(signer: signer, publicKey: try signer.publicKey(for: .transport))
+    key = SignerKey(SignerBox(signer), publicKey: try signer.publicKey(for: .transport))
     let certificate = try Certificate.encode(signer: signer)
     do {
       var configuration = TLSConfiguration.makeServerConfiguration(
@@ -31,6 +33,9 @@ struct Identity: Sendable {
     names = Dictionary(uniqueKeysWithValues: peers.map { (Certificate.subjectPublicKeyInfo(of: $0.key), $0.name) })
   }
 
+  /// Lets go of the signer: what TLS and its threads still hold of a connection signs no more.
+  func forget() { key.box.signer.withLock { $0 = nil } }
+
   /// The peer whose key the first certificate carries. TLS itself has the other side prove that it holds the key.
   func peer(for chain: [NIOSSLCertificate]) -> String? {
     guard let key = try? chain.first?.extractPublicKey().toSPKIBytes() else { return nil }
@@ -40,15 +45,18 @@ struct Identity: Sendable {
 
 /// The transport key as TLS sees it: a thing that signs, somewhere else.
 private struct SignerKey: NIOSSLCustomPrivateKey, Hashable {
-  let signer: any Signer
+  let box: SignerBox
   let publicKey: PublicKey
+
+  init(_ box: SignerBox, publicKey: PublicKey) { (self.box, self.publicKey) = (box, publicKey) }
 
   var signatureAlgorithms: [SignatureAlgorithm] { [.ed25519] }
 
   // A signer may ask another process or a device: never on the event loop.
   func sign(channel: any Channel, algorithm: SignatureAlgorithm, data: ByteBuffer) -> EventLoopFuture<ByteBuffer> {
-    NIOThreadPool.singleton.runIfActive(eventLoop: channel.eventLoop) { [signer] in
-      ByteBuffer(bytes: try signer.sign([UInt8](data.readableBytesView), as: .transport).bytes)
+    NIOThreadPool.singleton.runIfActive(eventLoop: channel.eventLoop) { [box] in
+      guard let signer = box.signer.withLock({ $0 }) else { throw PluginError(.io, "The transport has stopped") }
+      return ByteBuffer(bytes: try signer.sign([UInt8](data.readableBytesView), as: .transport).bytes)
     }
   }
 
@@ -58,4 +66,10 @@ private struct SignerKey: NIOSSLCustomPrivateKey, Hashable {
 
   static func == (a: SignerKey, b: SignerKey) -> Bool { a.publicKey == b.publicKey }
   func hash(into hasher: inout Hasher) { hasher.combine(publicKey) }
+}
+
+/// A signer for as long as its transport runs.
+private final class SignerBox: Sendable {
+  let signer: Mutex<(any Signer)?>
+  init(_ signer: any Signer) { self.signer = Mutex(signer) }
 }

@@ -119,6 +119,7 @@ public final class TCPTransport: Transport {
     try? await running.board.stop().get()
     // Closes what is left, the listener first, and ends the thread: nothing is delivered after that.
     try? await running.group.shutdownGracefully()
+    identity.forget()
   }
 
   /// How many messages to `peer` gave way to newer ones since the transport was made.
