@@ -16,8 +16,8 @@ extension Replica {
     // One replica alone that gave up a view in which nothing waits any more would say so for ever.
     if hasGivenUpView, timeouts[currentView]?.count ?? 0 > replicas.faultyMax { return true }
     if let deadline = state.nextDeadlineMilliseconds, deadline <= now.wallMilliseconds { return true }
-    guard let path = tree.path(to: highQC.proposed.id) else { return highQC.proposed.height > head.height }
-    if path.contains(where: \.matters) { return true }
+    guard let matters = tree.matters(upTo: highQC.proposed.id) else { return highQC.proposed.height > head.height }
+    if matters { return true }
     return (proposals[currentView] ?? []).contains { tree[$0.block.id]?.matters ?? true }
   }
 

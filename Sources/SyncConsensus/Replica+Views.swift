@@ -93,7 +93,7 @@ extension Replica {
 
   private mutating func formTimeoutCertificate(of view: UInt64) {
     let held = (timeouts[view] ?? [:]).values.sorted { $0.author < $1.author }
-    guard let highest = held.map(\.content.highQC).max(by: { $0.view < $1.view }) else { return }
+    guard let highest = held.lazy.map({ $0.content.highQC }).max(by: { $0.view < $1.view }) else { return }
     let certificate = TimeoutCertificate(
       epoch: replicas.epoch, view: view, highQC: highest,
       shares: held.map {
