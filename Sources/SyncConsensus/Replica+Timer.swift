@@ -9,6 +9,19 @@ extension Replica {
     return min(timeout, ConsensusLimits.timeoutNanosecondsMax)
   }
 
+  /// What the timeouts start from: the configured base, or more where the views need it.
+  var timeoutBaseNanoseconds: UInt64 {
+    pace.base(configured: configuration.timeoutBaseNanoseconds, faultyMax: replicas.faultyMax)
+  }
+
+  /// Learns from a certificate of the current view how long a view takes: also where it was given up too early.
+  mutating func notePace(of certificate: Certificate) {
+    guard certificate.view == currentView, let viewStart, now.monotonicNanoseconds >= viewStart,
+      let leader = tree[certificate.proposed.id]?.block.author
+    else { return }
+    pace.note(now.monotonicNanoseconds - viewStart, ledBy: leader)
+  }
+
   /// Whether something waits for the group's progress.
   var isActive: Bool {
     if nextSetHash != nil { return false }
@@ -23,12 +36,13 @@ extension Replica {
 
   mutating func armTimer() {
     if !isActive {
-      viewDeadline = nil
+      (viewDeadline, viewStart) = (nil, nil)
     } else if viewDeadline == nil {
       let timeout = Self.viewTimeout(
-        baseNanoseconds: configuration.timeoutBaseNanoseconds,
+        baseNanoseconds: timeoutBaseNanoseconds,
         viewsSinceDecided: currentView > head.view ? currentView - head.view : 0)
-      viewDeadline = now.monotonicNanoseconds &+ (hasGivenUpView ? configuration.timeoutBaseNanoseconds : timeout)
+      viewDeadline = now.monotonicNanoseconds &+ (hasGivenUpView ? timeoutBaseNanoseconds : timeout)
+      viewStart = viewStart ?? now.monotonicNanoseconds
     }
     nextWakeUp = [viewDeadline, fetch?.deadline, stateDeadline, askDeadline].compactMap { $0 }.min()
   }
@@ -50,7 +64,7 @@ extension Replica {
     guard let deadline = viewDeadline, deadline <= now.monotonicNanoseconds, isActive else { return }
     recheckPool()
     guard isActive else { return }
-    viewDeadline = now.monotonicNanoseconds &+ configuration.timeoutBaseNanoseconds
+    viewDeadline = now.monotonicNanoseconds &+ timeoutBaseNanoseconds
     regossip()
     if !hasGivenUpView {
       giveUpView()

@@ -16,6 +16,7 @@ extension Replica {
     tree.markCertified(certificate.proposed.id)
     noticeOwnSignature(in: certificate)
     guard certificate.view > highQC.view else { return }
+    notePace(of: certificate)
     let before = currentView
     highQC = certificate
     if let tc = highTC, tc.view <= certificate.view { highTC = nil }
@@ -35,7 +36,7 @@ extension Replica {
   /// Lets go of what belongs to views that are over.
   private mutating func enterView(from before: UInt64) {
     let view = currentView
-    if view != before { (viewDeadline, resends) = (nil, 0) }
+    if view != before { (viewDeadline, viewStart, resends) = (nil, nil, 0) }
     votes = votes.filter { $0.key >= view }
     timeouts = timeouts.filter { $0.key >= view }
     proposals = proposals.filter { $0.key >= view || $0.key == highQC.view }

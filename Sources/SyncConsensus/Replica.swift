@@ -35,6 +35,9 @@ public struct Replica<State: StateMachine>: Sendable {
   var ownTimeout: Timeout?
 
   var viewDeadline: UInt64?
+  /// When something began to wait for the current view's end, monotonic nanoseconds.
+  var viewStart: UInt64?
+  var pace = ViewPace()
   /// How often the current view's time was up.
   var resends: UInt64 = 0
   var fetch: Fetch?
