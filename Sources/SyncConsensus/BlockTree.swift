@@ -38,7 +38,7 @@ struct BlockTree<State: StateMachine>: Sendable {
 
   /// The certified block of the highest view: where a fetch goes on.
   var newestCertified: BlockInfo {
-    nodes.values.filter(\.isCertified).map(\.info).max { $0.view < $1.view } ?? root
+    nodes.values.lazy.filter { $0.isCertified }.map { $0.info }.max { $0.view < $1.view } ?? root
   }
 
   /// Executes a block whose parent is here, and keeps it.
@@ -80,6 +80,27 @@ struct BlockTree<State: StateMachine>: Sendable {
     return path.reversed()
   }
 
+  /// Whether one of the undecided blocks up to `id` must become final; `nil` when `id` is not here.
+  func matters(upTo id: Digest) -> Bool? {
+    var at = id
+    while at != root.id {
+      guard let index = nodes.index(forKey: at) else { return nil }
+      if nodes.values[index].matters { return descends(at) ? true : nil }
+      at = nodes.values[index].block.parent
+    }
+    return false
+  }
+
+  /// Whether the undecided blocks up to `id` are all here.
+  private func descends(_ id: Digest) -> Bool {
+    var at = id
+    while at != root.id {
+      guard let index = nodes.index(forKey: at) else { return false }
+      at = nodes.values[index].block.parent
+    }
+    return true
+  }
+
   /// Makes `node` the root.
   ///
   /// - Returns: Stored blocks that are undecided no more: those of the path, and those that lost.
@@ -88,13 +109,15 @@ struct BlockTree<State: StateMachine>: Sendable {
     rootState = node.state
     rootTimeMilliseconds = node.block.timeMilliseconds
     rootStanding = node.standing
-    var kept: [Digest: Node] = [:]
-    for id in nodes.keys where id != root.id {
-      if path(to: id) != nil { kept[id] = nodes[id] }
+    nodes[root.id] = nil
+    // In the healthy case nothing else is here.
+    guard !nodes.isEmpty else { return node.isStored ? [root.id] : [] }
+    let lost = nodes.keys.filter { !descends($0) }
+    var gone = node.isStored ? [root.id] : []
+    for id in lost {
+      if nodes.removeValue(forKey: id)?.isStored == true { gone.append(id) }
     }
-    let gone = nodes.filter { kept[$0.key] == nil && $0.value.isStored }.map(\.key).sorted()
-    nodes = kept
-    return gone
+    return gone.sorted()
   }
 
   /// The undecided blocks with their marks, in no order.
@@ -107,7 +130,7 @@ struct BlockTree<State: StateMachine>: Sendable {
   /// - Returns: The stored ones among them.
   mutating func dropUncertified(keeping countMax: Int) -> [Digest] {
     guard nodes.count > countMax else { return [] }
-    let leaves = nodes.values.filter { !$0.isCertified }.map(\.info).sorted { ($0.view, $0.id) < ($1.view, $1.id) }
+    let leaves = nodes.values.filter { !$0.isCertified }.map { $0.info }.sorted { ($0.view, $0.id) < ($1.view, $1.id) }
     guard leaves.count > countMax else { return [] }
     var stored: [Digest] = []
     for info in leaves.prefix(leaves.count - countMax) {

@@ -32,8 +32,8 @@ public struct Configuration: Sendable {
   public var chainID: Digest
   public var set: ReplicaSet
   public var own: ReplicaIndex
-  /// The shortest view timer and the interval at which what matters is sent again, in nanoseconds; from the measured
-  /// round trip and fsync (250 ms in one room, 1 s across the world), 1 ms to 60 s.
+  /// The shortest view timer and the interval at which what matters is sent again, in nanoseconds, 1 ms to 60 s; both
+  /// grow with what views are seen to last. 250 ms in one room, 1 s across the world.
   public var timeoutBaseNanoseconds: UInt64
   /// How far a block's time may be ahead of this replica's clock, in milliseconds.
   public var clockSkewMaxMilliseconds: UInt64

@@ -29,7 +29,8 @@ public indirect enum Effect<State: StateMachine>: Sendable {
   case send(to: ReplicaIndex, [UInt8])
   /// To every other replica of the set.
   case broadcast([UInt8])
-  /// A block is final and durable; heights come in order, each once in a process's life.
+  /// A block is final, and durable where it has entries or passes a deadline; of others the record comes with the next
+  /// ones. Heights come in order, each once in a process's life.
   case decided(DecidedBlock<State>)
   /// A replica signed what no honest one signs; each kind once for each offender, over all restarts.
   case misbehaviour(Misbehaviour)

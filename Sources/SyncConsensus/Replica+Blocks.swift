@@ -39,9 +39,10 @@ extension Replica {
   /// Executes held proposals whose parents are here.
   mutating func absorbProposals() {
     for view in proposals.keys.sorted() {
-      let led = (proposals[view] ?? []).filter { isByItsLeader($0.block) ?? true }
-      proposals[view] = led
-      for block in led.map(\.block) where !tree.contains(block.id) {
+      let held = proposals[view] ?? []
+      let led = held.filter { isByItsLeader($0.block) ?? true }
+      if led.count != held.count { proposals[view] = led }
+      for block in led.lazy.map({ $0.block }) where !tree.contains(block.id) {
         guard let parentTime = tree.timeMilliseconds(of: block.parent), block.timeMilliseconds > parentTime else {
           continue
         }
@@ -94,13 +95,13 @@ extension Replica {
       let tip = tree.info(of: highQC.proposed.id), let state = tree.state(of: tip.id),
       let parentTime = tree.timeMilliseconds(of: tip.id), parentTime < .max, let path = tree.path(to: tip.id)
     else { return }
-    let taken = Set(path.flatMap(\.block.entryDigests))
+    let taken = Set(path.lazy.flatMap { $0.block.entryDigests })
     let isOver = tip.nextSetHash != nil
     let entries = pool.isPending && !isOver ? pool.select(excluding: taken) { state.admits($0) } : []
     // With nothing under way, what waits and is not taken never will be.
     if entries.isEmpty, path.isEmpty, pool.isPending { recheckPool() }
     let isDue = !isOver && state.nextDeadlineMilliseconds.map { $0 <= now.wallMilliseconds } ?? false
-    guard !entries.isEmpty || isDue || path.contains(where: \.matters) else { return }
+    guard !entries.isEmpty || isDue || path.contains(where: { $0.matters }) else { return }
     let block = Block(
       epoch: replicas.epoch, view: view, height: tip.height + 1, author: own,
       timeMilliseconds: max(now.wallMilliseconds, parentTime + 1), entries: entries, parentCertificate: highQC,
@@ -129,23 +130,31 @@ extension Replica {
     }
     finality = certificate
     hasDecided = true
-    for node in path { decide(node, certificate) }
-    guard let last = path.last else { return }
-    for id in tree.advance(to: last) {
-      outbox.records.append(StoredRecord(key: RecordKey.block(id), value: nil))
+    // Nobody acts on blocks without entries: they need not be on the disk before the replica goes on, and each sync
+    // stands in the way of the next vote. A crash forgets that they are final; their certificate says so again.
+    let isAwaited = path.contains(where: { $0.matters }) || !outbox.durable.isEmpty
+    var records: [StoredRecord] = []
+    for node in path {
+      let (decided, value) = decide(node, certificate)
+      records.append(StoredRecord(key: RecordKey.decided(node.info.height), value: value))
+      if isAwaited { outbox.durable.append(.decided(decided)) } else { outbox.free.append(.decided(decided)) }
     }
+    if let last = path.last {
+      for id in tree.advance(to: last) { records.append(StoredRecord(key: RecordKey.block(id), value: nil)) }
+    }
+    if isAwaited { outbox.records += records } else { outbox.lazyRecords += records }
   }
 
-  private mutating func decide(_ node: BlockTree<State>.Node, _ certificate: Certificate) {
+  /// - Returns: The block as it is told of, and its record.
+  private mutating func decide(
+    _ node: BlockTree<State>.Node, _ certificate: Certificate
+  ) -> (DecidedBlock<State>, record: [UInt8]) {
     let value = DecidedRecord(block: node.block, finality: certificate).encode()
-    outbox.records.append(StoredRecord(key: RecordKey.decided(node.info.height), value: value))
-    if node.isStored { outbox.records.append(StoredRecord(key: RecordKey.block(node.block.id), value: nil)) }
-    outbox.durable.append(
-      .decided(
-        DecidedBlock(
-          block: node.block, info: node.info, certificate: certificate, events: node.events, state: node.state)))
     decidedEntries.formUnion(node.block.entryDigests)
     remember(RecentBlock(block: node.block, finality: certificate, byteCount: value.count))
+    let decided = DecidedBlock(
+      block: node.block, info: node.info, certificate: certificate, events: node.events, state: node.state)
+    return (decided, value)
   }
 
   mutating func remember(_ block: RecentBlock) {

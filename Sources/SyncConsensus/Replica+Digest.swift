@@ -52,6 +52,9 @@ extension Replica {
     pool.encodeShape(to: &writer)
     writer.write(remaining(until: viewDeadline))
     writer.write(resends)
+    writer.write(timeoutBaseNanoseconds)
+    // Decided blocks that are not on the disk yet, and with them what a restart forgets.
+    writer.write(UInt64(outbox.lazyRecords.count))
     if let observation {
       writer.write(observation.floor ?? .max)
       for peer in observation.answered.sorted() { writer.write(peer) }

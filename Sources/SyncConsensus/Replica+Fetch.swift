@@ -48,7 +48,7 @@ extension Replica {
     let peer = current.peers[current.next % current.peers.count]
     current.next += 1
     current.asked.insert(peer)
-    current.deadline = now.monotonicNanoseconds &+ configuration.timeoutBaseNanoseconds
+    current.deadline = now.monotonicNanoseconds &+ timeoutBaseNanoseconds
     fetch = current
     let known = tree.newestCertified
     send(

@@ -79,7 +79,7 @@ extension Replica {
     }
     helped[peer] = Help(
       view: currentView, height: head.height,
-      untilNanoseconds: now.monotonicNanoseconds &+ configuration.timeoutBaseNanoseconds)
+      untilNanoseconds: now.monotonicNanoseconds &+ timeoutBaseNanoseconds)
     send(.status, to: peer)
   }
 

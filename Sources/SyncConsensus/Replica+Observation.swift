@@ -118,7 +118,7 @@ extension Replica {
       outbox.durable.append(.observation(.began(current.reason)))
     }
     let asks = current.floor == nil && current.askAgain <= now.monotonicNanoseconds
-    if asks { current.askAgain = now.monotonicNanoseconds &+ 4 &* configuration.timeoutBaseNanoseconds }
+    if asks { current.askAgain = now.monotonicNanoseconds &+ 4 &* timeoutBaseNanoseconds }
     observation = current
     if asks {
       for peer in replicas.indices where peer != own { ask(peer) }

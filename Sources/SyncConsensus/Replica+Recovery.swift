@@ -132,7 +132,7 @@ extension Replica {
           _ = pool.add(entry, from: .local, height: height, isAdmitted: state.admits(entry))
         }
       } else {
-        outbox.staleRecords.append(StoredRecord(key: RecordKey.block(block.id), value: nil))
+        outbox.lazyRecords.append(StoredRecord(key: RecordKey.block(block.id), value: nil))
       }
     }
   }

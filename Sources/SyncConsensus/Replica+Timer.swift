@@ -9,6 +9,19 @@ extension Replica {
     return min(timeout, ConsensusLimits.timeoutNanosecondsMax)
   }
 
+  /// What the timeouts start from: the configured base, or more where the views need it.
+  var timeoutBaseNanoseconds: UInt64 {
+    pace.base(configured: configuration.timeoutBaseNanoseconds, faultyMax: replicas.faultyMax)
+  }
+
+  /// Learns from a certificate of the current view how long a view takes: also where it was given up too early.
+  mutating func notePace(of certificate: Certificate) {
+    guard certificate.view == currentView, let viewStart, now.monotonicNanoseconds >= viewStart,
+      let leader = tree[certificate.proposed.id]?.block.author
+    else { return }
+    pace.note(now.monotonicNanoseconds - viewStart, ledBy: leader)
+  }
+
   /// Whether something waits for the group's progress.
   var isActive: Bool {
     if nextSetHash != nil { return false }
@@ -16,19 +29,20 @@ extension Replica {
     // One replica alone that gave up a view in which nothing waits any more would say so for ever.
     if hasGivenUpView, timeouts[currentView]?.count ?? 0 > replicas.faultyMax { return true }
     if let deadline = state.nextDeadlineMilliseconds, deadline <= now.wallMilliseconds { return true }
-    guard let path = tree.path(to: highQC.proposed.id) else { return highQC.proposed.height > head.height }
-    if path.contains(where: \.matters) { return true }
+    guard let matters = tree.matters(upTo: highQC.proposed.id) else { return highQC.proposed.height > head.height }
+    if matters { return true }
     return (proposals[currentView] ?? []).contains { tree[$0.block.id]?.matters ?? true }
   }
 
   mutating func armTimer() {
     if !isActive {
-      viewDeadline = nil
+      (viewDeadline, viewStart) = (nil, nil)
     } else if viewDeadline == nil {
       let timeout = Self.viewTimeout(
-        baseNanoseconds: configuration.timeoutBaseNanoseconds,
+        baseNanoseconds: timeoutBaseNanoseconds,
         viewsSinceDecided: currentView > head.view ? currentView - head.view : 0)
-      viewDeadline = now.monotonicNanoseconds &+ (hasGivenUpView ? configuration.timeoutBaseNanoseconds : timeout)
+      viewDeadline = now.monotonicNanoseconds &+ (hasGivenUpView ? timeoutBaseNanoseconds : timeout)
+      viewStart = viewStart ?? now.monotonicNanoseconds
     }
     nextWakeUp = [viewDeadline, fetch?.deadline, stateDeadline, askDeadline].compactMap { $0 }.min()
   }
@@ -50,7 +64,7 @@ extension Replica {
     guard let deadline = viewDeadline, deadline <= now.monotonicNanoseconds, isActive else { return }
     recheckPool()
     guard isActive else { return }
-    viewDeadline = now.monotonicNanoseconds &+ configuration.timeoutBaseNanoseconds
+    viewDeadline = now.monotonicNanoseconds &+ timeoutBaseNanoseconds
     regossip()
     if !hasGivenUpView {
       giveUpView()

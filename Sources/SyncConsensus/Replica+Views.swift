@@ -16,6 +16,7 @@ extension Replica {
     tree.markCertified(certificate.proposed.id)
     noticeOwnSignature(in: certificate)
     guard certificate.view > highQC.view else { return }
+    notePace(of: certificate)
     let before = currentView
     highQC = certificate
     if let tc = highTC, tc.view <= certificate.view { highTC = nil }
@@ -35,7 +36,7 @@ extension Replica {
   /// Lets go of what belongs to views that are over.
   private mutating func enterView(from before: UInt64) {
     let view = currentView
-    if view != before { (viewDeadline, resends) = (nil, 0) }
+    if view != before { (viewDeadline, viewStart, resends) = (nil, nil, 0) }
     votes = votes.filter { $0.key >= view }
     timeouts = timeouts.filter { $0.key >= view }
     proposals = proposals.filter { $0.key >= view || $0.key == highQC.view }
@@ -93,7 +94,7 @@ extension Replica {
 
   private mutating func formTimeoutCertificate(of view: UInt64) {
     let held = (timeouts[view] ?? [:]).values.sorted { $0.author < $1.author }
-    guard let highest = held.map(\.content.highQC).max(by: { $0.view < $1.view }) else { return }
+    guard let highest = held.lazy.map({ $0.content.highQC }).max(by: { $0.view < $1.view }) else { return }
     let certificate = TimeoutCertificate(
       epoch: replicas.epoch, view: view, highQC: highest,
       shares: held.map {

@@ -35,6 +35,9 @@ public struct Replica<State: StateMachine>: Sendable {
   var ownTimeout: Timeout?
 
   var viewDeadline: UInt64?
+  /// When something began to wait for the current view's end, monotonic nanoseconds.
+  var viewStart: UInt64?
+  var pace = ViewPace()
   /// How often the current view's time was up.
   var resends: UInt64 = 0
   var fetch: Fetch?
@@ -146,7 +149,7 @@ public struct Replica<State: StateMachine>: Sendable {
     vote()
     propose()
     for id in tree.dropUncertified(keeping: ConsensusLimits.uncertifiedBlocksMax) {
-      outbox.records.append(StoredRecord(key: RecordKey.block(id), value: nil))
+      outbox.lazyRecords.append(StoredRecord(key: RecordKey.block(id), value: nil))
     }
     advanceFetch()
     armTimer()
@@ -161,8 +164,8 @@ public struct Replica<State: StateMachine>: Sendable {
   private mutating func flush() -> [Effect<State>] {
     var effects = outbox.free
     if !outbox.records.isEmpty || !outbox.durable.isEmpty {
-      var records = outbox.staleRecords + outbox.records
-      outbox.staleRecords = []
+      var records = outbox.lazyRecords + outbox.records
+      outbox.lazyRecords = []
       if !outbox.isSafetyStored {
         outbox.isSafetyStored = true
         if !records.contains(where: { $0.key == RecordKey.safety }) { records.append(safety.record) }
@@ -208,8 +211,8 @@ struct Outbox<State: StateMachine>: Sendable {
   var records: [StoredRecord] = []
   /// Performed once `records` are durable.
   var durable: [Effect<State>] = []
-  /// Found at the start and of no use any more; deleted with the first batch.
-  var staleRecords: [StoredRecord] = []
+  /// What nobody waits for: written with the next records, before them. A crash loses it, and nothing with it.
+  var lazyRecords: [StoredRecord] = []
   var isSafetyStored = false
   var storedCertificates: SyncInfo?
 

@@ -113,6 +113,8 @@ public struct ConsensusSimulator {
   static let millisecond: UInt64 = 1_000_000
   static let wallStart: UInt64 = 1_700_000_000_000
   private static let eventsMax = 1_000_000
+  /// How often members look whether their approvals count.
+  private static let approvalsMax: UInt64 = 20
 
   let seed: UInt64
   let options: Options
@@ -251,9 +253,12 @@ public struct ConsensusSimulator {
     }
     queue.push(.propose, at: draw.below(end) * Self.millisecond)
     for _ in 0..<3 { queue.push(.approve, at: draw.below(end) * Self.millisecond) }
-    // What was lost with a process is handed in again once all is well.
+    // What was lost with a process is handed in again once all is well; approvals until they count, as by members who
+    // look whether they do: those that come before the proposal is decided are refused.
     queue.push(.propose, at: (end + 600) * Self.millisecond)
-    queue.push(.approve, at: (end + 1_500) * Self.millisecond)
+    for attempt in 0..<Self.approvalsMax {
+      queue.push(.approve, at: (end + 1_500 + attempt * 3_000) * Self.millisecond)
+    }
   }
 
   private mutating func handOver(_ make: (LedgerFixture, Group, UInt16) -> [UInt8], by instances: [Int]) {
@@ -271,6 +276,7 @@ public struct ConsensusSimulator {
       // By somebody who is up, the same each time where that one is.
       let up = processes.indices.first { processes[$0].replica != nil && !faulty.contains(processes[$0].index) }
       handOver({ $0.proposal(of: $1, by: $2) }, by: up.map { [$0] } ?? [])
+    case .approve where evidence.over != nil: break
     case .approve: handOver({ $0.approval(of: $1, by: $2) }, by: Array(processes.indices))
     case .deliver(let instance, let from, let bytes):
       guard processes[instance].replica != nil else { return }
