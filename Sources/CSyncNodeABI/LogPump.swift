@@ -16,9 +16,10 @@ final class LogPump: Sendable {
   private let state = Mutex(State())
   private let monitor = Monitor()
 
-  init(_ log: @escaping @convention(c) (UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?) -> Void,
-    _ userData: UnsafeMutableRawPointer?)
-  {
+  init(
+    _ log: @escaping @convention(c) (UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?) -> Void,
+    _ userData: UnsafeMutableRawPointer?
+  ) {
     nonisolated(unsafe) let userData = userData
     CallThreads.detach { [self] in
       while let (level, text) = next() { text.withCString { log(userData, level, $0) } }
@@ -68,7 +69,8 @@ struct PumpLogHandler: LogHandler {
 
   func log(event: LogEvent) {
     var line = "\(event.message)"
-    for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
+    for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }
+    ) {
       line += " \(key)=\(value)"
     }
     let level =

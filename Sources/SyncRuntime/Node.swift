@@ -32,7 +32,7 @@ public actor Node: NodeView, Service {
   let divergences: DivergenceStore
   let statement: BuilderStatement
   let observer: (@Sendable (NodeEvent) -> Void)?
-  private let executor: any SerialExecutor
+  private let executor: NodeExecutor
 
   let room: ConsensusRoom
   var replica: Replica<Ledger>
@@ -121,7 +121,7 @@ public actor Node: NodeView, Service {
     self.replica = replica
     self.board = board
     self.log = log
-    executor = plugins.eventLoop.executor
+    executor = NodeExecutor(plugins.eventLoop)
     assembler = CheckpointAssembler(
       group: configuration.group, ownName: configuration.name, published: try Node.publishedNote(journal, log.size))
     workshop = Workshop(
@@ -214,8 +214,17 @@ public actor Node: NodeView, Service {
     ended?.finish()
   }
 
-  /// Closes the journal of a node that is not run.
-  public func close() { journal.close() }
+  /// For a node that does not run, or no longer: closes the journal, and needs the event loop no more. What is asked of
+  /// it behind that is answered on another thread.
+  public nonisolated func close() async {
+    await closeJournal()
+    await executor.close()
+  }
+
+  private func closeJournal() {
+    isStopped = true
+    journal.close()
+  }
 
   /// Whether nothing may be stepped, signed or stored any more.
   var hasEnded: Bool { failure != nil || isStopped || entered != nil }

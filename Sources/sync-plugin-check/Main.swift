@@ -148,7 +148,8 @@ struct CheckPlace: Sendable {
 
   func checkSource(_ package: String) async throws -> [CompatFinding] {
     guard let at = package.lastIndex(of: "@"), let slash = package.lastIndex(of: "/"), slash < at else {
-      throw PluginError(.invalid, "--package is a purl with a version, such as pkg:cargo/itoa@1.0.1; this is \(package)")
+      throw PluginError(
+        .invalid, "--package is a purl with a version, such as pkg:cargo/itoa@1.0.1; this is \(package)")
     }
     let scratch = folder + "/scratch"
     try FileManager.default.createDirectory(atPath: scratch, withIntermediateDirectories: true)
@@ -165,7 +166,8 @@ struct CheckPlace: Sendable {
   }
 
   /// For suites whose functions wait.
-  private func wait<T: Sendable>(_ work: @escaping @Sendable () async throws(PluginError) -> T) throws(PluginError) -> T {
+  private func wait<T: Sendable>(_ work: @escaping @Sendable () async throws(PluginError) -> T) throws(PluginError) -> T
+  {
     let answer = Mutex<Result<T, PluginError>?>(nil)
     let done = DispatchSemaphore(value: 0)
     Task.detached {

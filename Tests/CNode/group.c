@@ -1,8 +1,9 @@
 /* Four builders in one process, with a sandbox, a signer, a source and a storage of this program's: group FOLDER.
  *
- * FOLDER holds alder, birch, cedar and elm, each with a config.toml, and policy, as scripts/check-node makes them; elm's
- * sandbox is hostile. */
+ * FOLDER holds alder, birch, cedar and elm, each with a config.toml, and policy, as scripts/check-node makes them;
+ * elm's sandbox is hostile. */
 #include <dirent.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -376,6 +377,9 @@ static void check_group(const char *folder) {
 
 /* ---- Many lives ---- */
 
+/* Bytes that malloc has given and not got back, whatever the kernel still counts. */
+static size_t in_use(void) { return mallinfo2().uordblks; }
+
 static size_t resident(void) {
   size_t pages = 0, rest = 0;
   FILE *file = fopen("/proc/self/statm", "r");
@@ -398,13 +402,14 @@ static void check_cycles(const char *folder, int cycles) {
   sync_error *error = NULL;
   char place[4096];
   snprintf(place, sizeof place, "%s/alder", folder);
-  size_t memory = 0;
+  size_t memory = 0, given = 0;
   int descriptors = 0, threads = 0;
   for (int i = 0; i < cycles; i++) {
     if (i == cycles / 5) {
       threads = settled("/proc/self/task", 0);
       descriptors = count_folder("/proc/self/fd");
       memory = resident();
+      given = in_use();
     }
     sync_registry *registry = make_registry();
     sync_node *node = NULL;
@@ -416,9 +421,11 @@ static void check_cycles(const char *folder, int cycles) {
   }
   int threads_now = settled("/proc/self/task", threads);
   int descriptors_now = settled("/proc/self/fd", descriptors);
-  size_t memory_now = resident();
-  printf("%d lives: memory %zu KiB after a fifth, %zu at the end; descriptors %d, %d; threads %d, %d\n", cycles,
-         memory / 1024, memory_now / 1024, descriptors, descriptors_now, threads, threads_now);
+  size_t memory_now = resident(), given_now = in_use();
+  printf("%d lives: memory %zu KiB after a fifth, %zu at the end; of malloc's %zu, %zu; descriptors %d, %d; "
+         "threads %d, %d\n",
+         cycles, memory / 1024, memory_now / 1024, given / 1024, given_now / 1024, descriptors, descriptors_now,
+         threads, threads_now);
   CHECK(threads_now <= threads);
   CHECK(descriptors_now <= descriptors);
   CHECK(memory_now <= memory + memory / 4 + (4 << 20));

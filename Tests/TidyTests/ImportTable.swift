@@ -33,6 +33,9 @@ enum ImportTable {
     "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
   ]
 
+  /// The targets of modules that have another name.
+  static let targets = ["CSyncNode": "CSync"]
+
   static let plugins: Set<String> = [
     "ChrootSandbox", "CratesSource", "DockerSandbox", "ExecSandbox", "PackageSources", "SQLiteStorage", "SodiumSigner",
     "SourceTools", "TCPTransport", "ToolchainShelf",
@@ -61,20 +64,30 @@ enum ImportTable {
     .plugin("SQLiteStorage", foreign: ["GRDB"]),
     .plugin("SodiumSigner", own: ["CSodium"]),
     .plugin("TCPTransport", foreign: ["NIOCore", "NIOPosix", "NIOSSL", "NIOTLS"]),
+    // Plugins whose methods are C functions; CSyncNode is a second module of the headers' target.
+    .plugin("NativePlugins", own: ["CSync", "CSyncNode"]),
     // Makes a node of a configuration, from all plugins that are shipped.
     Room(
-      "NodeAssembly", at: "Plugins/NodeAssembly", own: plugins.union(["SyncProof", "SyncRuntime"]),
+      "NodeAssembly", at: "Plugins/NodeAssembly", own: plugins.union(["NativePlugins", "SyncProof", "SyncRuntime"]),
       foreign: ["Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "TOMLKit"], platform: true),
     // The programs that sandboxes start are C and assembly.
     Room("ChrootSandboxInit", at: "Plugins/ChrootSandboxInit", platform: false),
     Room("CDockerInit", at: "Plugins/CDockerInit", platform: false),
     Room("CSyncABI", own: plugins.union(["CSync", "SyncProof", "SyncRuntime"]), platform: false),
+    Room(
+      "CSyncNodeABI",
+      own: ["CSync", "CSyncABI", "CSyncNode", "NativePlugins", "NodeAssembly", "SyncProof", "SyncRuntime"],
+      foreign: ["Logging"], platform: true),
+    Room(
+      "PluginCheck", at: "sync-plugin-check", own: ["NativePlugins", "SyncProof", "SyncRuntime", "SyncTesting"],
+      foreign: ["ArgumentParser"], platform: true),
     // Embedded Swift too, in the small program: files through C, and nothing else of the platform.
     Room("VerifyTool", at: "synchronicity-verify", own: ["CVerifyFiles", "SyncProof"], platform: false),
     // Fixtures sign with keys made from labels.
     Room("SyncTesting", own: ["CSodium", "SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"], platform: true),
     Room(
-      "synchronicity", own: plugins.union([
+      "synchronicity",
+      own: plugins.union([
         "NodeAssembly", "SyncGateway", "SyncProof", "SyncRuntime", "SyncTesting", "VerifyTool",
       ]),
       foreign: [

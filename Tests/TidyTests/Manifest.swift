@@ -79,7 +79,8 @@ func manifestFindings(targets: [ManifestTarget], importsOf: (Room) -> Set<String
       found("\(target.name) may not depend on \(name)")
     }
     // What a foreign product re-exports needs no line of its own; what is this package's does.
-    for module in importsOf(room).intersection(room.own).subtracting(target.dependencies).sorted() {
+    let own = importsOf(room).intersection(room.own).map { ImportTable.targets[$0] ?? $0 }
+    for module in Set(own).subtracting(target.dependencies).sorted() {
       found("\(target.name) imports \(module) without a dependency")
     }
   }

@@ -36,6 +36,22 @@
 extern "C" {
 #endif
 
+/* What calls get beside the numbers of version.h. */
+
+/* Not in this state, or not on this thread. */
+#define SYNC_ERROR_STATE 106
+/* Time is up; what was asked for may happen all the same. */
+#define SYNC_ERROR_TIMED_OUT 107
+
+/* From 200: what a node or a plugin could not do. 200 and the SYNC_PLUGIN_ number of plugin.h, or, up to 299, a number
+ * of a source's: why a package cannot be prepared. */
+#define SYNC_ERROR_UNAVAILABLE 201
+#define SYNC_ERROR_NOT_FOUND 202
+#define SYNC_ERROR_CHECKSUM_MISMATCH 203
+#define SYNC_ERROR_INVALID 204
+#define SYNC_ERROR_IO 205
+#define SYNC_ERROR_CANCELLED 206
+
 /* How a method fails. The numbers never change; unknown ones count as SYNC_PLUGIN_IO. */
 #define SYNC_PLUGIN_OK 0
 /* The host lacks something: a program, a permission, a kernel feature, a device. */

@@ -93,19 +93,7 @@ typedef int32_t sync_status;
 #define SYNC_ERROR_OUT_OF_RANGE 104
 /* Sizes that do not fit together. */
 #define SYNC_ERROR_INVALID_ARGUMENT 105
-/* Not in this state, or not on this thread. */
-#define SYNC_ERROR_STATE 106
-/* Time is up; what was asked for may happen all the same. */
-#define SYNC_ERROR_TIMED_OUT 107
-
-/* From 200: what a node or a plugin could not do. 200 and the SYNC_PLUGIN_ number of plugin.h, or, up to 299, a number
- * of a source's: why a package cannot be prepared. */
-#define SYNC_ERROR_UNAVAILABLE 201
-#define SYNC_ERROR_NOT_FOUND 202
-#define SYNC_ERROR_CHECKSUM_MISMATCH 203
-#define SYNC_ERROR_INVALID 204
-#define SYNC_ERROR_IO 205
-#define SYNC_ERROR_CANCELLED 206
+/* More numbers, from 106 on, are libsync's: plugin.h. */
 
 /* Why a call failed. Immutable; owned by the caller. */
 typedef struct sync_error sync_error;

@@ -5,7 +5,8 @@ import Synchronization
 /// Threads for functions of others, which may block: made when they are wanted, at most so many, gone when they were of
 /// no use for a while.
 ///
-/// None is Swift's or Dispatch's, so that a function that waits for the runtime does not take from it what it waits for.
+/// None is Swift's or Dispatch's, so that a function that waits for the runtime does not take from it what it waits
+/// for.
 /// Thread: any.
 package final class CallThreads: Sendable {
   private struct State {
@@ -74,7 +75,11 @@ package final class CallThreads: Sendable {
     var before = sigset_t()
     sigfillset(&all)
     pthread_sigmask(SIG_SETMASK, &all, &before)
-    let failure = pthread_create(&thread, &attributes, { Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().work(); return nil }, box.toOpaque())
+    let failure = pthread_create(
+      &thread, &attributes,
+      {
+        Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().work(); return nil
+      }, box.toOpaque())
     pthread_sigmask(SIG_SETMASK, &before, nil)
     // Without threads nothing of this process goes on; the work is not lost silently.
     precondition(failure == 0, "No thread can be made: \(String(cString: strerror(failure)))")

@@ -46,7 +46,6 @@ final class ForeignCall: Sendable {
     /// A pipe's end that is given out, and the one that stays, whose closing makes the other readable.
     var descriptor: Int32 = -1
     var held: Int32 = -1
-    var timers: [Task<Void, Never>] = []
 
     mutating func wake() {
       if held >= 0 { close(held) }
@@ -162,13 +161,12 @@ final class ForeignCall: Sendable {
 
   // MARK: The host's side
 
-  /// Keeps a timer for as long as the call lasts.
-  func keep(_ timer: Task<Void, Never>) {
-    let isOver = state.withLock { state in
-      if !state.isSettled { state.timers.append(timer) }
-      return state.isSettled
-    }
-    if isOver { timer.cancel() }
+  /// Goes on without the plugin once so much time is over; nothing when the call has ended by then.
+  func abandon(in time: Duration, _ error: PluginError) {
+    let deadline = Monitor.now() + UInt64(max(0, time.components.seconds)) * 1_000_000_000
+    CallTimers.shared.add(number, deadline) { [weak self] in self?.abandon(error) }
+    // It may have ended before there was something to forget.
+    if state.withLock({ $0.isSettled }) { CallTimers.shared.forget(number) }
   }
 
   /// Tells the plugin that nobody waits any more, and gives it a moment.
@@ -188,7 +186,6 @@ final class ForeignCall: Sendable {
   ) -> sync_status {
     var ending: Ending?
     var result = given
-    var timers: [Task<Void, Never>] = []
     let status = state.withLock { state -> sync_status in
       if state.isSettled {
         // What was abandoned is answered after all.
@@ -215,10 +212,9 @@ final class ForeignCall: Sendable {
         state.descriptor = -1
       }
       (ending, state.ending) = (state.ending, nil)
-      (timers, state.timers) = (state.timers, [])
       return SYNC_OK
     }
-    for timer in timers { timer.cancel() }
+    if status == SYNC_OK { CallTimers.shared.forget(number) }
     if let ending, let result { ending(result) }
     return status
   }

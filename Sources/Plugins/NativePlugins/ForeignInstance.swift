@@ -61,11 +61,7 @@ final class ForeignInstance: Sendable {
           onTranscript: onTranscript
         ) { continuation.resume(returning: $0) }
         kept.withLock { $0 = call }
-        call.keep(
-          Task {
-            guard (try? await Task.sleep(for: deadline)) != nil else { return }
-            call.abandon(ForeignInstance.late(what, deadline))
-          })
+        call.abandon(in: deadline, ForeignInstance.late(what, deadline))
         begin(call, method)
         // The handler below may have run before there was a call.
         if Task.isCancelled { ForeignInstance.cancel(call, what) }
@@ -119,11 +115,8 @@ final class ForeignInstance: Sendable {
 
   private static func cancel(_ call: ForeignCall, _ what: String) {
     call.cancel()
-    call.keep(
-      Task.detached {
-        guard (try? await Task.sleep(for: cancelGrace)) != nil else { return }
-        call.abandon(PluginError(.cancelled, "\(what) was cancelled, and does not say that it has stopped"))
-      })
+    call.abandon(
+      in: cancelGrace, PluginError(.cancelled, "\(what) was cancelled, and does not say that it has stopped"))
   }
 
   private static func late(_ what: String, _ deadline: Duration) -> PluginError {
@@ -137,7 +130,9 @@ final class ForeignInstance: Sendable {
     let end = clock.now + ForeignInstance.cancelGrace
     while account.running > 0, clock.now < end {
       await withCheckedContinuation { continuation in
-        CallThreads.detach { usleep(1_000); continuation.resume() }
+        CallThreads.detach {
+          usleep(1_000); continuation.resume()
+        }
       }
     }
     guard account.running == 0, let destroy = plugin.table.plugin.destroy else { return }

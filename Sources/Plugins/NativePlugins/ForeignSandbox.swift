@@ -94,7 +94,8 @@ public struct ForeignSandbox: LeftoverSandbox, ClosablePlugin {
     return sync_run_request(
       struct_size: size, abi_version: version, run_id: arena.text(request.runID),
       toolchain: arena.text(request.toolchain.hex), command: arena.texts(request.command),
-      command_count: request.command.count, environment: arena.texts(request.environment.map { "\($0.name)=\($0.value)" }),
+      command_count: request.command.count,
+      environment: arena.texts(request.environment.map { "\($0.name)=\($0.value)" }),
       environment_count: request.environment.count, working_directory: arena.text(request.workingDirectory),
       mounts: arena.structs(mounts), mounts_count: mounts.count, host_name: arena.text(request.hostName),
       scratch_directory: arena.text(request.scratchDirectory), wall_seconds: request.limits.wallSeconds,
@@ -115,7 +116,8 @@ public struct ForeignSandbox: LeftoverSandbox, ClosablePlugin {
     case (SYNC_RUN_TRANSCRIPT_EXCEEDED, 0): return .transcriptExceeded
     default:
       throw PluginError(
-        .io, "The sandbox \(name) (run) gave the ending \(result.ending) with the status \(result.status), which none has")
+        .io,
+        "The sandbox \(name) (run) gave the ending \(result.ending) with the status \(result.status), which none has")
     }
   }
 
@@ -127,7 +129,8 @@ public struct ForeignSandbox: LeftoverSandbox, ClosablePlugin {
   }
 }
 
-typealias PlainMethod = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<sync_plain_request>?, OpaquePointer?)
+typealias PlainMethod =
+  @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<sync_plain_request>?, OpaquePointer?)
   -> Int32
 
 /// Calls a method that is asked nothing.

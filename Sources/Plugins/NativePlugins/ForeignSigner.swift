@@ -32,7 +32,8 @@ public final class ForeignSigner: Signer, ClosablePlugin {
         }
         guard let key = PublicKey(bytes: answer.bytes) else {
           throw PluginError(
-            .io, "The signer \(plugin.name) gave \(answer.bytes.count) bytes as its \(role.rawValue) key; 32 are wanted")
+            .io, "The signer \(plugin.name) gave \(answer.bytes.count) bytes as its \(role.rawValue) key; 32 are wanted"
+          )
         }
         keys[role] = key
       }

@@ -87,7 +87,8 @@ public struct ForeignSource: Source, ClosablePlugin {
       let (size, version) = head(of: sync_fetch_request.self)
       var form = sync_fetch_request(
         struct_size: size, abi_version: version, purl: arena.text(item.purl.string),
-        origin: arena.text(item.origin.string), tree_sha256: arena.text(item.tree.hex), directory: arena.text(directory))
+        origin: arena.text(item.origin.string), tree_sha256: arena.text(item.tree.hex), directory: arena.text(directory)
+      )
       return method?(instance, &form, call) ?? SYNC_PLUGIN_INVALID
     }
     let got = await BlockingThread.run { () throws(PluginError) in try TreeDigest.sha256(directory: directory) }

@@ -153,7 +153,8 @@ public enum PluginLibrary {
     guard let symbol = dlsym(library, SYNC_PLUGIN_ENTRY) else {
       throw PluginError(.invalid, "\(path) is no plugin: it has no function \(SYNC_PLUGIN_ENTRY)")
     }
-    let entry = unsafeBitCast(symbol, to: (@convention(c) (UnsafePointer<sync_host>?) -> UnsafePointer<sync_plugin>?).self)
+    let entry = unsafeBitCast(
+      symbol, to: (@convention(c) (UnsafePointer<sync_host>?) -> UnsafePointer<sync_plugin>?).self)
     return try NativePlugin(entry(PluginHost.table), from: path)
   }
 

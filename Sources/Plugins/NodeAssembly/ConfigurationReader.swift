@@ -109,7 +109,8 @@ struct ConfigurationReader {
     return settings
   }
 
-  /// The plugins with those of the libraries that are named, and of the folders where a name that is not known is chosen.
+  /// The plugins with those of the libraries that are named, and of the folders where a name is chosen that is not
+  /// known.
   func withLibraries(_ plugins: PluginRegistry) throws(PluginError) -> PluginRegistry {
     var plugins = plugins
     for path in try list("plugins.libraries") { try plugins.add(PluginLibrary.load(resolved(path))) }

@@ -95,10 +95,13 @@ final class Switchboard: @unchecked Sendable {
     guard !isStopped, case .waiting(let timer)? = links[name]?.state, let peer = links[name]?.peer else { return }
     timer?.cancel()
     links[name]?.state = .dialling
-    ClientBootstrap(group: loop)
+    let bootstrap = ClientBootstrap(group: loop)
       .connectTimeout(.milliseconds(timing.dialMilliseconds))
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .connect(host: peer.host, port: peer.port)
+    // A name is looked up on a thread of its own, which may come back when this loop is no more; an address needs none.
+    let address = try? SocketAddress(ipAddress: peer.host, port: peer.port)
+    let channel = address.map { bootstrap.connect(to: $0) } ?? bootstrap.connect(host: peer.host, port: peer.port)
+    channel
       .assumeIsolated()
       .flatMapThrowing { channel in
         do { try self.dialled(channel, peer: peer) } catch {
