@@ -93,8 +93,8 @@ public func sync_node_submit(
     let request = try readStruct(
       UnsafeRawPointer(try required(request, "request")), as: sync_submit_request.self, "request")
     let job = try required(job, "job")
-    guard request.features_count <= 1_000 else {
-      throw CallError(SYNC_ERROR_TOO_LARGE, Text("features_count is \(request.features_count); at most 1000 are taken"))
+    guard (0...1_000).contains(request.features_count) else {
+      throw CallError(SYNC_ERROR_TOO_LARGE, Text("features_count is \(UInt(bitPattern: request.features_count)); at most 1000 are taken"))
     }
     var features: [String] = []
     for number in 0..<request.features_count {

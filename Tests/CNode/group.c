@@ -335,6 +335,18 @@ static void check_group(const char *folder) {
   REFUSED(submit(0, "pkg:echo/nospec@1", unknown, &error), SYNC_ERROR_IO, "refused");
   REFUSED(submit(0, "pkg:echo/foreign@1", unknown, &error), SYNC_ERROR_IO, "asked for");
   REFUSED(submit(0, "pkg:cargo/x@1", unknown, &error), SYNC_ERROR_INVALID, "pkg:echo");
+  sync_submit_request request = SYNC_SUBMIT_REQUEST_INIT;
+  REFUSED(sync_node_submit(nodes[0], &request, SECOND, unknown, &error), SYNC_ERROR_NULL_ARGUMENT, "package");
+  request.package = "pkg:echo/fine@1";
+  request.features_count = (size_t)-1;
+  REFUSED(sync_node_submit(nodes[0], &request, SECOND, unknown, &error), SYNC_ERROR_TOO_LARGE, "features_count");
+  request.features_count = 1;
+  REFUSED(sync_node_submit(nodes[0], &request, SECOND, unknown, &error), SYNC_ERROR_NULL_ARGUMENT, "features");
+  request.features_count = 0;
+  request.priority = 101;
+  REFUSED(sync_node_submit(nodes[0], &request, SECOND, unknown, &error), SYNC_ERROR_INVALID, "riority");
+  request.struct_size = 8;
+  REFUSED(sync_node_submit(nodes[0], &request, SECOND, unknown, &error), SYNC_ERROR_STRUCT_SIZE, "struct_size");
 
   /* One hostile sandbox of four: each of its jobs is agreed on by the others, and the node goes on. */
   static const char *const words[] = {"twice", "fails", "number", "kind", "ending", "version", "printing", "silent",

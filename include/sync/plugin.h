@@ -83,18 +83,20 @@ typedef struct sync_call sync_call;
 /* 1 once nobody waits for the answer: the call was cancelled, abandoned or answered; else 0. [any-thread] */
 int32_t sync_call_is_cancelled(sync_call *call);
 
-/* A descriptor that becomes readable when the call is cancelled, or -1 when it is answered already. Do not read from it
- * or close it; it is gone once the call is answered. [any-thread] */
+/* A descriptor that becomes readable when the call is cancelled or abandoned, or -1 when it is over already. Do not read
+ * from it or close it. It stays until the plugin has answered, also behind a deadline, and is gone then: poll it on the
+ * thread that answers. [any-thread] */
 int32_t sync_call_get_cancel_descriptor(sync_call *call);
 
 /* Ends a call that has no more to say than that it was done. [any-thread] */
 sync_status sync_call_finish(sync_call *call);
 
-/* Ends a call that failed. code is a SYNC_PLUGIN_ number but SYNC_PLUGIN_OK; message is one sentence of UTF-8, of
+/* Ends a call that failed; what was added before is forgotten. code is a SYNC_PLUGIN_ number but SYNC_PLUGIN_OK; message is one sentence of UTF-8, of
  * which 1,000 bytes are kept, or NULL. [any-thread] */
 sync_status sync_call_fail(sync_call *call, int32_t code, const char *message);
 
-/* Ends create with the new instance, which may be NULL. [any-thread] */
+/* Ends create with the new instance, which may be NULL. With SYNC_ERROR_STATE nobody wants it any more: free it.
+ * [any-thread] */
 sync_status sync_call_finish_instance(sync_call *call, void *self);
 
 /* Ends a call whose answer is bytes; they are copied. [any-thread] */
@@ -159,8 +161,11 @@ typedef struct sync_create_request {
   uint32_t struct_size;
   uint32_t abi_version;
   const char *node;               /* the builder's name in its group */
-  const char *state_directory;    /* made for this plugin; what it keeps between starts goes there */
-  const sync_setting *settings;   /* [settings.NAME] of the configuration, in the order of the names */
+  /* Absolute, and there: what the plugin keeps between starts goes in. This node's alone, but the instances of two
+   * epochs of the node, or of a check, may share it. */
+  const char *state_directory;
+  /* [settings.NAME] of the configuration, in the order of the names; with the host's own, such as patience-seconds. */
+  const sync_setting *settings;
   size_t settings_count;
 } sync_create_request;
 
@@ -170,7 +175,12 @@ typedef struct sync_plain_request {
   uint32_t abi_version;
 } sync_plain_request;
 
-/* ---- Sandbox: runs one program alone, without network or sight of the host, bounded in everything ---- */
+/* ---- Sandbox: runs one program alone, without network or sight of the host, bounded in everything ----
+ *
+ * docs/EXEC_SANDBOX.md says what a program is to see inside, which findings a probe gives, and which ending is told when
+ * several are true: it is the same for every sandbox. The host has checked the request: names, paths, that mounts are
+ * there. The scratch directory is there, and empty again afterwards. A plugin changes neither the process's signals nor
+ * its umask or working folder. */
 
 typedef struct sync_toolchain_request {
   uint32_t struct_size;
@@ -221,7 +231,8 @@ typedef struct sync_sandbox_methods {
   /* Runs to the end; a program that fails is a result, and only a fault of the sandbox fails the call. When cancelled,
    * kills the whole tree. sync_call_finish_run. wall_seconds and patience-seconds (a setting, 300 unless given). */
   int32_t (*run)(void *self, const sync_run_request *request, sync_call *call);
-  /* Clears away what a killed run has left: sync_call_add_text for each, then sync_call_finish. NULL where nothing
+  /* At each start of a node, before its first run; other nodes of the host may run builds. Clears away what a killed run
+   * has left: sync_call_add_text for each, then sync_call_finish. NULL where nothing
    * can be left. Ten minutes. */
   int32_t (*remove_leftovers)(void *self, const sync_plain_request *request, sync_call *call);
 } sync_sandbox_methods;

@@ -30,6 +30,9 @@ final class ForeignInstance: Sendable {
     self.plugin = plugin
     threads = CallThreads(countMax: Int(SYNC_CALLS_RUNNING_MAX))
     try Folder.make(stateDirectory)
+    guard let real = realpath(stateDirectory, nil) else { throw Folder.error("open", stateDirectory) }
+    let stateDirectory = String(cString: real)
+    free(real)
     let create = plugin.table.plugin.create
     let userData = UInt(bitPattern: plugin.table.userData)
     let answer = try await call("create", expected: .instance, deadline: ForeignInstance.short) { arena, _, call in
