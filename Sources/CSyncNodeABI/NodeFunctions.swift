@@ -100,6 +100,9 @@ public func sync_node_submit(
     for number in 0..<request.features_count {
       features.append(try text(try required(request.features, "request.features")[number], "a feature"))
     }
+    guard SubmitRequest.priorities.contains(Int(request.priority)) else {
+      throw CallError(SYNC_ERROR_INVALID, Text("The priority is \(Int(request.priority)); -100 to 100 is taken"))
+    }
     let form = SubmitRequest(
       package: try text(request.package, "request.package"), features: features.isEmpty ? nil : features,
       defaultFeatures: request.without_default_features == 0 ? nil : false,
