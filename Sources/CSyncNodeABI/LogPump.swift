@@ -22,6 +22,8 @@ final class LogPump: Sendable {
   ) {
     nonisolated(unsafe) let userData = userData
     CallThreads.detach { [self] in
+      // Whoever ends the node here would wait for this thread.
+      CallThreads.isCallThread = true
       while let (level, text) = next() { text.withCString { log(userData, level, $0) } }
       state.withLock { $0.hasEnded = true }
       monitor.signal()

@@ -89,12 +89,15 @@ public func sync_node_submit(
 ) -> sync_status {
   call(error) { () throws(CallError) in
     let deadline = Monitor.deadline(timeout)
-    let view = try nodeObject(node).view()
+    let object = try nodeObject(node)
+    _ = try object.view()
     let request = try readStruct(
       UnsafeRawPointer(try required(request, "request")), as: sync_submit_request.self, "request")
     let job = try required(job, "job")
     guard (0...1_000).contains(request.features_count) else {
-      throw CallError(SYNC_ERROR_TOO_LARGE, Text("features_count is \(UInt(bitPattern: request.features_count)); at most 1000 are taken"))
+      throw CallError(
+        SYNC_ERROR_TOO_LARGE,
+        Text("features_count is \(UInt(bitPattern: request.features_count)); at most 1000 are taken"))
     }
     var features: [String] = []
     for number in 0..<request.features_count {
@@ -109,7 +112,7 @@ public func sync_node_submit(
       profile: request.profile.map { String(cString: $0) }, target: request.target.map { String(cString: $0) },
       toolchain: request.toolchain.map { String(cString: $0) }, rebuild: request.rebuild == 0 ? nil : request.rebuild,
       priority: request.priority == 0 ? nil : Int(request.priority))
-    let digest = try waiting(until: deadline) { () throws(PluginError) in try await view.submit(form) }
+    let digest = try object.ask(until: deadline) { (view) throws(PluginError) in try await view.submit(form) }
     for (place, byte) in digest.bytes.enumerated() { job[place] = byte }
   }
 }
@@ -313,6 +316,12 @@ public func sync_events_next(
     case .over: throw CallError(SYNC_ERROR_STATE, "The node has ended, and no event is left")
     }
   }
+}
+
+@c @implementation
+public func sync_events_close(_ events: OpaquePointer!) {
+  guard let events else { return }
+  Unmanaged<EventQueue>.fromOpaque(UnsafeRawPointer(events)).takeUnretainedValue().close()
 }
 
 @c @implementation

@@ -19,6 +19,9 @@ final class NodeObject: Sendable {
     /// The node takes part.
     var hasStarted = false
     var queues: [EventQueue] = []
+    /// What callers wait for that may take long; cancelled when the node ends.
+    var tasks: [Int: Task<Void, Never>] = [:]
+    var lastTask = 0
   }
 
   let file: ConfigurationFile
@@ -104,6 +107,7 @@ final class NodeObject: Sendable {
       }
       return (state.phase, state.node)
     }
+    for task in state.withLock({ $0.tasks.values }) { task.cancel() }
     if phase == SYNC_NODE_STOPPED {
       for queue in state.withLock({ $0.queues }) { queue.close() }
       monitor.signal()
@@ -111,6 +115,32 @@ final class NodeObject: Sendable {
     }
     if let node { Task.detached { await node.succession.finish() } }
     return monitor.wait(until: deadline) { self.phase == SYNC_NODE_STOPPED }
+  }
+
+  /// Asks the running node for something that may take long, and is cancelled when time is up or the node ends.
+  func ask<T: Sendable>(
+    until deadline: UInt64?, _ work: @escaping @Sendable (NodeSuccession) async throws(PluginError) -> T
+  ) throws(CallError) -> T {
+    let view = try view()
+    let answer = Answer<T>()
+    let task = Task.detached { () -> Void in
+      do throws(PluginError) { answer.put(.success(try await work(view))) } catch { answer.put(.failure(error)) }
+    }
+    let (number, isRunning) = state.withLock { state in
+      state.lastTask += 1
+      state.tasks[state.lastTask] = task
+      return (state.lastTask, state.phase == SYNC_NODE_RUNNING)
+    }
+    if !isRunning { task.cancel() }
+    let result = answer.take(until: deadline)
+    if result == nil { task.cancel() }
+    state.withLock { _ = $0.tasks.removeValue(forKey: number) }
+    guard phase == SYNC_NODE_RUNNING else { throw CallError(SYNC_ERROR_STATE, "The node has ended") }
+    switch result {
+    case .success(let value)?: return value
+    case .failure(let error)?: throw CallError(error)
+    case nil: throw CallError(SYNC_ERROR_TIMED_OUT, "Time is up; what was asked for may happen all the same")
+    }
   }
 
   var failure: PluginError? { state.withLock { $0.failure } }

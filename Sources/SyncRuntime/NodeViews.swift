@@ -125,7 +125,9 @@ extension Node {
   /// - Parameter priority: Where this builder's own queue puts the job among those that were submitted here; the
   ///   higher, the sooner.
   public func submit(_ spec: BuildSpec, priority: Int = 0) throws(PluginError) -> Digest {
-    guard !hasEnded else { throw PluginError(.unavailable, "This node is stopping; ask another one") }
+    guard !hasEnded, !isStopping else {
+      throw PluginError(.unavailable, "This node is stopping; ask another one")
+    }
     try PluginError.refusing { () throws(ProofError) in try spec.validate() }
     let job = spec.jobID
     guard board.indexes[job] == nil else { return job }

@@ -52,7 +52,7 @@ struct Workshop: Sendable {
     defer { holds.give(trees) }
     let mounts = try await inputs(of: spec, attempt: attempt, output: output, &trees)
     var request = SandboxRequest(
-      runID: String(job.hex.prefix(16)) + "-\(getpid())", toolchain: spec.toolchain,
+      runID: String(job.hex.prefix(16)) + "-" + UniqueName.next(), toolchain: spec.toolchain,
       command: ["/bin/sh", "/input/recipe.sh"],
       environment: spec.environment.map { ($0.name.string, $0.value.string) }, workingDirectory: "/build",
       mounts: mounts, limits: spec.limits, scratchDirectory: attempt + "/scratch",

@@ -93,8 +93,9 @@ typedef struct sync_node_options {
 #define SYNC_NODE_OPTIONS_INIT {sizeof(sync_node_options), SYNC_ABI_VERSION, NULL, NULL, 0, 0}
 
 /* Reads a configuration, as `synchronicity node run` takes it, and the group file that it names. Nothing else is
- * touched. Its gateway is not served: that is the program's. folder is what relative paths are relative to; registry
- * and options may be NULL. [any-thread] */
+ * touched; SYNC_ERROR_INVALID for what is wrong in either, SYNC_ERROR_IO for a file that cannot be read. The gateway is
+ * not served: that is the program's. folder is what relative paths are relative to; registry and options may be NULL.
+ * [any-thread] */
 sync_status sync_node_create(
   const uint8_t *configuration, size_t configuration_size, const char *folder, const sync_registry *registry,
   const sync_node_options *options, sync_node **created, sync_error **error);
@@ -104,14 +105,14 @@ sync_status sync_node_create(
 sync_status sync_node_start(sync_node *node, sync_error **error);
 
 /* Ends the node: builds are killed and begin anew at the next start; nothing is lost. Returns when all is closed, or
- * with SYNC_ERROR_TIMED_OUT, and then goes on ending. In every state; a node that was not started, or has ended, stays
- * as it is. The error is the one with which the node ended by itself, if it did. SYNC_ERROR_STATE on a thread that runs
- * a plugin's method. [any-thread] */
+ * with SYNC_ERROR_TIMED_OUT, and then goes on ending. In every state; a node that was not started, or has ended,
+ * stays as it is. The error is the one with which the node ended by itself or did not start, if so. SYNC_ERROR_STATE
+ * on a thread that runs a plugin's method. [any-thread] */
 sync_status sync_node_stop(sync_node *node, uint64_t timeout_ns, sync_error **error);
 
 /* Stops the node, waits for that, and frees it. Does nothing for NULL. Not while another thread is in a call with it,
  * but for sync_node_wait and sync_events_next, which return SYNC_ERROR_STATE. Never from a method of a
- * plugin. [owner-thread] */
+ * plugin or the log's function. [owner-thread] */
 void sync_node_destroy(sync_node *node);
 
 /* ---- Jobs ---- */
@@ -134,7 +135,8 @@ typedef struct sync_submit_request {
   {sizeof(sync_submit_request), SYNC_ABI_VERSION, NULL, NULL, 0, NULL, NULL, NULL, 0, 0, 0}
 
 /* Pins a package's inputs, signs the job and hands it to the group; job gets its 32 bytes. The same spec is the same
- * job. With SYNC_ERROR_TIMED_OUT it may be submitted all the same. [any-thread] */
+ * job. With SYNC_ERROR_TIMED_OUT it may be submitted all the same. SYNC_ERROR_STATE when the node ends meanwhile.
+ * [any-thread] */
 sync_status sync_node_submit(
   sync_node *node, const sync_submit_request *request, uint64_t timeout_ns, uint8_t *job, sync_error **error);
 
@@ -253,7 +255,12 @@ sync_status sync_node_subscribe(sync_node *node, uint32_t capacity, sync_events 
  * left. [any-thread] */
 sync_status sync_events_next(sync_events *events, uint64_t timeout_ns, sync_event *event, sync_error **error);
 
-/* Before or after the node's destroy. Does nothing for NULL. [owner-thread] */
+/* Ends the subscription: what waits in it can still be taken, and whoever waits for more gets SYNC_ERROR_STATE. Does
+ * nothing for NULL. [any-thread] */
+void sync_events_close(sync_events *events);
+
+/* Before or after the node's destroy, and not while a thread is in sync_events_next. Does nothing for NULL. [owner-
+ * thread] */
 void sync_events_destroy(sync_events *events);
 
 #ifdef __cplusplus

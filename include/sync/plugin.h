@@ -16,6 +16,7 @@
  *   - Each call has a deadline, which is told beside the method. Behind it the call fails without the plugin, and
  *     counts as abandoned until it is answered after all. A plugin with SYNC_CALLS_ABANDONED_MAX of these is called no
  *     more.
+ *   - Call threads block all signals, and so does a process that is started on one, unless its mask is set anew.
  *   - A call may be cancelled: sync_call_is_cancelled, and a descriptor to poll. Ten seconds later it is abandoned.
  *   - What it answers is checked like anything that comes from outside: signatures are verified, trees are hashed,
  *     specs are parsed. What is refused costs the one call.
@@ -43,7 +44,7 @@ extern "C" {
 /* Time is up; what was asked for may happen all the same. */
 #define SYNC_ERROR_TIMED_OUT 107
 
-/* From 200: what a node or a plugin could not do. 200 and the SYNC_PLUGIN_ number of plugin.h, or, up to 299, a number
+/* From 200: what a node or a plugin could not do. 200 and the SYNC_PLUGIN_ number below, or, up to 299, a number
  * of a source's: why a package cannot be prepared. */
 #define SYNC_ERROR_UNAVAILABLE 201
 #define SYNC_ERROR_NOT_FOUND 202
@@ -83,16 +84,16 @@ typedef struct sync_call sync_call;
 /* 1 once nobody waits for the answer: the call was cancelled, abandoned or answered; else 0. [any-thread] */
 int32_t sync_call_is_cancelled(sync_call *call);
 
-/* A descriptor that becomes readable when the call is cancelled or abandoned, or -1 when it is over already. Do not read
- * from it or close it. It stays until the plugin has answered, also behind a deadline, and is gone then: poll it on the
- * thread that answers. [any-thread] */
+/* A descriptor that becomes readable when the call is cancelled or abandoned, or -1 when it is over already. Do not
+ * read from it or close it. It stays until the plugin has answered, also behind a deadline, and is gone then: poll
+ * it on the thread that answers. [any-thread] */
 int32_t sync_call_get_cancel_descriptor(sync_call *call);
 
 /* Ends a call that has no more to say than that it was done. [any-thread] */
 sync_status sync_call_finish(sync_call *call);
 
-/* Ends a call that failed; what was added before is forgotten. code is a SYNC_PLUGIN_ number but SYNC_PLUGIN_OK; message is one sentence of UTF-8, of
- * which 1,000 bytes are kept, or NULL. [any-thread] */
+/* Ends a call that failed; what was added before is forgotten. code is a SYNC_PLUGIN_ number but SYNC_PLUGIN_OK;
+ * message is one sentence of UTF-8, of which 1,000 bytes are kept, or NULL. [any-thread] */
 sync_status sync_call_fail(sync_call *call, int32_t code, const char *message);
 
 /* Ends create with the new instance, which may be NULL. With SYNC_ERROR_STATE nobody wants it any more: free it.
@@ -177,8 +178,8 @@ typedef struct sync_plain_request {
 
 /* ---- Sandbox: runs one program alone, without network or sight of the host, bounded in everything ----
  *
- * docs/EXEC_SANDBOX.md says what a program is to see inside, which findings a probe gives, and which ending is told when
- * several are true: it is the same for every sandbox. The host has checked the request: names, paths, that mounts are
+ * docs/EXEC_SANDBOX.md says what a program is to see inside, which findings a probe gives, and which ending is told
+ * when several are true: it is the same for every sandbox. The host has checked the request: names, paths, that mounts are
  * there. The scratch directory is there, and empty again afterwards. A plugin changes neither the process's signals nor
  * its umask or working folder. */
 
@@ -228,12 +229,12 @@ typedef struct sync_sandbox_methods {
   int32_t (*prepare)(void *self, const sync_toolchain_request *request, sync_call *call);
   /* sync_call_finish when it is prepared, SYNC_PLUGIN_NOT_FOUND when not. 60 s. */
   int32_t (*has_toolchain)(void *self, const sync_toolchain_request *request, sync_call *call);
-  /* Runs to the end; a program that fails is a result, and only a fault of the sandbox fails the call. When cancelled,
-   * kills the whole tree. sync_call_finish_run. wall_seconds and patience-seconds (a setting, 300 unless given). */
+  /* Runs to the end; a program that fails is a result, and only a fault of the sandbox fails the call. When
+   * cancelled, kills the whole tree. A fault is tried again while there is time. sync_call_finish_run. wall_seconds
+   * and patience-seconds (a setting, 300 unless given). */
   int32_t (*run)(void *self, const sync_run_request *request, sync_call *call);
-  /* At each start of a node, before its first run; other nodes of the host may run builds. Clears away what a killed run
-   * has left: sync_call_add_text for each, then sync_call_finish. NULL where nothing
-   * can be left. Ten minutes. */
+  /* At each start of a node, before its first run; other nodes of the host may run builds. Clears away what a killed
+   * run has left: sync_call_add_text for each, then sync_call_finish. NULL where nothing can be left. Ten minutes. */
   int32_t (*remove_leftovers)(void *self, const sync_plain_request *request, sync_call *call);
 } sync_sandbox_methods;
 

@@ -36,7 +36,7 @@ struct ToolchainRecord: Equatable {
 
   func write(to path: String) throws(PluginError) {
     let text = "\(Self.head)\nquick \(quick.hex)\ncontent \(content.hex)\n"
-    let temporary = "\(path).\(getpid()).partial"
+    let temporary = "\(path).\(UniqueName.next()).partial"
     guard FileManager.default.createFile(atPath: temporary, contents: Data(text.utf8)), rename(temporary, path) == 0
     else {
       let reason = String(cString: strerror(errno))

@@ -92,7 +92,7 @@ package final class CallThreads: Sendable {
   }()
 
   /// Whether this thread runs functions of others.
-  package private(set) static var isCallThread: Bool {
+  package static var isCallThread: Bool {
     get { pthread_getspecific(key) != nil }
     set { pthread_setspecific(key, newValue ? UnsafeRawPointer(bitPattern: 1) : nil) }
   }

@@ -45,7 +45,7 @@ public enum SmallFile {
 
   /// Writes a whole file or nothing: to a temporary name, then renamed.
   public static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) throws(PluginError) {
-    let temporary = "\(path).\(getpid()).partial"
+    let temporary = "\(path).\(UniqueName.next()).partial"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
     guard descriptor >= 0 else {
       throw PluginError(.io, "Cannot write \(path): \(String(cString: strerror(errno)))")

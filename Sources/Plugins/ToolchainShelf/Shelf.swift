@@ -113,7 +113,7 @@ public struct Shelf: Sendable {
     let kept = try index().filter { $0.digest != toolchain }
     let text = kept.map { "\($0.kind) \($0.recipe) \($0.digest.hex)\n" }.joined()
     if access("\(directory)/index", F_OK) == 0 {
-      let temporary = "\(directory)/.index-\(getpid())"
+      let temporary = "\(directory)/.index-\(UniqueName.next())"
       guard FileManager.default.createFile(atPath: temporary, contents: Data(text.utf8)),
         rename(temporary, "\(directory)/index") == 0
       else { throw failed("write", "index") }

@@ -67,7 +67,7 @@ struct Diffoscope: Sendable {
     // diffoscope ends itself a little before the sandbox would, so that what it has found is kept.
     let seconds = max(1, policy.wallSeconds * 4 / 5)
     return SandboxRequest(
-      runID: "diff-\(job.hex.prefix(16))-\(getpid())", toolchain: toolchain,
+      runID: "diff-\(job.hex.prefix(16))-\(UniqueName.next())", toolchain: toolchain,
       command: [
         "/usr/bin/diffoscope", "--no-progress", "--exclude-directory-metadata=yes", "--max-container-depth=8",
         "--timeout=\(seconds)", "--max-text-report-size=\(Diffoscope.textBytesMax / 2)",

@@ -7,6 +7,7 @@ from typing import Dict, List
 VECTORS = os.environ["SYNC_VECTORS"]
 INCLUDE = os.environ["SYNC_INCLUDE"]
 LAYOUT = os.environ["SYNC_LAYOUT"]
+REPOSITORY_INCLUDE = os.path.join(os.path.dirname(__file__), "..", "..", "..", "include")
 
 
 def path(*parts: str) -> str:

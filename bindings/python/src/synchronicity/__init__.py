@@ -6,12 +6,13 @@
 
 :meth:`Policy.verify` and :func:`verify_file` return only if everything held; else they raise :exc:`NotVerifiedError`,
 or :exc:`MalformedError` for what is no proof at all. :class:`Proof` shows what a file says and believes none of it.
-Nothing opens a socket, and no file but those that a caller names.
+Nothing opens a socket, and no file but those that a caller names. A whole builder is in :mod:`synchronicity.node`.
 """
 
 from ._abi import library as _library
 from ._embedded import Embedded, EmbeddedForm, find_embedded, verify_file
-from ._errors import Code, LibraryError, MalformedError, NotVerifiedError, PolicyError, SyncError
+from ._errors import Code, LibraryError, MalformedError, NodeError, NotVerifiedError, PolicyError, SyncError
+from ._errors import TimedOutError
 from ._hashing import Hasher, sha256_file
 from ._policy import Cosigner, Policy, Verification
 from ._proof import Artifact, Builder, BuilderState, Proof, Signature, Source, Verdict
@@ -36,6 +37,7 @@ __all__ = [
     "Hasher",
     "LibraryError",
     "MalformedError",
+    "NodeError",
     "NotVerifiedError",
     "Policy",
     "PolicyError",
@@ -43,6 +45,7 @@ __all__ = [
     "Signature",
     "Source",
     "SyncError",
+    "TimedOutError",
     "Verdict",
     "Verification",
     "find_embedded",

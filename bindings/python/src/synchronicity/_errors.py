@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from typing import Optional, Type
+import errno
+from typing import Any, Optional, Tuple, Type
 
 
 class Code(enum.IntEnum):
@@ -58,6 +59,22 @@ class Code(enum.IntEnum):
     ABI_VERSION = 103
     OUT_OF_RANGE = 104
     INVALID_ARGUMENT = 105
+    STATE = 106
+    """Not in this state, or not on this thread."""
+    TIMED_OUT = 107
+    """Time is up; what was asked for may happen all the same."""
+    UNAVAILABLE = 201
+    """The host lacks something: a program, a permission, a kernel feature, a device."""
+    NOT_FOUND = 202
+    """There is no such package, toolchain, proof or artifact."""
+    CHECKSUM_MISMATCH = 203
+    """Bytes do not have the digest that was asked for."""
+    INVALID = 204
+    """What was asked for, or a configuration, is malformed or out of bounds."""
+    IO = 205
+    """Reading or writing failed, or a plugin did."""
+    CANCELLED = 206
+    """It was cancelled."""
 
     @classmethod
     def _missing_(cls, value: object) -> Code:
@@ -101,7 +118,23 @@ class NotVerifiedError(SyncError):
 
 
 class LibraryError(SyncError, ImportError):
-    """libsyncverify is missing, or is not the one that this package is for."""
+    """libsyncverify or libsync is missing, or is not the one that this package is for."""
+
+
+class NodeError(SyncError):
+    """What a node, or a registry of plugins, could not do or would not take."""
+
+
+class TimedOutError(NodeError, TimeoutError):
+    """Time is up. What was asked for may happen all the same."""
+
+    def __init__(self, message: str, status: int = Code.TIMED_OUT, offset: Optional[int] = None) -> None:
+        # TimeoutError's own form, for those who look at errno.
+        OSError.__init__(self, errno.ETIMEDOUT, message)
+        self.message, self.status, self.offset = message, int(status), offset
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self), (self.message, self.status, self.offset)
 
 
 def refusal(status: int) -> Type[SyncError]:
