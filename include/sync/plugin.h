@@ -179,9 +179,9 @@ typedef struct sync_plain_request {
 /* ---- Sandbox: runs one program alone, without network or sight of the host, bounded in everything ----
  *
  * docs/EXEC_SANDBOX.md says what a program is to see inside, which findings a probe gives, and which ending is told
- * when several are true: it is the same for every sandbox. The host has checked the request: names, paths, that mounts are
- * there. The scratch directory is there, and empty again afterwards. A plugin changes neither the process's signals nor
- * its umask or working folder. */
+ * when several are true: it is the same for every sandbox. The host has checked the request: names, paths, that mounts
+ * are there. The scratch directory is there, and empty again afterwards. A plugin changes neither the process's signals
+ * nor its umask or working folder. */
 
 typedef struct sync_toolchain_request {
   uint32_t struct_size;

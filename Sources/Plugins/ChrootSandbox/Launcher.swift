@@ -16,8 +16,12 @@ struct Launcher {
     var candidates: [String] = []
     if let explicit {
       candidates = [explicit]
-    } else if let folder = Self.programFolder() {
-      candidates = ["\(folder)/\(Self.fileName)", "\(folder)/../libexec/synchronicity/\(Self.fileName)"]
+    } else {
+      // In a program that embeds a node, the launcher is the library's.
+      for folder in [Self.programFolder(), Self.libraryFolder()] {
+        guard let folder else { continue }
+        candidates += ["\(folder)/\(Self.fileName)", "\(folder)/../libexec/synchronicity/\(Self.fileName)"]
+      }
     }
     guard let found = candidates.first(where: { access($0, X_OK) == 0 }) else {
       throw PluginError(
@@ -33,6 +37,21 @@ struct Launcher {
     guard count > 0 else { return nil }
     let program = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     return program.lastIndex(of: "/").map { String(program[..<$0]) }
+  }
+
+  /// The folder of the file that this code was loaded from, where that is a library: the kernel tells what is mapped
+  /// where.
+  private static func libraryFolder() -> String? {
+    let place = UInt(bitPattern: #dsohandle)
+    for line in (Folder.readKernelFile("/proc/self/maps") ?? "").split(separator: "\n") {
+      let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
+      let bounds = fields.first?.split(separator: "-").compactMap { UInt($0, radix: 16) } ?? []
+      guard fields.count == 6, bounds.count == 2, bounds[0] <= place, place < bounds[1] else { continue }
+      let path = fields[5].drop { $0 == " " }
+      guard path.hasSuffix(".so") || path.contains(".so.") else { return nil }
+      return path.lastIndex(of: "/").map { String(path[..<$0]) }
+    }
+    return nil
   }
 
   /// - Parameters:
