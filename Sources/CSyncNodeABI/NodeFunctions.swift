@@ -178,12 +178,15 @@ public func sync_node_wait(
     }
     try follow(object, until: deadline) { () throws(CallError) in
       let view = try object.view()
-      let status = form(of: try waiting(until: nil) { () throws(PluginError) in await view.job(id) })
+      let status = form(of: try waiting(until: patience(deadline)) { () throws(PluginError) in await view.job(id) })
       fields?.fill(from: status)
       return status.phase >= phase
     }
   }
 }
+
+/// Until when a node is asked that may be busy with its disk or its signer: a look takes a second at least.
+private func patience(_ deadline: UInt64?) -> UInt64? { deadline.map { max($0, Monitor.now() + 1_000_000_000) } }
 
 /// Looks again with each event of the node's, until what is waited for is so.
 private func follow(_ object: NodeObject, until deadline: UInt64?, _ holds: () throws(CallError) -> Bool)
@@ -193,6 +196,9 @@ private func follow(_ object: NodeObject, until deadline: UInt64?, _ holds: () t
   let events = object.subscribe(capacity: 1)
   defer { events.close() }
   while !(try holds()) {
+    if let deadline, Monitor.now() >= deadline {
+      throw CallError(SYNC_ERROR_TIMED_OUT, "Time is up, and it has not come so far")
+    }
     switch events.take(until: deadline) {
     case .event: continue
     case .none: throw CallError(SYNC_ERROR_TIMED_OUT, "Time is up, and it has not come so far")
@@ -279,9 +285,11 @@ public func sync_node_drain(
 ) -> sync_status {
   call(error) { () throws(CallError) in
     let object = try nodeObject(node)
-    try follow(object, until: Monitor.deadline(timeout)) { () throws(CallError) in
+    let deadline = Monitor.deadline(timeout)
+    try follow(object, until: deadline) { () throws(CallError) in
       let view = try object.view()
-      return try waiting(until: nil) { () throws(PluginError) in await view.status() }.openJobs == 0
+      let status = try waiting(until: patience(deadline)) { () throws(PluginError) in await view.status() }
+      return status.openJobs == 0
     }
   }
 }

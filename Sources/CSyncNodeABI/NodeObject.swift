@@ -94,6 +94,7 @@ final class NodeObject: Sendable {
       return state.queues
     }
     for queue in queues { queue.close() }
+    for task in state.withLock({ $0.tasks.values }) { task.cancel() }
     monitor.signal()
   }
 
@@ -171,6 +172,8 @@ final class NodeObject: Sendable {
       return monitor.signal()
     }
     for queue in state.withLock({ $0.queues }) { queue.put(event) }
+    // The node ends by itself: nobody waits for what it will not do.
+    if case .fault = event { for task in state.withLock({ $0.tasks.values }) { task.cancel() } }
   }
 }
 

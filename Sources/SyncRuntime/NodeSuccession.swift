@@ -28,6 +28,8 @@ public final class NodeSuccession: NodeView, Service {
       guard await node.successor != nil, !Task.isCancelled, !Task.isShuttingDownGracefully, !ends else { return }
       let next = try await make()
       present.withLock { $0 = next }
+      // What is still asked of the one that has ended is answered, also when the event loop is no more.
+      await node.close()
       if ends { await next.finish() }
     }
   }

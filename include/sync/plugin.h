@@ -21,9 +21,9 @@
  *   - What it answers is checked like anything that comes from outside: signatures are verified, trees are hashed,
  *     specs are parsed. What is refused costs the one call.
  *
- * No lock is held while a method runs, and any function of this interface may be called from it, but for ending the
- * node that calls. A plugin that crashes takes the process with it: whom you do not trust in your process, run as a
- * command (sandbox = "exec").
+ * No lock is held while a method runs, and any function of this interface may be called from it, but for starting and
+ * ending nodes; and from signers and storages, for which the node waits, no sync_node_ function of that node. A plugin
+ * that crashes takes the process with it: whom you do not trust in your process, run as a command (sandbox = "exec").
  */
 #ifndef SYNC_PLUGIN_H
 #define SYNC_PLUGIN_H
@@ -147,7 +147,8 @@ sync_status sync_call_add_finding(sync_call *call, const sync_finding *finding);
 /* One line of text that belongs to the answer, for methods that say so. [any-thread] */
 sync_status sync_call_add_text(sync_call *call, const char *text);
 
-/* One key with its value, while scan runs. [any-thread] */
+/* One key with its value, while scan runs. SYNC_ERROR_TOO_LARGE when the answer is full: then finish with those that
+ * were taken, and the rest is asked for. [any-thread, one at a time for each call] */
 sync_status sync_call_add_record(
   sync_call *call, const void *key, size_t key_size, const void *value, size_t value_size);
 
@@ -333,9 +334,10 @@ typedef struct sync_change {
 typedef struct sync_apply_request {
   uint32_t struct_size;
   uint32_t abi_version;
-  const sync_change *changes; /* in the order given: of two with one key the later counts */
+  const sync_change *changes; /* in the order given: of two with one key the later counts; NULL where there is none */
   size_t changes_count;
-  int32_t durable;            /* 1: survives a power cut once the call is answered */
+  /* 1: survives a power cut once the call is answered, with all that was applied before; also without a change */
+  int32_t durable;
   int32_t reserved;
 } sync_apply_request;
 

@@ -98,12 +98,10 @@ public func sync_call_add_record(
     guard let key = buffer(key, keySize), let value = buffer(value, valueSize) else {
       return SYNC_ERROR_INVALID_ARGUMENT
     }
-    guard key.count + value.count <= Int(SYNC_ANSWER_BYTES_MAX) else { return SYNC_ERROR_TOO_LARGE }
+    guard !key.isEmpty, key.count <= 1_024 else { return SYNC_ERROR_INVALID_ARGUMENT }
+    guard value.count <= Int(SYNC_ANSWER_BYTES_MAX) else { return SYNC_ERROR_TOO_LARGE }
     let record = (key: [UInt8](key), value: [UInt8](value))
-    return call.gather(key.count + value.count) { answer in
-      answer.records.append(record)
-      return SYNC_OK
-    }
+    return call.addRecord(record)
   }
 }
 

@@ -16,18 +16,62 @@ struct ForeignAnswer: Sendable {
   var texts: [String] = []
   var records: [(key: [UInt8], value: [UInt8])] = []
   var transcript: [UInt8] = []
+  /// Whether records were refused, since there were too many for one answer.
+  var isCut = false
 }
 
 /// How one instance of a plugin keeps its word.
 final class ForeignAccount: Sendable {
-  private let counts = Mutex((running: 0, abandoned: 0))
+  private struct State {
+    var running = 0
+    var abandoned = 0
+    var isClosed = false
+    /// Called once, when the account is closed and nothing runs.
+    var ending: (@Sendable () -> Void)?
+  }
 
-  /// Methods that have not returned, and calls that are not answered.
-  var running: Int { counts.withLock { $0.running } }
-  var abandoned: Int { counts.withLock { $0.abandoned } }
-  func began() { counts.withLock { $0.running += 1 } }
-  func returned() { counts.withLock { $0.running -= 1 } }
-  func abandon(_ by: Int) { counts.withLock { $0.abandoned += by } }
+  private let state = Mutex(State())
+
+  /// Calls that were given up and are not answered.
+  var abandoned: Int { state.withLock { $0.abandoned } }
+  var isClosed: Bool { state.withLock { $0.isClosed } }
+
+  /// Counts one more method that runs.
+  ///
+  /// - Returns: `false`, and nothing is counted, when the account is closed: nothing may be called any more.
+  func begin() -> Bool {
+    state.withLock { state in
+      guard !state.isClosed else { return false }
+      state.running += 1
+      return true
+    }
+  }
+
+  func returned() {
+    let ending = state.withLock { state -> (@Sendable () -> Void)? in
+      state.running -= 1
+      guard state.running == 0, state.isClosed else { return nil }
+      defer { state.ending = nil }
+      return state.ending
+    }
+    ending?()
+  }
+
+  func abandon(_ by: Int) { state.withLock { $0.abandoned += by } }
+
+  /// Lets nothing begin any more; calls `ending` now, or when the last method has returned. Once.
+  ///
+  /// - Returns: Whether it was open.
+  func close(_ ending: @escaping @Sendable () -> Void) -> Bool {
+    let (isFirst, isIdle) = state.withLock { state in
+      guard !state.isClosed else { return (false, false) }
+      state.isClosed = true
+      if state.running > 0 { state.ending = ending }
+      return (true, state.running == 0)
+    }
+    if isIdle { ending() }
+    return isFirst
+  }
 }
 
 /// One call of a plugin's method, from the moment that it is made until the plugin has answered.
@@ -47,8 +91,12 @@ final class ForeignCall: Sendable {
     var descriptor: Int32 = -1
     var held: Int32 = -1
 
+    /// A byte and not the pipe's end alone: a child of the process may have inherited the end that is closed here.
     mutating func wake() {
-      if held >= 0 { close(held) }
+      guard held >= 0 else { return }
+      var byte: UInt8 = 1
+      _ = write(held, &byte, 1)
+      close(held)
       held = -1
     }
   }
@@ -117,6 +165,22 @@ final class ForeignCall: Sendable {
     }
   }
 
+  /// One record of a scan. The first always fits; of more, what one answer holds.
+  func addRecord(_ record: (key: [UInt8], value: [UInt8])) -> sync_status {
+    // What a record costs beside its bytes counts too, so that small ones have a bound as well.
+    let count = record.key.count + record.value.count + 64
+    return state.withLock { state in
+      guard !state.isSettled, !state.isAbandoned else { return SYNC_ERROR_STATE }
+      guard state.answer.records.isEmpty || count <= Int(SYNC_ANSWER_BYTES_MAX) - state.bytesCount else {
+        state.answer.isCut = true
+        return SYNC_ERROR_TOO_LARGE
+      }
+      state.bytesCount += count
+      state.answer.records.append(record)
+      return SYNC_OK
+    }
+  }
+
   func addTranscript(_ bytes: UnsafeRawBufferPointer) -> sync_status {
     guard expected == .run else { return SYNC_ERROR_INVALID_ARGUMENT }
     var piece: [UInt8] = []
@@ -176,6 +240,19 @@ final class ForeignCall: Sendable {
       state.isCancelled = true
       state.wake()
     }
+  }
+
+  /// A number that no call has, for a timer.
+  static func timerNumber() -> UInt { next.add(1, ordering: .relaxed).oldValue }
+
+  /// Ends a call whose method was not called and will not be.
+  func end(_ error: PluginError) { _ = settle(.failure(error), byPlugin: true) }
+
+  /// Whether the call ended before its method began: then the method is not called, and nothing is owed.
+  func endsUnbegun() -> Bool {
+    guard state.withLock({ $0.isSettled }) else { return false }
+    _ = settle(nil, byPlugin: true)
+    return true
   }
 
   /// Goes on without the plugin.

@@ -13,7 +13,6 @@ final class ForeignInstance: Sendable {
   private let threads: CallThreads
   private let account = ForeignAccount()
   private let selfNumber = Atomic<UInt>(0)
-  private let isClosed = Atomic<Bool>(false)
 
   static let short = Duration.seconds(60)
   static let long = Duration.seconds(3_600)
@@ -89,14 +88,16 @@ final class ForeignInstance: Sendable {
     begin(call, method)
     if signal.wait(timeout: .now() + .seconds(Int(deadline.components.seconds))) == .timedOut {
       call.abandon(ForeignInstance.late(what, deadline))
+      // Whoever ended the call, in this moment perhaps the plugin, signals.
+      signal.wait()
     }
-    guard let result = answer.withLock({ $0 }) else { preconditionFailure("An abandoned call has an answer") }
+    guard let result = answer.withLock({ $0 }) else { preconditionFailure("It was signalled with an answer") }
     return try result.get()
   }
 
   private func check(_ name: String) throws(PluginError) -> String {
     let what = "The \(plugin.kind.rawValue) \(plugin.name) (\(name))"
-    guard !isClosed.load(ordering: .acquiring) else { throw PluginError(.io, "\(what) is closed") }
+    guard !account.isClosed else { throw PluginError(.io, "\(what) is closed") }
     guard account.abandoned < Int(SYNC_CALLS_ABANDONED_MAX) else {
       throw PluginError(
         .unavailable,
@@ -106,13 +107,17 @@ final class ForeignInstance: Sendable {
   }
 
   private func begin(_ call: ForeignCall, _ method: @escaping Method) {
-    account.began()
+    guard account.begin() else {
+      return call.end(PluginError(.io, "The \(plugin.kind.rawValue) \(plugin.name) is closed"))
+    }
     threads.run { [self] in
+      defer { account.returned() }
+      // It may have waited for a thread until nobody wanted its answer any more.
+      guard !call.endsUnbegun() else { return }
       let arena = RequestArena()
       let instance = UnsafeMutableRawPointer(bitPattern: selfNumber.load(ordering: .acquiring))
       let code = withExtendedLifetime(arena) { method(arena, instance, call.pointer) }
       call.returned(code)
-      account.returned()
     }
   }
 
@@ -126,25 +131,35 @@ final class ForeignInstance: Sendable {
     PluginError(.io, "\(what) gave no answer in \(deadline.components.seconds) s")
   }
 
-  /// Ends the instance once no method runs; one that blocks for ever keeps it. Once.
+  /// Ends the instance: at once, or when its last method has returned, for which this waits a while. One that blocks for
+  /// ever keeps it. Once.
   func close() async {
-    guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    let clock = ContinuousClock()
-    let end = clock.now + ForeignInstance.cancelGrace
-    while account.running > 0, clock.now < end {
-      await withCheckedContinuation { continuation in
-        CallThreads.detach {
-          usleep(1_000); continuation.resume()
-        }
-      }
-    }
-    guard account.running == 0, let destroy = plugin.table.plugin.destroy else { return }
+    let plugin = plugin
     let number = selfNumber.load(ordering: .acquiring)
-    await withCheckedContinuation { continuation in
-      threads.run {
-        destroy(UnsafeMutableRawPointer(bitPattern: number))
-        continuation.resume()
+    let done = Mutex<CheckedContinuation<Void, Never>?>(nil)
+    let isOver = Atomic<Bool>(false)
+    let resume: @Sendable () -> Void = {
+      isOver.store(true, ordering: .releasing)
+      done.withLock { continuation in
+        continuation?.resume()
+        continuation = nil
       }
     }
+    let isFirst = account.close {
+      CallThreads.detach {
+        CallThreads.isCallThread = true
+        plugin.table.plugin.destroy?(UnsafeMutableRawPointer(bitPattern: number))
+        resume()
+      }
+    }
+    guard isFirst else { return }
+    let timer = ForeignCall.timerNumber()
+    await withCheckedContinuation { continuation in
+      done.withLock { $0 = continuation }
+      if isOver.load(ordering: .acquiring) { return resume() }
+      let grace = UInt64(ForeignInstance.cancelGrace.components.seconds) * 1_000_000_000
+      CallTimers.shared.add(timer, Monitor.now() + grace, resume)
+    }
+    CallTimers.shared.forget(timer)
   }
 }

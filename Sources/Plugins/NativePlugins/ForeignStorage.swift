@@ -33,15 +33,32 @@ public final class ForeignStorage: Storage {
   public func scan(prefix: [UInt8], from start: [UInt8], limit: Int) throws(PluginError)
     -> [(key: [UInt8], value: [UInt8])]
   {
-    guard limit > 0 else { return [] }
+    var records: [(key: [UInt8], value: [UInt8])] = []
+    var start = start
+    while records.count < limit {
+      let wanted = min(limit - records.count, ForeignStorage.pageRecords)
+      let page = try scanPage(prefix, start, wanted, after: records.last?.key)
+      records += page.records
+      guard let last = page.records.last?.key, page.isCut || page.records.count == wanted else { break }
+      // The next key that there can be.
+      start = last + [0]
+    }
+    return records
+  }
+
+  private static let pageRecords = 4_096
+
+  private func scanPage(_ prefix: [UInt8], _ start: [UInt8], _ limit: Int, after: [UInt8]?) throws(PluginError)
+    -> ForeignAnswer
+  {
     let method = instance.plugin.table.storage.scan
-    let records = try instance.callAndWait("scan", expected: .done, deadline: ForeignInstance.short) {
+    let page = try instance.callAndWait("scan", expected: .done, deadline: ForeignInstance.short) {
       arena, instance, call in
       var form = ForeignStorage.form(arena, key: prefix, start: start, limit: limit)
       return method?(instance, &form, call) ?? SYNC_PLUGIN_INVALID
-    }.records
-    var before: [UInt8]?
-    for record in records {
+    }
+    var before = after
+    for record in page.records {
       guard record.key.starts(with: prefix), !record.key.lexicographicallyPrecedes(start),
         before.map({ $0.lexicographicallyPrecedes(record.key) }) ?? true
       else {
@@ -50,11 +67,12 @@ public final class ForeignStorage: Storage {
       }
       before = record.key
     }
-    guard records.count <= limit else {
+    guard page.records.count <= limit else {
       throw PluginError(
-        .io, "The storage \(instance.plugin.name) (scan) gave \(records.count) records; at most \(limit) are wanted")
+        .io,
+        "The storage \(instance.plugin.name) (scan) gave \(page.records.count) records; at most \(limit) are wanted")
     }
-    return records
+    return page
   }
 
   public func apply(_ batch: StorageBatch, durable: Bool) throws(PluginError) {

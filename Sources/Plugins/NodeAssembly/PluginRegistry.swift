@@ -116,9 +116,10 @@ public struct PluginRegistry: Sendable {
       throw PluginError(
         .invalid, "The name of a \(kind) is 1 to 64 lower-case letters, digits and hyphens; this one is '\(name)'")
     }
-    guard makers.updateValue(make, forKey: name) == nil else {
+    guard makers[name] == nil else {
       throw PluginError(.invalid, "There is a \(kind) named \(name) already; give this one another name")
     }
+    makers[name] = make
   }
 }
 

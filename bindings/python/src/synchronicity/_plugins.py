@@ -418,8 +418,16 @@ def _check(status: int) -> None:
         raise NodeError(f"the answer was refused with {status}", status)
 
 
-def _sentence(text: str) -> bytes:
-    return str(text).replace("\0", " ").encode("utf-8", "replace")
+def _said(value: object) -> str:
+    """Its text; nothing where its own class cannot give that."""
+    try:
+        return str(value)
+    except BaseException:
+        return ""
+
+
+def _sentence(text: object) -> bytes:
+    return _said(text).replace("\0", " ").encode("utf-8", "replace")
 
 
 def _fail(number: int, code: int, message: str) -> int:
@@ -644,8 +652,8 @@ def _method(
             except PluginFailure as failure:
                 _fail(number or 0, failure.code, failure.message)
             except BaseException as error:
-                text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-                _fail(number or 0, PluginCode.IO, text)
+                name, said = type(error).__name__, _said(error)
+                _fail(number or 0, PluginCode.IO, f"{name}: {said}" if said else name)
         return 0
 
     return c.Method(run)

@@ -308,18 +308,20 @@ _FUNCTIONS: List[Tuple[str, Any, List[Any]]] = [
 
 _loaded: Optional[ctypes.CDLL] = None
 _loading = threading.Lock()
-_process = os.getpid()
+_process: Optional[int] = None
+"""The one that has loaded it."""
 
 
 def load(path: Optional[str] = None) -> ctypes.CDLL:
     """The one libsync of this process, loaded by the first that asks for it."""
-    global _loaded
+    global _loaded, _process
     with _loading:
-        if os.getpid() != _process:
+        if is_of_parent():
             raise NodeError("this process was forked: libsync runs nodes in the one that loaded it", Code.STATE)
         if _loaded is None:
             chosen = "" if sys.flags.ignore_environment else os.environ.get("SYNC_LIBRARY", "")
             _loaded = _open(path or chosen or "libsync.so.1")
+            _process = os.getpid()
         elif path is not None and path != _loaded._name:
             raise LibraryError(f"{_loaded._name} is loaded already; a process has one libsync")
         return _loaded
@@ -349,7 +351,7 @@ def _open(path: str) -> ctypes.CDLL:
 
 def is_of_parent() -> bool:
     """Whether this is a forked child, which may not even free what it has inherited."""
-    return os.getpid() != _process
+    return _process is not None and os.getpid() != _process
 
 
 def refusal(status: int) -> Type[NodeError]:

@@ -22,6 +22,7 @@ import ctypes
 import enum
 import json
 import os
+import sys
 import threading
 import time
 import weakref
@@ -334,6 +335,7 @@ class Node:
             _logs.pop(self._log, None)
             raise
         self._pointer = created.value
+        _open_nodes.add(self)
 
     @classmethod
     def load(
@@ -397,6 +399,7 @@ class Node:
             library.sync_node_destroy(pointer)
             _logs.pop(self._log, None)
             _running.discard(self)
+            _open_nodes.discard(self)
             pointer = None
         finally:
             # Where Ctrl-C came between, it can be closed again.
@@ -421,7 +424,8 @@ class Node:
 
     def __del__(self) -> None:
         # It does not run: a running one is held. On a thread of its own, for this may be one that C has called.
-        if getattr(self, "_pointer", None) is None or self._is_closing or c.is_of_parent():
+        # While the interpreter ends, none can be started any more.
+        if getattr(self, "_pointer", None) is None or self._is_closing or c.is_of_parent() or sys.is_finalizing():
             return
         pointer, log = self._pointer, self._log
 
@@ -608,6 +612,8 @@ def _unless_forked(destroy: Callable[[c_void_p], None]) -> Callable[[c_void_p], 
 
 
 _running: Set[Node] = set()
+_open_nodes: "weakref.WeakSet[Node]" = weakref.WeakSet()
+"""Also those that do not run."""
 _open_registries: "weakref.WeakSet[Registry]" = weakref.WeakSet()
 _logs: Dict[int, Callable[[LogLevel, str], None]] = {}
 
@@ -632,7 +638,7 @@ def _close_all() -> None:
     """Before the interpreter ends: C must call nothing behind that."""
     if c.is_of_parent():
         return
-    for node in list(_running):
+    for node in [*_running, *_open_nodes]:
         node.close()
     for registry in list(_open_registries):
         registry.close()

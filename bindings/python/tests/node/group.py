@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Type
 
 from words import Keys
 
@@ -19,7 +19,9 @@ def command(*arguments: str) -> None:
     subprocess.run([COMMAND, *arguments], check=True, stdout=subprocess.PIPE)
 
 
-def make_group(folder: str, names: Sequence[str], with_python_keys: Sequence[str] = (), **options: int) -> None:
+def make_group(
+    folder: str, names: Sequence[str], with_python_keys: Sequence[str] = (), keys: Type[Keys] = Keys, **options: int
+) -> None:
     """A folder for each builder, and the files `group.txt` and `policy`."""
     chooser = [sys.executable, os.path.join(ROOT, "scripts", "free-ports"), str(2 * len(names))]
     ports = int(subprocess.check_output(chooser))
@@ -41,7 +43,7 @@ def make_group(folder: str, names: Sequence[str], with_python_keys: Sequence[str
         }
         if name in with_python_keys:
             changes["source"] += '\nsigner = "py-keys"\nstorage = "py-map"'
-            take_keys(os.path.join(here, f"{name}.member"), name)
+            take_keys(os.path.join(here, f"{name}.member"), name, keys)
         for key, line in changes.items():
             text, count = re.subn(rf"^{key} = .*$", line, text, flags=re.MULTILINE)
             assert count == 1, key
@@ -57,14 +59,14 @@ def make_group(folder: str, names: Sequence[str], with_python_keys: Sequence[str
         "--policy", os.path.join(folder, "policy"), *cards)
 
 
-def take_keys(card: str, name: str) -> None:
+def take_keys(card: str, name: str, keys: Type[Keys] = Keys) -> None:
     """Puts the keys of the signer in Python into a member's card."""
     with open(card, encoding="utf-8") as file:
         text = file.read()
     for role in sync.KeyRole:
         if role is not sync.KeyRole.UNKNOWN:
             text = re.sub(
-                rf"^{role.name.lower()}-key .*$", f"{role.name.lower()}-key {Keys.pair(name, role)[0].hex()}", text,
+                rf"^{role.name.lower()}-key .*$", f"{role.name.lower()}-key {keys.pair(name, role)[0].hex()}", text,
                 flags=re.MULTILINE)
     with open(card, "w", encoding="utf-8") as file:
         file.write(text)

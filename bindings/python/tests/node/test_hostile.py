@@ -25,6 +25,7 @@ class Hostile(unittest.TestCase):
                 registry.add(Echo)
                 registry.add(Words)
                 node = sync.Node(text, alder, registry=registry, log=lambda _, line: lines.append(line))
+            self.addCleanup(Echo.heard.clear)
             with node:
                 node.start()
                 self.check(node, lines)
@@ -40,6 +41,7 @@ class Hostile(unittest.TestCase):
             ("raises", Verdict.INCONCLUSIVE, "ValueError: ? no text   at all"),
             ("exits", Verdict.INCONCLUSIVE, "SystemExit: 3"),
             ("fails", Verdict.INCONCLUSIVE, "This sandbox will not"),
+            ("mute", Verdict.INCONCLUSIVE, "(run) failed: Mute"),
             ("number", Verdict.INCONCLUSIVE, "4711"),
             ("text", Verdict.INCONCLUSIVE, "a RunResult is wanted, not str"),
             ("none", Verdict.INCONCLUSIVE, "a RunResult is wanted, not NoneType"),
@@ -49,6 +51,8 @@ class Hostile(unittest.TestCase):
             ("kind", Verdict.INCONCLUSIVE, "a number as status is wanted, not str"),
             ("silent", Verdict.INCONCLUSIVE, "gave no answer in 2 s"),
             ("blocked", Verdict.INCONCLUSIVE, "gave no answer in 2 s"),
+            # Does not heed that, and so returns far behind its job.
+            ("deaf", Verdict.INCONCLUSIVE, "gave no answer in 2 s"),
             # Its first answer counts.
             ("twice", Verdict.FAILED, None),
             ("printing", Verdict.FAILED, None),
@@ -63,6 +67,7 @@ class Hostile(unittest.TestCase):
                     self.assertTrue(any(sentence in line for line in lines), "\n".join(lines))
         node.drain(10)
         self.assertIs(node.status().state, sync.NodeState.RUNNING)
+        Echo.heard.set()
         sandbox = Echo.made[-1]
         for _ in range(200):
             if len(sandbox.refused) == 4 and sandbox.cancelled:

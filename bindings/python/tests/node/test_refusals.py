@@ -233,6 +233,15 @@ class Refusals(unittest.TestCase):
         registry.close()
         self.settles()
 
+    def test_fork_before_the_library_is_loaded(self) -> None:
+        """A child whose parent has only imported the module may run nodes."""
+        code = (
+            "import os, synchronicity.node as n\n"
+            "if os.fork() == 0: n.Registry().close(); os._exit(7)\n"
+            "print(os.waitstatus_to_exitcode(os.wait()[1]))")
+        result = self.run_with(code, os.environ["SYNC_LIBRARY"])
+        self.assertEqual((result.stdout, result.stderr), ("7\n", ""))
+
     def run_with(self, code: str, library: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-W", "error", "-c", code], env={**os.environ, "SYNC_LIBRARY": library},

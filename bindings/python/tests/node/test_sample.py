@@ -94,6 +94,26 @@ sys.exit(7)
         self.assertEqual((result.returncode, result.stderr), (7, ""))
         self.assertIn("Stopping", result.stdout)
 
+    def test_an_end_with_a_node_that_does_not_run(self) -> None:
+        """Nor was closed: one that never was started, and one that did not start."""
+        code = f"""
+import pathlib
+from synchronicity import node as n
+from words import Echo, Words
+registry = n.Registry()
+registry.add(Echo), registry.add(Words)
+text = pathlib.Path({self.path!r}).read_text().replace('"plain"', '"py-echo"')
+"""
+        make = f"node = n.Node(text, {os.path.dirname(self.path)!r}, registry=registry)\n"
+        fails = (
+            "text += '[settings.py-echo]\\npatience-seconds = 0\\n'\n" + make
+            + "try: node.start()\nexcept n.NodeError: print('refused')\n")
+        for rest, wanted in ((make, ""), (fails, "refused\n")):
+            result = subprocess.run(
+                [sys.executable, "-W", "error", "-c", code + rest], cwd=self.folder, capture_output=True, text=True,
+                timeout=20, env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, HERE])})
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, wanted, ""))
+
     def test_a_bad_configuration(self) -> None:
         with open(self.path, "a", encoding="utf-8") as file:
             file.write("[nothing]\n")

@@ -81,6 +81,13 @@ class Scripts(Words):
         return spec(word, request, recipe)
 
 
+class Mute(Exception):
+    """Cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
 class Echo(sync.Sandbox):
     """Writes the artifact, and isolates nothing."""
 
@@ -89,6 +96,8 @@ class Echo(sync.Sandbox):
     made: List["Echo"] = []
     ended = 0
     lock = threading.Lock()
+    heard = threading.Event()
+    """For what \"deaf\" waits, whoever cancels it."""
 
     def __init__(self, request: sync.CreateRequest) -> None:
         self.created = request
@@ -129,6 +138,10 @@ class Echo(sync.Sandbox):
             raise ValueError("\ud800 no text \0 at all")
         if word == "exits":
             raise SystemExit(3)
+        if word == "mute":
+            raise Mute
+        if word == "deaf":
+            Echo.heard.wait(60)
         if word == "fails":
             raise sync.PluginFailure(sync.PluginCode.UNAVAILABLE, "This sandbox\nwill not")
         if word == "number":
@@ -207,9 +220,13 @@ class Keys(sync.Signer):
         self.word = request.settings.get("word", request.node)
 
     @staticmethod
-    def pair(word: str, role: sync.KeyRole) -> Tuple[bytes, bytes]:
+    def seed(word: str, role: sync.KeyRole) -> bytes:
+        return hashlib.sha256(f"{word} {role.name}".encode()).digest()
+
+    @classmethod
+    def pair(cls, word: str, role: sync.KeyRole) -> Tuple[bytes, bytes]:
         public, secret = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
-        _sodium.crypto_sign_seed_keypair(public, secret, hashlib.sha256(f"{word} {role.name}".encode()).digest())
+        _sodium.crypto_sign_seed_keypair(public, secret, cls.seed(word, role))
         return public.raw, secret.raw
 
     def public_key(self, role: sync.KeyRole, call: sync.Call) -> bytes:
