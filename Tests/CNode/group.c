@@ -388,6 +388,37 @@ static void check_group(const char *folder) {
   CHECK(becomes(&live_instances, 0));
 }
 
+/* ---- A method that does not hear that its node ends ---- */
+
+static void *submit_deaf(void *argument) {
+  uint8_t job[32];
+  sync_error *error = NULL;
+  *(sync_status *)argument = submit(0, "pkg:echo/deaf@1", job, &error);
+  sync_error_destroy(error);
+  return NULL;
+}
+
+static void check_deaf(const char *folder) {
+  sync_error *error = NULL;
+  char place[4096];
+  snprintf(place, sizeof place, "%s/alder", folder);
+  sync_registry *registry = make_registry();
+  OK(make_node(place, "", registry, &nodes[0], &error));
+  sync_registry_destroy(registry);
+  OK(sync_node_start(nodes[0], &error));
+  sync_status submitted = SYNC_OK;
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, submit_deaf, &submitted) == 0);
+  usleep(500000);
+  OK(sync_node_stop(nodes[0], SYNC_FOREVER, &error));
+  pthread_join(thread, NULL);
+  CHECK(submitted == SYNC_ERROR_STATE);
+  sync_node_destroy(nodes[0]);
+  /* The source's instance ends with its method and not before; the sandbox's has ended. */
+  CHECK(__atomic_load_n(&live_instances, __ATOMIC_SEQ_CST) == 1);
+  CHECK(becomes(&live_instances, 0));
+}
+
 /* ---- Many lives ---- */
 
 /* Bytes that malloc has given and not got back, whatever the kernel still counts. */
@@ -453,6 +484,7 @@ int main(int count, char **arguments) {
   snprintf(place, sizeof place, "%s/alder", arguments[1]);
   check_refusals(place);
   check_group(arguments[1]);
+  check_deaf(arguments[1]);
   check_cycles(arguments[1], atoi(arguments[2]));
   return finish("group");
 }

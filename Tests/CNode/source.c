@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sodium.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "plugins.h"
 
@@ -14,8 +15,18 @@ static const sync_host *host;
 
 static int32_t create(void *user_data, const sync_create_request *request, sync_call *call) {
   (void)user_data, (void)request;
+#ifndef SHARED
+  __atomic_add_fetch(&live_instances, 1, __ATOMIC_SEQ_CST);
+#endif
   host->call_finish_instance(call, NULL);
   return SYNC_PLUGIN_OK;
+}
+
+static void destroy(void *self) {
+  (void)self;
+#ifndef SHARED
+  __atomic_sub_fetch(&live_instances, 1, __ATOMIC_SEQ_CST);
+#endif
 }
 
 static int32_t resolve(void *self, const sync_resolve_request *request, sync_call *call) {
@@ -26,6 +37,8 @@ static int32_t resolve(void *self, const sync_resolve_request *request, sync_cal
     host->call_fail(call, SYNC_PLUGIN_NOT_FOUND, "There are packages pkg:echo/WORD@1 alone");
     return SYNC_PLUGIN_OK;
   }
+  /* Longer than a node waits for who is cancelled. */
+  if (strcmp(word, "deaf") == 0) sleep(13);
   if (strcmp(word, "nospec") == 0) {
     host->call_finish_bytes(call, "not a spec", 10);
     return SYNC_PLUGIN_OK;
@@ -68,7 +81,7 @@ const sync_plugin *SOURCE_ENTRY(const sync_host *table) {
     sizeof methods, SYNC_ABI_VERSION, "echo", "echo", resolve, fetch};
   static const sync_plugin plugin = {
     .struct_size = sizeof plugin, .abi_version = SYNC_ABI_VERSION, .name = "test-words", .version = "1",
-    .create = create, .source = &methods};
+    .create = create, .destroy = destroy, .source = &methods};
   if (table->abi_version != SYNC_ABI_VERSION) return NULL;
   host = table;
   return &plugin;
