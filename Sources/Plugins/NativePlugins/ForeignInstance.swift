@@ -131,8 +131,8 @@ final class ForeignInstance: Sendable {
     PluginError(.io, "\(what) gave no answer in \(deadline.components.seconds) s")
   }
 
-  /// Ends the instance: at once, or when its last method has returned, for which this waits a while. One that blocks for
-  /// ever keeps it. Once.
+  /// Ends the instance: at once, or when its last method has returned, for which this waits a while. One that blocks
+  /// for ever keeps it. Once.
   func close() async {
     let plugin = plugin
     let number = selfNumber.load(ordering: .acquiring)
