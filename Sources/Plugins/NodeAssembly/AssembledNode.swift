@@ -58,7 +58,7 @@ public struct AssembledNode: Sendable {
     (self.file, self.loops, self.closing) = (file, loops, closing)
   }
 
-  /// Takes part in epoch after epoch, until ``NodeSuccession/stop()`` or the end of the task; then nothing is left
+  /// Takes part in epoch after epoch, until ``NodeSuccession/finish()`` or the end of the task; then nothing is left
   /// running. Once.
   public func run() async throws {
     let outcome: Result<Void, any Error>
