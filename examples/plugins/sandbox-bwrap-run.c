@@ -400,14 +400,9 @@ static void *perform(void *context) {
   return NULL;
 }
 
-/* With a thread of its own, which inherits that no signal of the host's reaches it. */
 static void perform_alone(run *r) {
   pthread_t thread;
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   int number = pthread_create(&thread, NULL, perform, r);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (number != 0) fail(&r->fault, SYNC_PLUGIN_UNAVAILABLE, "The run's thread cannot be made: %s", strerror(number));
   else pthread_join(thread, NULL);
 }

@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -99,18 +100,18 @@ int find_program(const char *name, char *path, size_t size) {
 
 /* From here to become, only what is safe between fork and exec in a process with threads. */
 
-static void give_up(const char *sentence) {
-  ssize_t written = write(2, sentence, strlen(sentence));
+static void give_up(int errors, const char *sentence) {
+  ssize_t written = write(errors, sentence, strlen(sentence));
   (void)written;
   _exit(126);
 }
 
 static void limit(__rlimit_resource_t resource, rlim_t value) {
   struct rlimit bound;
-  if (getrlimit(resource, &bound) != 0) give_up("A bound of the process cannot be read.\n");
+  if (getrlimit(resource, &bound) != 0) give_up(2, "A bound of the process cannot be read.\n");
   if (bound.rlim_max != RLIM_INFINITY && bound.rlim_max < value) value = bound.rlim_max;
   bound.rlim_cur = bound.rlim_max = value;
-  if (setrlimit(resource, &bound) != 0) give_up("A bound of the process cannot be set.\n");
+  if (setrlimit(resource, &bound) != 0) give_up(2, "A bound of the process cannot be set.\n");
 }
 
 static void become(const child *child, const int descriptors[5], pid_t parent) {
@@ -118,17 +119,19 @@ static void become(const child *child, const int descriptors[5], pid_t parent) {
   memset(&standard, 0, sizeof standard);
   standard.sa_handler = SIG_DFL;
   for (int i = 1; i <= 64; i++) sigaction(i, &standard, NULL);
+  /* These may have any number, so they come before 0 to 4 are given away. */
+  for (size_t i = 0; i < child->groups_count; i++)
+    if (write(child->groups[i], "0", 1) != 1) give_up(descriptors[2], "The run's cgroup cannot be entered.\n");
+  if (child->directory >= 0 && fchdir(child->directory) != 0)
+    give_up(descriptors[2], "The folder cannot be entered.\n");
   for (int i = 0; i < 5; i++)
     if (descriptors[i] >= 0 && dup2(descriptors[i], i) < 0) _exit(126);
-  for (size_t i = 0; i < child->groups_count; i++)
-    if (write(child->groups[i], "0", 1) != 1) give_up("The run's cgroup cannot be entered.\n");
-  if (child->directory >= 0 && fchdir(child->directory) != 0) give_up("The folder cannot be entered.\n");
   int last = descriptors[4] >= 0 ? 5 : descriptors[3] >= 0 ? 4 : 3;
-  if (syscall(SYS_close_range, last, ~0U, 0) != 0) give_up("Descriptors cannot be closed.\n");
+  if (syscall(SYS_close_range, last, ~0U, 0) != 0) give_up(2, "Descriptors cannot be closed.\n");
   if (child->groups_count > 0) {
     /* When the host is short of memory, the run goes first. */
     int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (file < 0 || write(file, "1000", 4) != 4) give_up("The run's score cannot be set.\n");
+    if (file < 0 || write(file, "1000", 4) != 4) give_up(2, "The run's score cannot be set.\n");
     close(file);
     setpriority(PRIO_PROCESS, 0, 10);
     limit(RLIMIT_CORE, 0);
@@ -142,14 +145,14 @@ static void become(const child *child, const int descriptors[5], pid_t parent) {
   /* The calls themselves: the C library's would look for this process's other threads. */
   if (syscall(SYS_setgroups, 0, NULL) != 0 || syscall(SYS_setresgid, OUTSIDE_ID, OUTSIDE_ID, OUTSIDE_ID) != 0 ||
       syscall(SYS_setresuid, OUTSIDE_ID, OUTSIDE_ID, OUTSIDE_ID) != 0)
-    give_up("The rights of root cannot be given up.\n");
+    give_up(2, "The rights of root cannot be given up.\n");
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent) _exit(126);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   static char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", NULL};
   execve(child->path, child->arguments, environment);
-  give_up("The program cannot be executed.\n");
+  give_up(2, "The program cannot be executed.\n");
 }
 
 pid_t start(const child *child, fault *fault) {
@@ -163,13 +166,9 @@ pid_t start(const child *child, fault *fault) {
   }
   pid_t pid = -1, parent = getpid();
   if (is_ready) {
-    /* A handler of the host must not run in the child. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    /* Call threads block all signals, so no handler of the host runs in the child. */
     pid = fork();
     if (pid == 0) become(child, descriptors, parent);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
   }
   if (pid < 0) fail(fault, SYNC_PLUGIN_UNAVAILABLE, "%s cannot be started: %s", child->path, strerror(errno));
   for (int i = 0; i < 5; i++) close_descriptor(&descriptors[i]);
@@ -220,11 +219,11 @@ static int open_folder(int parent, const char *name) {
   return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-int empty_folder(int folder) {
-  int own = open_folder(folder, ".");
-  DIR *entries = own < 0 ? NULL : fdopendir(own);
+/* Removes all that is in the open folder, and closes it. */
+static int empty(int folder) {
+  DIR *entries = folder < 0 ? NULL : fdopendir(folder);
   if (entries == NULL) {
-    if (own >= 0) close(own);
+    close_descriptor(&folder);
     return -1;
   }
   int result = 0;
@@ -235,12 +234,13 @@ int empty_folder(int folder) {
   return result;
 }
 
+int empty_folder(int folder) { return empty(open_folder(folder, ".")); }
+
 int remove_tree(int parent, const char *name) {
   if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return 0;
   int folder = open_folder(parent, name);
   if (folder < 0) return -1;
-  int result = empty_folder(folder);
-  close(folder);
+  int result = empty(folder);
   return unlinkat(parent, name, AT_REMOVEDIR) == 0 ? result : -1;
 }
 
@@ -284,6 +284,9 @@ static int copy_link(int from, int to, const char *name) {
 
 /* Folders deeper than any artifact's path can be stay behind. */
 #define DEPTH_MAX 130
+/* Below this depth one run copies at a time: each level takes two of the host's descriptors. */
+#define DEPTH_SHARED 16
+static pthread_mutex_t deep = PTHREAD_MUTEX_INITIALIZER;
 
 static int copy_entries(copy *copy, int from, int to, int depth);
 
@@ -291,11 +294,12 @@ static int copy_below(copy *copy, int from, int to, const char *name, mode_t mod
   if (mkdirat(to, name, 0700) != 0) return -1;
   int source = open_folder(from, name);
   int target = source < 0 ? -1 : open_folder(to, name);
-  int result = target < 0 ? -1 : copy_entries(copy, source, target, depth);
+  if (depth == DEPTH_SHARED) pthread_mutex_lock(&deep);
+  int result = copy_entries(copy, source, target, depth);
+  if (depth == DEPTH_SHARED) pthread_mutex_unlock(&deep);
   if (result == 0 && fchmod(target, (mode & 0777) | S_IRWXU) != 0) result = -1;
   int number = errno;
-  if (source >= 0) close(source);
-  if (target >= 0) close(target);
+  close_descriptor(&target);
   errno = number;
   return result;
 }
@@ -314,11 +318,13 @@ static int copy_entry(copy *copy, int from, int to, const char *name, int depth)
   return result;
 }
 
+/* Closes what it copies from. */
 static int copy_entries(copy *copy, int from, int to, int depth) {
-  int own = open_folder(from, ".");
-  DIR *entries = own < 0 ? NULL : fdopendir(own);
+  DIR *entries = from < 0 || to < 0 ? NULL : fdopendir(from);
   if (entries == NULL) {
-    if (own >= 0) close(own);
+    int number = errno;
+    close_descriptor(&from);
+    errno = number;
     return -1;
   }
   int result = 0;
@@ -332,7 +338,7 @@ static int copy_entries(copy *copy, int from, int to, int depth) {
   return result;
 }
 
-int copy_folder(copy *copy, int from, int to) { return copy_entries(copy, from, to, 0); }
+int copy_folder(copy *copy, int from, int to) { return copy_entries(copy, open_folder(from, "."), to, 0); }
 
 /* ---- The system call filter: what a build never needs, and whose kernel code has opened walls before ---- */
 
