@@ -250,14 +250,16 @@ public func sync_node_get_status(
     let fields = try OpenStruct(status, "status")
     let object = try nodeObject(node)
     var form = sync_node_status()
-    form.state = object.phase
     if let view = try? object.view() {
+      form.state = SYNC_NODE_RUNNING
       let status = try waiting(until: nil) { () throws(PluginError) in await view.status() }
       form.is_observing = status.isObserving ? 1 : 0
       (form.epoch, form.view, form.height) = (status.epoch, status.view, status.height)
       (form.log_size, form.checkpoint_size) = (status.logSize, status.checkpointSize)
       (form.open_jobs, form.connected_peers) = (UInt32(status.openJobs), UInt32(status.connectedPeers.count))
       (form.replicas, form.quorum) = (UInt32(status.replicas), UInt32(status.quorum))
+    } else {
+      form.state = object.phase
     }
     fields.fill(from: form)
   }

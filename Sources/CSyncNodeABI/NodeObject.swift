@@ -1,8 +1,5 @@
-import CSync
 import CSyncABI
 import CSyncNode
-import Dispatch
-import Foundation
 import Logging
 import NativePlugins
 import NodeAssembly
@@ -174,98 +171,5 @@ final class NodeObject: Sendable {
     for queue in state.withLock({ $0.queues }) { queue.put(event) }
     // The node ends by itself: nobody waits for what it will not do.
     if case .fault = event { for task in state.withLock({ $0.tasks.values }) { task.cancel() } }
-  }
-}
-
-/// The events that one subscriber has not taken yet. Thread: any.
-final class EventQueue: Sendable {
-  private struct State {
-    var events: [(event: NodeEvent, dropped: UInt32)] = []
-    var first = 0
-    var dropped: UInt32 = 0
-    var isClosed = false
-    var count: Int { events.count - first }
-  }
-
-  private let capacity: Int
-  private let state = Mutex(State())
-  private let monitor = Monitor()
-
-  init(capacity: Int) { self.capacity = capacity }
-
-  var isClosed: Bool { state.withLock { $0.isClosed } }
-
-  func put(_ event: NodeEvent) {
-    state.withLock { state in
-      guard !state.isClosed else { return }
-      guard state.count < capacity else {
-        state.dropped = state.dropped == .max ? .max : state.dropped + 1
-        return
-      }
-      state.events.append((event, state.dropped))
-      state.dropped = 0
-    }
-    monitor.signal()
-  }
-
-  func close() {
-    state.withLock { $0.isClosed = true }
-    monitor.signal()
-  }
-
-  enum Taken { case event(NodeEvent, dropped: UInt32), none, over }
-
-  func take(until deadline: UInt64?) -> Taken {
-    monitor.wait(until: deadline) { state.withLock { $0.count > 0 || $0.isClosed } }
-    return state.withLock { state in
-      guard state.count > 0 else { return state.isClosed ? .over : .none }
-      let taken = state.events[state.first]
-      state.first += 1
-      if state.first > 64, state.first * 2 > state.events.count {
-        state.events.removeFirst(state.first)
-        state.first = 0
-      }
-      return .event(taken.event, dropped: taken.dropped)
-    }
-  }
-}
-
-extension CallError {
-  /// What a node or a plugin could not do, as C has it.
-  init(_ error: PluginError) {
-    let code = (1...99).contains(error.code.rawValue) ? error.code.rawValue : PluginError.Code.io.rawValue
-    self.init(200 + code, Text(error.message))
-  }
-}
-
-/// Runs asynchronous work for a thread of the caller's, which waits.
-///
-/// - Throws: `SYNC_ERROR_TIMED_OUT` when time is up; the work goes on.
-func waiting<T: Sendable>(
-  until deadline: UInt64?, _ work: @escaping @Sendable () async throws(PluginError) -> T
-) throws(CallError) -> T {
-  let answer = Answer<T>()
-  Task.detached {
-    do throws(PluginError) { answer.put(.success(try await work())) } catch { answer.put(.failure(error)) }
-  }
-  switch answer.take(until: deadline) {
-  case .success(let value)?: return value
-  case .failure(let error)?: throw CallError(error)
-  case nil: throw CallError(SYNC_ERROR_TIMED_OUT, "Time is up; what was asked for may happen all the same")
-  }
-}
-
-private final class Answer<T: Sendable>: Sendable {
-  private let value = Mutex<Result<T, PluginError>?>(nil)
-  private let monitor = Monitor()
-
-  func put(_ result: Result<T, PluginError>) {
-    value.withLock { $0 = result }
-    monitor.signal()
-  }
-
-  func take(until deadline: UInt64?) -> Result<T, PluginError>? {
-    monitor.wait(until: deadline) { value.withLock { $0 != nil } }
-    return value.withLock { $0 }
   }
 }

@@ -24,12 +24,13 @@ public final class NodeSuccession: NodeView, Service {
   /// Takes part in epoch after epoch, until the service group shuts down, the task is cancelled or a node fails.
   public func run() async throws {
     while true {
-      try await node.run()
-      guard await node.successor != nil, !Task.isCancelled, !Task.isShuttingDownGracefully, !ends else { return }
+      let ended = node
+      try await ended.run()
+      guard await ended.successor != nil, !Task.isCancelled, !Task.isShuttingDownGracefully, !ends else { return }
       let next = try await make()
       present.withLock { $0 = next }
       // What is still asked of the one that has ended is answered, also when the event loop is no more.
-      await node.close()
+      await ended.close()
       if ends { await next.finish() }
     }
   }

@@ -7,7 +7,8 @@
  *   kind       answers with bytes
  *   ending     ends in a way that there is not
  *   version    ends with a result of another ABI
- *   printing   prints more than it may
+ *   printing   prints more than it may, and says so
+ *   wordy      prints more than it may, and ends as if it had not
  *   silent     returns and never answers
  *   blocked    does not return before it is cancelled, and answers then
  *   reenter    calls the program's function from the method
@@ -130,14 +131,14 @@ static int32_t run(void *self, const sync_run_request *request, sync_call *call)
   } else if (strcmp(word, "version") == 0) {
     const sync_run_result result = {sizeof result, SYNC_ABI_VERSION + 1, 0, 0, 0, 0, 0};
     host->call_finish_run(call, &result);
-  } else if (strcmp(word, "printing") == 0) {
+  } else if (strcmp(word, "printing") == 0 || strcmp(word, "wordy") == 0) {
     char page[4096];
     memset(page, 'x', sizeof page);
     int refused = 0;
     for (uint64_t sent = 0; sent < 2 * request->transcript_bytes; sent += sizeof page)
       refused |= host->call_add_transcript(call, page, sizeof page) == SYNC_ERROR_TOO_LARGE;
     if (!refused) abort();
-    finish(call, SYNC_RUN_TRANSCRIPT_EXCEEDED);
+    finish(call, strcmp(word, "wordy") == 0 ? SYNC_RUN_EXITED : SYNC_RUN_TRANSCRIPT_EXCEEDED);
   } else if (strcmp(word, "silent") == 0) {
     return SYNC_PLUGIN_OK;
   } else if (strcmp(word, "blocked") == 0) {

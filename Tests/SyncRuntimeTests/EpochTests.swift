@@ -13,7 +13,7 @@ import Testing
 struct EpochTests {
   @Test func `a member is replaced, and proofs of both epochs hold by the chain`() async throws {
     let world = try EpochWorld()
-    try world.start(["alder", "birch", "cedar", "elm"])
+    try await world.start(["alder", "birch", "cedar", "elm"])
     let first = try await world.node("alder").submit(SubmitRequest(package: "pkg:echo/x@1"))
     for name in ["alder", "birch", "cedar", "elm"] { try await world.waitCosigned(first, on: name) }
     let oldProof = try #require(try await world.node("birch").proof(job: first))
@@ -38,7 +38,7 @@ struct EpochTests {
 
     // The new member brings the log, and takes part.
     try await world.join("fir", from: "birch", handover: handover)
-    try world.start(["fir"])
+    try await world.start(["fir"])
     let second = try await world.node("fir").submit(SubmitRequest(package: "pkg:echo/y@1"))
     for name in ["alder", "birch", "cedar", "fir"] {
       let status = try await world.waitCosigned(second, on: name)
@@ -69,7 +69,7 @@ struct EpochTests {
     // All come back from their disks, in the same epoch with the same log.
     let size = await world.node("fir").status().logSize
     await world.stopAll()
-    try world.start(["alder", "birch", "cedar", "fir"])
+    try await world.start(["alder", "birch", "cedar", "fir"])
     for name in ["alder", "birch", "cedar", "fir"] {
       let status = await world.node(name).status()
       #expect(status.epoch == 1 && status.logSize == size)
@@ -83,7 +83,7 @@ struct EpochTests {
   @Test func `open jobs end before the epoch does, and new ones are not taken meanwhile`() async throws {
     let world = try EpochWorld()
     // One builder is away, so that the job waits for its commit phase to end.
-    try world.start(["alder", "birch", "cedar"])
+    try await world.start(["alder", "birch", "cedar"])
     let job = try await world.node("alder").submit(SubmitRequest(package: "pkg:echo/x@1"))
     try await world.until { await world.node("birch").job(job) != nil }
     let next = try world.next(remove: [], add: [], commitSeconds: 61)
@@ -93,7 +93,7 @@ struct EpochTests {
       try await world.node("cedar").submit(SubmitRequest(package: "pkg:echo/y@1"))
     }
     #expect(refusal?.message.contains("epoch is ending") == true)
-    try world.start(["elm"])
+    try await world.start(["elm"])
     for name in ["alder", "birch", "cedar", "elm"] { try await world.waitEpoch(1, on: name) }
     #expect(await world.node("elm").job(job)?.verdict == "reproduced")
     await world.stopAll()
@@ -101,7 +101,7 @@ struct EpochTests {
 
   @Test func `who was away for the end is helped on by those who are in the next epoch`() async throws {
     let world = try EpochWorld()
-    try world.start(["alder", "birch", "cedar", "elm"])
+    try await world.start(["alder", "birch", "cedar", "elm"])
     let job = try await world.node("alder").submit(SubmitRequest(package: "pkg:echo/x@1"))
     for name in ["alder", "birch", "cedar", "elm"] { try await world.waitCosigned(job, on: name) }
     await world.stop("elm")
@@ -109,7 +109,7 @@ struct EpochTests {
     try await world.handOver(to: next, proposer: "birch", approvers: ["alder", "birch", "cedar"])
     for name in ["alder", "birch", "cedar"] { try await world.waitEpoch(1, on: name) }
     let second = try await world.node("alder").submit(SubmitRequest(package: "pkg:echo/y@1", rebuild: 7))
-    try world.start(["elm"])
+    try await world.start(["elm"])
     try await world.waitEpoch(1, on: "elm")
     for name in ["alder", "birch", "cedar", "elm"] {
       #expect(try await world.waitCosigned(second, on: name).verdict == "reproduced")
@@ -121,7 +121,7 @@ struct EpochTests {
   @Test func `who catches up over a whole later epoch ends it with its own last leaf`() async throws {
     let world = try EpochWorld()
     let names = ["alder", "birch", "cedar", "elm"]
-    try world.start(names)
+    try await world.start(names)
     // The first epoch has no leaf but the hand-over, which is the last leaf again where the second begins.
     let second = try world.next(remove: [], add: [], commitSeconds: 61)
     try await world.handOver(to: second, proposer: "birch", approvers: ["alder", "birch", "cedar"])
@@ -130,7 +130,7 @@ struct EpochTests {
     let job = try await world.node("alder").submit(SubmitRequest(package: "pkg:echo/x@1"))
     let third = try world.next(remove: [], add: [], commitSeconds: 5)
     try await world.handOver(to: third, proposer: "birch", approvers: ["alder", "birch", "cedar"])
-    try world.start(["elm"])
+    try await world.start(["elm"])
     for name in names { try await world.waitEpoch(2, on: name) }
     var chain = PolicyChain(world.group(0).policy(), epoch: 0)
     for name in names {
@@ -156,7 +156,7 @@ struct EpochTests {
     }
     let proof = try #require(try await world.node("birch").handover(epoch: 3))
     try await world.join("cedar", from: "birch", handover: proof)
-    try world.start(["cedar"])
+    try await world.start(["cedar"])
     let last = try await world.node("cedar").submit(SubmitRequest(package: "pkg:echo/z@1"))
     for name in names { #expect(try await world.waitCosigned(last, on: name).agreeing == 4) }
     await world.stopAll()
@@ -164,7 +164,7 @@ struct EpochTests {
 
   @Test func `epochs follow each other, keys are rotated, and the log is one`() async throws {
     let world = try EpochWorld()
-    try world.start(["alder", "birch", "cedar", "elm"])
+    try await world.start(["alder", "birch", "cedar", "elm"])
     for epoch in UInt64(1)...3 {
       let present = ["alder", "birch", "cedar", "elm"]
       // One member after the other gets new keys; its node is stopped, and comes back with them.
@@ -175,7 +175,7 @@ struct EpochTests {
       try await world.until { try await world.node(rotated).handover(epoch: epoch - 1) != nil }
       await world.stop(rotated)
       world.takeNewKeys(rotated)
-      try world.start([rotated])
+      try await world.start([rotated])
       try await world.waitEpoch(epoch, on: rotated)
       let job = try await world.node(rotated).submit(SubmitRequest(package: "pkg:echo/x@1", rebuild: epoch))
       for name in present { #expect(try await world.waitCosigned(job, on: name).agreeing == 4) }
@@ -190,7 +190,7 @@ struct EpochTests {
 
   @Test func `a journal, a group file and a hand-over that do not belong together are refused`() async throws {
     let world = try EpochWorld()
-    try world.start(["alder", "birch", "cedar", "elm"])
+    try await world.start(["alder", "birch", "cedar", "elm"])
     let next = try world.next(remove: ["elm"], add: ["fir"])
     // A new epoch's file without the log of those before.
     #expect(throws: PluginError.self) { try Node.currentGroup(file: next, storage: FaultyStorage()) }
@@ -234,34 +234,9 @@ final class EpochWorld {
   private var newSigners: [String: SodiumSigner] = [:]
   private var storages: [String: FaultyStorage] = [:]
   private var groups: [SyncRuntime.Group] = []
-  private var running: [String: Runner] = [:]
+  private var running: [String: (nodes: NodeSuccession, task: Task<Void, any Error>)] = [:]
   /// The group file that each node is started with.
   private var files: [String: SyncRuntime.Group] = [:]
-
-  /// A node, and those that took its place.
-  actor Runner {
-    var node: Node
-    private var task: Task<Void, any Error>?
-    private var isStopped = false
-
-    init(_ node: Node) { self.node = node }
-
-    func run(_ make: @escaping @Sendable () throws -> Node) {
-      task = Task {
-        while true {
-          try await self.node.run()
-          guard await self.node.successor != nil, !self.isStopped else { return }
-          self.node = try make()
-        }
-      }
-    }
-
-    func stop() async {
-      isStopped = true
-      task?.cancel()
-      try? await task?.value
-    }
-  }
 
   init() throws {
     scratch = try Scratch()
@@ -281,7 +256,7 @@ final class EpochWorld {
 
   func group(_ epoch: Int) -> SyncRuntime.Group { groups[epoch] }
   func storage(_ name: String) throws -> FaultyStorage { try #require(storages[name]) }
-  func node(_ name: String) async -> Node { await running[name]!.node }
+  func node(_ name: String) -> Node { running[name]!.nodes.node }
 
   func next(remove: [String], add: [String], commitSeconds: UInt64 = 60) throws -> SyncRuntime.Group {
     let old = groups[groups.count - 1]
@@ -304,13 +279,13 @@ final class EpochWorld {
   /// As an operator does: the seed is replaced, and the node is started with what it has followed so far.
   func takeNewKeys(_ name: String) { signers[name] = newSigners[name] }
 
-  func start(_ names: [String]) throws {
+  func start(_ names: [String]) async throws {
     for name in names {
       let signer = try #require(signers[name])
       let storage = try #require(storages[name])
       let file = files[name] ?? groups[0]
       let (network, path) = (network, "\(scratch.path)/\(name)")
-      let make: @Sendable () throws -> Node = {
+      let nodes = try await NodeSuccession {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         return try Node(
@@ -325,13 +300,16 @@ final class EpochWorld {
             eventLoop: World.loops.next()),
           logger: logger)
       }
-      let runner = Runner(try make())
-      running[name] = runner
-      Task { await runner.run(make) }
+      running[name] = (nodes, Task { try await nodes.run() })
     }
   }
 
-  func stop(_ name: String) async { await running.removeValue(forKey: name)?.stop() }
+  func stop(_ name: String) async {
+    guard let (nodes, task) = running.removeValue(forKey: name) else { return }
+    await nodes.finish()
+    try? await task.value
+    await nodes.node.close()
+  }
   func stopAll() async { for name in running.keys.sorted() { await stop(name) } }
 
   func handOver(to next: SyncRuntime.Group, proposer: String, approvers: [String]) async throws {

@@ -10,7 +10,7 @@
  *     [settings.pkcs11]
  *     module = "/usr/lib/softhsm/libsofthsm2.so"   the token's PKCS#11 library; a bare name is searched for
  *     token = "synchronicity"                      the token's label
- *     pin-file = "/etc/synchronicity/pin"          its first line is the user PIN; mode 0600 or stricter
+ *     pin-file = "/etc/synchronicity/pin"          first line: the user PIN; mode 0600, own or root's
  *     prefix = "sync-"                             optional: how the keys' labels begin
  *
  * The token has five key pairs of type CKK_EC_EDWARDS with the labels sync-log, sync-cosigner, sync-builder,
@@ -203,10 +203,10 @@ static int open_pin_file(const char *path, struct failure *failure) {
     refuse(failure, code, "The PIN file %s cannot be opened: %s", path, strerror(errno));
   } else if (!S_ISREG(info.st_mode)) {
     refuse(failure, SYNC_PLUGIN_INVALID, "The PIN file %s is not a regular file", path);
-  } else if ((info.st_mode & 0177) != 0) {
+  } else if ((info.st_mode & 0177) != 0 || (info.st_uid != geteuid() && info.st_uid != 0)) {
     refuse(
-      failure, SYNC_PLUGIN_UNAVAILABLE, "The PIN file %s has mode %04o; run: chmod 600 '%s'", path,
-      (unsigned)info.st_mode & 07777, path);
+      failure, SYNC_PLUGIN_UNAVAILABLE, "The PIN file %s has mode %04o and the owner %u; 0600 and %u are wanted", path,
+      (unsigned)info.st_mode & 07777, (unsigned)info.st_uid, (unsigned)geteuid());
   } else {
     return file;
   }
@@ -551,6 +551,9 @@ static int read_settings(struct signer *signer, const sync_create_request *reque
 static int set_up(struct signer *signer, const sync_create_request *request, struct failure *failure) {
   CK_SESSION_HANDLE session;
   if (!read_settings(signer, request, failure)) return 0;
+  int file = open_pin_file(signer->pin_file, failure); /* its rules hold where another instance is logged in too */
+  if (file < 0) return 0;
+  close(file);
   signer->library = open_library(signer->module, failure);
   if (signer->library == NULL) return 0;
   signer->functions = signer->library->functions;

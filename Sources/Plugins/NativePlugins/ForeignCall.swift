@@ -16,7 +16,7 @@ struct ForeignAnswer: Sendable {
   var texts: [String] = []
   var records: [(key: [UInt8], value: [UInt8])] = []
   var transcript: [UInt8] = []
-  /// Whether records were refused, since there were too many for one answer.
+  /// Whether records or a part of the transcript were refused, since there was too much for one answer.
   var isCut = false
 }
 
@@ -87,7 +87,7 @@ final class ForeignCall: Sendable {
     var isSettled = false
     var isAbandoned = false
     var isCancelled = false
-    /// A pipe's end that is given out, and the one that stays, whose closing makes the other readable.
+    /// The end of a pair that is given out, and the one that stays, through which the other becomes readable.
     var descriptor: Int32 = -1
     var held: Int32 = -1
 
@@ -95,7 +95,7 @@ final class ForeignCall: Sendable {
     mutating func wake() {
       guard held >= 0 else { return }
       var byte: UInt8 = 1
-      _ = write(held, &byte, 1)
+      _ = send(held, &byte, 1, Int32(MSG_NOSIGNAL))
       close(held)
       held = -1
     }
@@ -140,10 +140,11 @@ final class ForeignCall: Sendable {
   var cancelDescriptor: Int32 {
     state.withLock { state in
       guard !state.isSettled else { return -1 }
-      var pipe: [Int32] = [-1, -1]
-      if state.descriptor < 0, Glibc.pipe(&pipe) == 0 {
-        for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        (state.descriptor, state.held) = (pipe[0], pipe[1])
+      var pair: [Int32] = [-1, -1]
+      // Sockets, since they can be made so that no child which another thread starts meanwhile inherits them.
+      let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+      if state.descriptor < 0, socketpair(AF_UNIX, kind, 0, &pair) == 0 {
+        (state.descriptor, state.held) = (pair[0], pair[1])
         if state.isCancelled { state.wake() }
       }
       return state.descriptor
@@ -188,6 +189,7 @@ final class ForeignCall: Sendable {
       guard !state.isSettled, !state.isAbandoned else { return SYNC_ERROR_STATE }
       piece = Array(bytes.prefix(transcriptBytesMax - state.answer.transcript.count))
       state.answer.transcript += piece
+      if piece.count < bytes.count { state.answer.isCut = true }
       return piece.count == bytes.count ? SYNC_OK : SYNC_ERROR_TOO_LARGE
     }
     if !piece.isEmpty { onTranscript?(piece) }

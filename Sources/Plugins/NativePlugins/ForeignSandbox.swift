@@ -79,7 +79,9 @@ public struct ForeignSandbox: LeftoverSandbox, ClosablePlugin {
     }
     guard let result = answer.run else { throw PluginError(.io, "The sandbox \(name) (run) gave no result") }
     return SandboxResult(
-      termination: try termination(result), transcript: answer.transcript, wallNanoseconds: result.wall_nanoseconds,
+      // Whoever printed more than it may has ended so, whatever the plugin makes of it.
+      termination: answer.isCut ? .transcriptExceeded : try termination(result), transcript: answer.transcript,
+      wallNanoseconds: result.wall_nanoseconds,
       cpuNanoseconds: result.cpu_nanoseconds == 0 ? nil : result.cpu_nanoseconds,
       memoryPeakBytes: result.memory_peak_bytes == 0 ? nil : result.memory_peak_bytes)
   }

@@ -109,6 +109,9 @@ public struct ConfigurationFile: Sendable {
     settings = try reader.settings()
     let plugins = try reader.withLibraries(plugins)
     self.plugins = plugins
+    for name in settings.keys.sorted() where !plugins.knows(name) {
+      throw PluginError(.invalid, "\(path): settings.\(name) is for no plugin that is here; check its name")
+    }
     sandbox = try reader.choice("plugins.sandbox", of: plugins.sandboxes.keys.sorted(), default: "chroot")
     signer = try reader.choice("plugins.signer", of: plugins.signers.keys.sorted(), default: "seed")
     storage = try reader.choice("plugins.storage", of: plugins.storages.keys.sorted(), default: "sqlite")

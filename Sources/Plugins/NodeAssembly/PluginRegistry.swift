@@ -104,6 +104,11 @@ public struct PluginRegistry: Sendable {
     }
   }
 
+  /// Whether there is a plugin of that name, of any kind.
+  func knows(_ name: String) -> Bool {
+    ["sandbox", "signer", "storage", "transport", "source"].contains { has(name, as: $0) }
+  }
+
   static func isName(_ name: String) -> Bool {
     (1...64).contains(name.utf8.count)
       && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D }

@@ -1,0 +1,50 @@
+// What the functions of include/sync/node.h do alike: objects, texts, structs of the caller's.
+
+import CSync
+import CSyncABI
+import SyncProof
+import SyncRuntime
+
+/// An object of ours behind a C pointer.
+func object<Object: AnyObject>(_ pointer: OpaquePointer?, _ name: StaticString, _: Object.Type) throws(CallError)
+  -> Object
+{
+  Unmanaged<Object>.fromOpaque(UnsafeRawPointer(try required(pointer, name))).takeUnretainedValue()
+}
+
+/// Counted once for the C caller, until ``release(_:_:)``.
+func retained<Object: AnyObject>(_ object: Object) -> OpaquePointer {
+  OpaquePointer(Unmanaged.passRetained(object).toOpaque())
+}
+
+func release<Object: AnyObject>(_ pointer: OpaquePointer?, _: Object.Type) {
+  guard let pointer else { return }
+  Unmanaged<Object>.fromOpaque(UnsafeRawPointer(pointer)).release()
+}
+
+/// The shell's refusals, as the caller of a C function gets them.
+func failing<T>(_ work: () throws(PluginError) -> T) throws(CallError) -> T {
+  do throws(PluginError) { return try work() } catch { throw CallError(error) }
+}
+
+/// A C string that must be there.
+func text(_ start: UnsafePointer<CChar>?, _ name: StaticString) throws(CallError) -> String {
+  String(cString: try required(start, name))
+}
+
+/// Reads as much of an open struct of the caller's as there is; what is not there is zero.
+func readStruct<Fields: BitwiseCopyable>(_ start: UnsafeRawPointer, as _: Fields.Type, _ name: StaticString)
+  throws(CallError) -> Fields
+{
+  let sizeKnown = MemoryLayout<Fields>.size
+  let size = start.loadUnaligned(as: UInt32.self)
+  let version = start.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
+  guard version == UInt32(SYNC_ABI_VERSION) else {
+    throw CallError(
+      SYNC_ERROR_ABI_VERSION, Text("\(name).abi_version is \(version); this library's is \(SYNC_ABI_VERSION)"))
+  }
+  guard size >= UInt32(sizeKnown) else {
+    throw CallError(SYNC_ERROR_STRUCT_SIZE, Text("\(name).struct_size is \(size); at least \(sizeKnown) is wanted"))
+  }
+  return start.loadUnaligned(as: Fields.self)
+}
