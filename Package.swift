@@ -212,7 +212,7 @@ let package = Package(
     .executableTarget(
       name: "PluginCheck",
       dependencies: [
-        "NativePlugins", "SyncProof", "SyncRuntime", "SyncTesting",
+        "NativePlugins", "SodiumSigner", "SyncProof", "SyncRuntime", "SyncTesting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/sync-plugin-check", swiftSettings: settings),

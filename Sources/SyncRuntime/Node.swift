@@ -214,9 +214,10 @@ public actor Node: NodeView, Service {
     ended?.finish()
   }
 
-  /// For a node that does not run, or no longer: closes the journal, and needs the event loop no more. What is asked of
-  /// it behind that is answered on another thread.
+  /// For a node that does not run, or no longer: closes transport and journal, and needs the event loop no more.
+  /// What is asked of it behind that is answered on another thread.
   public nonisolated func close() async {
+    await plugins.transport.stop()
     await closeJournal()
     await executor.close()
   }

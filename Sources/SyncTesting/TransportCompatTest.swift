@@ -14,12 +14,53 @@ public struct TransportCompatTest: Sendable {
   public typealias Make = @Sendable (_ name: String, _ peers: [String]) async throws -> any Transport
 
   private let make: Make
+  private let impostor: Make?
   private let timeout: Duration
 
-  /// - Parameter timeout: The longest wait for anything, reconnecting included.
-  public init(timeout: Duration = .seconds(20), make: @escaping Make) { (self.timeout, self.make) = (timeout, make) }
+  /// - Parameters:
+  ///   - timeout: The longest wait for anything, reconnecting included.
+  ///   - impostor: Gives a transport at the replica's place, which says that it is the replica and does not have the
+  ///     key that its peers know; `nil` leaves that check out.
+  public init(timeout: Duration = .seconds(20), impostor: Make? = nil, make: @escaping Make) {
+    (self.timeout, self.impostor, self.make) = (timeout, impostor, make)
+  }
 
   public func run() async -> [CompatFinding] {
+    var findings = await promises()
+    if let impostor {
+      findings.append(
+        await CompatFinding.check("who cannot show to be a peer is told from it") { try await deceive(impostor) })
+    }
+    return findings
+  }
+
+  /// Checks that who has a peer's key, in another group, is no peer.
+  ///
+  /// - Parameter stranger: Gives a transport that has the replica's own key and another group than ``run()``'s.
+  public func keepsApart(_ stranger: Make) async -> CompatFinding {
+    await CompatFinding.check("a replica of another group is none of this one") { try await deceive(stranger) }
+  }
+
+  private func deceive(_ impostor: Make) async throws {
+    let honest = Replica(name: "lie-a", transport: try await make("lie-a", ["lie-b"]))
+    let other = Replica(name: "lie-b", transport: try await impostor("lie-b", ["lie-a"]))
+    try await honest.start()
+    do { try await other.start() } catch {
+      await honest.transport.stop()
+      throw error
+    }
+    honest.transport.send([1], to: "lie-b")
+    other.transport.send([2], to: "lie-a")
+    // Long enough for several attempts.
+    try? await Task.sleep(for: .seconds(2))
+    let (heard, told) = (honest.eventCount, other.messages.count)
+    await other.transport.stop()
+    await honest.transport.stop()
+    try require(heard == 0, "it was told of a connection or a message")
+    try require(told == 0, "the impostor was sent a message")
+  }
+
+  private func promises() async -> [CompatFinding] {
     [
       await check("peers connect and talk both ways", "pair") { a, b in
         a.transport.send([1], to: b.name)

@@ -1,10 +1,11 @@
-/* Four builders in one process, with a sandbox, a signer, a source and a storage of this program's: group FOLDER.
+/* Four builders in one process, with plugins of all five kinds of this program's: group FOLDER.
  *
- * FOLDER holds alder, birch, cedar and elm, each with a config.toml, and policy, as scripts/check-node makes them;
- * elm's sandbox is hostile. */
+ * FOLDER holds alder, birch, cedar and elm, each with a config.toml, the same with other transports, and policy, as
+ * scripts/check-node makes them; elm's sandbox is hostile. */
 #include <dirent.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,13 +72,19 @@ static sync_registry *make_registry(void) {
   OK(sync_registry_add(registry, sandbox_entry(host), &destroyed, count_destroyed, &error));
   OK(sync_registry_add(registry, source_entry(host), NULL, NULL, &error));
   OK(sync_registry_add(registry, storage_entry(host), NULL, NULL, &error));
+  OK(sync_registry_add(registry, liar_entry(host), NULL, NULL, &error));
+  OK(sync_registry_add(registry, mute_entry(host), NULL, NULL, &error));
+  OK(sync_registry_add(registry, unix_entry(host), NULL, NULL, &error));
   return registry;
 }
+
+/* The configuration that nodes are made of. */
+static const char *file_name = "config.toml";
 
 static sync_status make_node(const char *folder, const char *extra, sync_registry *registry, sync_node **node,
                              sync_error **error) {
   char path[4096], text[65536];
-  snprintf(path, sizeof path, "%s/config.toml", folder);
+  snprintf(path, sizeof path, "%s/%s", folder, file_name);
   file_bytes file = read_file(path);
   int size = snprintf(text, sizeof text, "%.*s%s", (int)file.size, (const char *)file.data, extra);
   free(file.data);
@@ -118,6 +125,7 @@ static void check_refusals(const char *folder) {
     {"methods' ABI", "sync_signer_methods.abi_version is 9", *good},
     {"methods' size", "sync_signer_methods.struct_size is 8", *good},
     {"no method", "NULL", *good},
+    {"no method of a transport", "transport", *mute_entry(host)},
   };
   sync_signer_methods other_version = *good->signer, small = *good->signer, empty = *good->signer;
   other_version.abi_version = 9;
@@ -134,9 +142,18 @@ static void check_refusals(const char *folder) {
   rows[8].plugin.signer = &other_version;
   rows[9].plugin.signer = &small;
   rows[10].plugin.signer = &empty;
+  sync_transport_methods half = *mute_entry(host)->transport;
+  half.stop = NULL;
+  rows[11].plugin.transport = &half;
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     refused(rows[i].name, sync_registry_add(mine, &rows[i].plugin, NULL, NULL, &error), SYNC_ERROR_INVALID,
             rows[i].part, &error);
+  /* A plugin of before there were transports: what is behind its end is not read. */
+  sync_plugin old = *good;
+  old.name = "older";
+  old.struct_size = offsetof(sync_plugin, transport);
+  old.transport = (const sync_transport_methods *)16;
+  OK(sync_registry_add(mine, &old, NULL, NULL, &error));
   REFUSED(sync_registry_load(mine, "relative.so", &error), SYNC_ERROR_INVALID, "absolute");
   REFUSED(sync_registry_load(mine, "/no/such.so", &error), SYNC_ERROR_INVALID, "/no/such.so");
 
@@ -423,6 +440,50 @@ static void check_deaf(const char *folder) {
   CHECK(becomes(&live_instances, 0));
 }
 
+/* ---- Transports that do ill ---- */
+
+static void check_transports(const char *folder) {
+  sync_error *error = NULL;
+  char place[4096];
+  snprintf(place, sizeof place, "%s/alder", folder);
+  sync_registry *registry = make_registry();
+  file_name = "liar.toml";
+  OK(make_node(place, "", registry, &nodes[0], &error));
+  REFUSED(sync_node_start(nodes[0], &error), SYNC_ERROR_IO, "answer of another kind");
+  CHECK(sync_get_host()->link_receive(last_link, "birch", "x", 1) == SYNC_ERROR_STATE);
+  CHECK(sends_begun == 0);
+  sync_node_destroy(nodes[0]);
+
+  /* Its sends hold up neither the node nor its end. */
+  file_name = "mute.toml";
+  OK(make_node(place, "", registry, &nodes[0], &error));
+  OK(sync_node_start(nodes[0], &error));
+  uint8_t job[32];
+  sync_submit_request request = SYNC_SUBMIT_REQUEST_INIT;
+  request.package = "pkg:echo/fine@1";
+  OK(sync_node_submit(nodes[0], &request, SECOND, job, &error));
+  for (int i = 0; i < 1000 && sends_begun == 0; i++) usleep(10000);
+  CHECK(sends_begun > 0 && sends_cancelled == 0);
+  struct timespec before, after;
+  clock_gettime(CLOCK_MONOTONIC, &before);
+  OK(sync_node_stop(nodes[0], SYNC_FOREVER, &error));
+  clock_gettime(CLOCK_MONOTONIC, &after);
+  CHECK(after.tv_sec - before.tv_sec <= 4);
+  CHECK(sends_cancelled == sends_begun);
+  CHECK(sync_get_host()->link_receive(last_link, "birch", "x", 1) == SYNC_ERROR_STATE);
+  uint8_t signature[64];
+  CHECK(sync_get_host()->link_sign(last_link, "x", 1, signature) == SYNC_ERROR_STATE);
+  sync_node_destroy(nodes[0]);
+
+  /* One that was never started is ended too. */
+  OK(make_node(place, "", registry, &nodes[0], &error));
+  sync_node_destroy(nodes[0]);
+  sync_registry_destroy(registry);
+  CHECK(link_faults == 0);
+  CHECK(becomes(&live_instances, 0));
+  file_name = "config.toml";
+}
+
 /* ---- Many lives ---- */
 
 /* Bytes that malloc has given and not got back, whatever the kernel still counts. */
@@ -461,6 +522,7 @@ static void check_cycles(const char *folder, int cycles) {
     }
     sync_registry *registry = make_registry();
     sync_node *node = NULL;
+    file_name = i % 4 == 1 ? "unix.toml" : "config.toml";
     OK(make_node(place, "", registry, &node, &error));
     sync_registry_destroy(registry);
     if (i % 10 != 9) OK(sync_node_start(node, &error));
@@ -487,7 +549,10 @@ int main(int count, char **arguments) {
   char place[4096];
   snprintf(place, sizeof place, "%s/alder", arguments[1]);
   check_refusals(place);
+  file_name = "unix.toml";
   check_group(arguments[1]);
+  file_name = "config.toml";
+  check_transports(arguments[1]);
   check_deaf(arguments[1]);
   check_cycles(arguments[1], atoi(arguments[2]));
   return finish("group");

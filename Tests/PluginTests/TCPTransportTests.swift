@@ -11,9 +11,20 @@ import Testing
 @Suite struct TCPTransportTests {
   @Test(.timeLimit(.minutes(2))) func conformsToTransport() async {
     let world = TransportWorld()
-    let findings = await TransportCompatTest { name, peers in try world.makeTransport(name, peers: peers) }.run()
+    let make: TransportCompatTest.Make = { name, peers in try world.makeTransport(name, peers: peers) }
+    var findings = await TransportCompatTest(
+      impostor: { name, peers in
+        try TCPTransport(world.configuration(name, peers: peers), signer: world.signer("somebody else"))
+      }, make: make
+    ).run()
+    findings.append(
+      await TransportCompatTest(make: make).keepsApart { name, peers in
+        var configuration = world.configuration(name, peers: peers)
+        configuration.group = SHA256.hash([UInt8]("another group".utf8))
+        return try TCPTransport(configuration, signer: world.signer(name))
+      })
     for finding in findings { #expect(finding.hasPassed, "\(finding)") }
-    #expect(findings.count == 9)
+    #expect(findings.count == 11)
   }
 
   @Test func takenPortsAreNamed() async throws {

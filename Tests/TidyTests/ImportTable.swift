@@ -79,7 +79,8 @@ enum ImportTable {
       own: ["CSync", "CSyncABI", "CSyncNode", "NativePlugins", "NodeAssembly", "SyncProof", "SyncRuntime"],
       foreign: ["Logging"], platform: true),
     Room(
-      "PluginCheck", at: "sync-plugin-check", own: ["NativePlugins", "SyncProof", "SyncRuntime", "SyncTesting"],
+      "PluginCheck", at: "sync-plugin-check",
+      own: ["NativePlugins", "SodiumSigner", "SyncProof", "SyncRuntime", "SyncTesting"],
       foreign: ["ArgumentParser"], platform: true),
     // Embedded Swift too, in the small program: files through C, and nothing else of the platform.
     Room("VerifyTool", at: "synchronicity-verify", own: ["CVerifyFiles", "SyncProof"], platform: false),

@@ -1,5 +1,5 @@
 /*
- * Plugins: what a sandbox, a signer, a source or a storage for nodes is, in C.
+ * Plugins: what a sandbox, a signer, a source, a storage or a transport for nodes is, in C.
  *
  * A program registers one in its own process (node.h: sync_registry_add), or ships it as a shared object that any node
  * loads (sync_plugin_entry, below). A configuration then chooses it by its name: sandbox = "my-sandbox".
@@ -70,7 +70,7 @@ extern "C" {
 
 /* Calls that one instance may leave unanswered behind their deadlines. */
 #define SYNC_CALLS_ABANDONED_MAX 16
-/* Calls of one instance that run at once; further ones wait. */
+/* Calls of one instance that run at once; further ones wait. Of a transport: one for each peer, and two. */
 #define SYNC_CALLS_RUNNING_MAX 64
 /* The most that one answer of bytes may have. */
 #define SYNC_ANSWER_BYTES_MAX 67108864
@@ -355,6 +355,85 @@ typedef struct sync_storage_methods {
   int32_t (*apply)(void *self, const sync_apply_request *request, sync_call *call);
 } sync_storage_methods;
 
+/* ---- Transport: authenticated, ordered, bounded messages between the members of a group ----
+ *
+ * The host keeps what waits for each peer, at most 16 MiB, of which the oldest gives way, and hands it over while the
+ * peer is connected. A message may be lost with its connection; none may be changed, come twice, come in another order
+ * than it was sent in on one connection, or be said to be of another peer than the one whose key is in the request. */
+
+/* The longest message. */
+#define SYNC_MESSAGE_BYTES_MAX 4194304
+
+/* Where an instance tells what comes in, from start until stop is answered. Not a pointer to anything: a number that is
+ * never used again, so that what comes late does no harm, and gets SYNC_ERROR_STATE. */
+typedef struct sync_link sync_link;
+
+/* A connection to the peer stands, over which what is sent from now on reaches it. What was sent before may be lost.
+ * SYNC_ERROR_STATE when it is connected already, SYNC_ERROR_INVALID_ARGUMENT when the group has no such peer.
+ * [any-thread, one at a time for each peer] */
+sync_status sync_link_connected(sync_link *link, const char *peer);
+
+/* It stands no more: nothing is handed over for this peer until it is connected again. SYNC_ERROR_STATE when it is not
+ * connected. [any-thread, one at a time for each peer] */
+sync_status sync_link_disconnected(sync_link *link, const char *peer);
+
+/* A whole message of the peer, 0 to SYNC_MESSAGE_BYTES_MAX bytes, which are copied; it may come before the peer is
+ * connected, over a connection that the peer has made. [any-thread, one at a time for each peer] */
+sync_status sync_link_receive(sync_link *link, const char *peer, const void *bytes, size_t size);
+
+/* Signs up to 65,536 bytes with the node's transport key, whose public half the peers have: begin them with words of
+ * the plugin's own, and hold what both sides chose, so that nothing else can be made of the signature.
+ * [any-thread that may block] */
+sync_status sync_link_sign(sync_link *link, const void *message, size_t size, uint8_t signature[64]);
+
+/* Never grows: it stands in an array. */
+typedef struct sync_peer {
+  const char *name;
+  const char *address; /* HOST:PORT, as the group file has it; what it means is the transport's */
+  const uint8_t *key;  /* 32 bytes: the peer's transport key (Ed25519) */
+} sync_peer;
+
+typedef struct sync_listen_request {
+  uint32_t struct_size;
+  uint32_t abi_version;
+  sync_link *link;
+  const char *name;       /* this node's */
+  const char *listen;     /* listen.transport of its configuration, HOST:PORT */
+  const uint8_t *group;   /* 32 bytes of the group, in all its epochs; both sides of a connection hold the same */
+  const uint8_t *key;     /* 32 bytes: this node's transport key */
+  const sync_peer *peers; /* all but this node, in the group's order; NULL where there is none */
+  size_t peers_count;
+} sync_listen_request;
+
+/* Never grows: it stands in an array. */
+typedef struct sync_message {
+  const uint8_t *bytes; /* never NULL */
+  size_t size;
+} sync_message;
+
+typedef struct sync_send_request {
+  uint32_t struct_size;
+  uint32_t abi_version;
+  const char *peer;
+  const sync_message *messages; /* in their order */
+  size_t messages_count;        /* 1 or more, together at most 1 MiB or one message */
+} sync_send_request;
+
+typedef struct sync_transport_methods {
+  uint32_t struct_size; /* sizeof(sync_transport_methods) */
+  uint32_t abi_version; /* SYNC_ABI_VERSION */
+  /* Listens, and begins to connect to every peer, again and again where it must; sync_call_finish once it listens, or
+   * SYNC_PLUGIN_UNAVAILABLE when the place is taken. Once for an instance. When it fails nothing is left, and stop is
+   * not called. 60 s. */
+  int32_t (*start)(void *self, const sync_listen_request *request, sync_call *call);
+  /* Takes messages to a connected peer, once start is answered: one call at a time for each peer, those of several
+   * overlap. sync_call_finish when the next may come: a transport whose peer is slow blocks, or answers later. A
+   * failure loses the messages. Cancelled before stop. 60 s. */
+  int32_t (*send)(void *self, const sync_send_request *request, sync_call *call);
+  /* Ends every connection and frees the place; sync_call_finish. Not called where start was not. 10 s. */
+  int32_t (*stop)(void *self, const sync_plain_request *request, sync_call *call);
+} sync_transport_methods;
+
 /* ---- The plugin itself ---- */
 
 typedef struct sync_plugin {
@@ -371,6 +450,7 @@ typedef struct sync_plugin {
   const sync_signer_methods *signer;
   const sync_source_methods *source;
   const sync_storage_methods *storage;
+  const sync_transport_methods *transport; /* not there in a struct of fewer bytes: NULL */
 } sync_plugin;
 
 /* The functions above as a table, so that a shared object has no undefined symbol of ours. */
@@ -390,6 +470,10 @@ typedef struct sync_host {
   sync_status (*call_add_text)(sync_call *call, const char *text);
   sync_status (*call_add_record)(
     sync_call *call, const void *key, size_t key_size, const void *value, size_t value_size);
+  sync_status (*link_connected)(sync_link *link, const char *peer);
+  sync_status (*link_disconnected)(sync_link *link, const char *peer);
+  sync_status (*link_receive)(sync_link *link, const char *peer, const void *bytes, size_t size);
+  sync_status (*link_sign)(sync_link *link, const void *message, size_t size, uint8_t signature[64]);
 } sync_host;
 
 /* The table, for plugins that are compiled into the program: entry(sync_get_host()) gives theirs. Valid for as long as

@@ -110,7 +110,7 @@ private func with(_ pointer: OpaquePointer?, _ work: (ForeignCall) -> sync_statu
   return work(call)
 }
 
-private func buffer(_ start: UnsafeRawPointer?, _ size: Int) -> UnsafeRawBufferPointer? {
+func buffer(_ start: UnsafeRawPointer?, _ size: Int) -> UnsafeRawBufferPointer? {
   // A size_t in the upper half of its range arrives as a negative number.
   guard size >= 0, start != nil || size == 0 else { return nil }
   return UnsafeRawBufferPointer(start: start, count: size)
@@ -149,7 +149,9 @@ enum PluginHost {
         call_fail: sync_call_fail, call_finish_instance: sync_call_finish_instance,
         call_finish_bytes: sync_call_finish_bytes, call_finish_run: sync_call_finish_run,
         call_add_transcript: sync_call_add_transcript, call_add_finding: sync_call_add_finding,
-        call_add_text: sync_call_add_text, call_add_record: sync_call_add_record))
+        call_add_text: sync_call_add_text, call_add_record: sync_call_add_record,
+        link_connected: sync_link_connected, link_disconnected: sync_link_disconnected,
+        link_receive: sync_link_receive, link_sign: sync_link_sign))
     return UnsafePointer(table)
   }()
 }

@@ -23,11 +23,13 @@ final class ForeignInstance: Sendable {
   /// - Parameters:
   ///   - node: The builder's name.
   ///   - settings: The configuration's for this plugin.
-  init(_ plugin: NativePlugin, node: String, stateDirectory: String, settings: [String: String])
-    async throws(PluginError)
-  {
+  ///   - callsMax: The most that run at once.
+  init(
+    _ plugin: NativePlugin, node: String, stateDirectory: String, settings: [String: String],
+    callsMax: Int = Int(SYNC_CALLS_RUNNING_MAX)
+  ) async throws(PluginError) {
     self.plugin = plugin
-    threads = CallThreads(countMax: Int(SYNC_CALLS_RUNNING_MAX))
+    threads = CallThreads(countMax: callsMax)
     try Folder.make(stateDirectory)
     guard let real = realpath(stateDirectory, nil) else { throw Folder.error("open", stateDirectory) }
     let stateDirectory = String(cString: real)
@@ -95,6 +97,20 @@ final class ForeignInstance: Sendable {
     return try result.get()
   }
 
+  /// Calls a method and returns; `ending` gets the answer, once, on any thread.
+  ///
+  /// - Returns: The call, for whom may cancel it; it may have ended.
+  func start(
+    _ name: String, expected: ExpectedAnswer, deadline: Duration, _ ending: @escaping ForeignCall.Ending,
+    _ method: @escaping Method
+  ) throws(PluginError) -> ForeignCall {
+    let what = try check(name)
+    let call = ForeignCall(what, expected: expected, account: account, ending: ending)
+    call.abandon(in: deadline, ForeignInstance.late(what, deadline))
+    begin(call, method)
+    return call
+  }
+
   private func check(_ name: String) throws(PluginError) -> String {
     let what = "The \(plugin.kind.rawValue) \(plugin.name) (\(name))"
     guard !account.isClosed else { throw PluginError(.io, "\(what) is closed") }
@@ -121,7 +137,7 @@ final class ForeignInstance: Sendable {
     }
   }
 
-  private static func cancel(_ call: ForeignCall, _ what: String) {
+  static func cancel(_ call: ForeignCall, _ what: String) {
     call.cancel()
     call.abandon(
       in: cancelGrace, PluginError(.cancelled, "\(what) was cancelled, and does not say that it has stopped"))

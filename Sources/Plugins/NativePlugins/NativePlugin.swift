@@ -5,7 +5,7 @@ import SyncRuntime
 
 /// A plugin's table as the program or the shared object gave it, checked and copied. Thread: any.
 public final class NativePlugin: Sendable {
-  public enum Kind: String, Sendable { case sandbox, signer, source, storage }
+  public enum Kind: String, Sendable { case sandbox, signer, source, storage, transport }
 
   public let name: String
   public let version: String
@@ -19,6 +19,7 @@ public final class NativePlugin: Sendable {
     var signer = sync_signer_methods()
     var source = sync_source_methods()
     var storage = sync_storage_methods()
+    var transport = sync_transport_methods()
     var userData: UnsafeMutableRawPointer?
     var destroyUserData: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
     /// Of a source: the types of purls that it serves.
@@ -55,22 +56,20 @@ public final class NativePlugin: Sendable {
   }
 
   private static func read(
-    _ plugin: UnsafePointer<sync_plugin>?, _ userData: UnsafeMutableRawPointer?,
+    _ given: UnsafePointer<sync_plugin>?, _ userData: UnsafeMutableRawPointer?,
     _ destroy: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?, _ from: String
   ) throws(PluginError) -> (Table, String, String, Kind) {
-    guard let plugin else { throw PluginError(.invalid, "\(from) gives no plugin: it cannot work with this runtime") }
-    let raw = UnsafeRawPointer(plugin)
-    try check(raw, "sync_plugin", MemoryLayout<sync_plugin>.size, from)
-    var table = Table(plugin: plugin.pointee, userData: userData, destroyUserData: destroy)
-    guard let name = plugin.pointee.name.map({ String(cString: $0) }),
-      let version = plugin.pointee.version.map({ String(cString: $0) })
+    guard let given else { throw PluginError(.invalid, "\(from) gives no plugin: it cannot work with this runtime") }
+    let plugin = try copy(given, from)
+    var table = Table(plugin: plugin, userData: userData, destroyUserData: destroy)
+    guard let name = plugin.name.map({ String(cString: $0) }), let version = plugin.version.map({ String(cString: $0) })
     else { throw PluginError(.invalid, "\(from): a plugin has a name and a version; one is NULL") }
     guard (1...64).contains(version.utf8.count), version.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
       throw PluginError(.invalid, "\(from): a version is 1 to 64 printable characters without spaces")
     }
-    guard plugin.pointee.create != nil else { throw PluginError(.invalid, "\(from): create is NULL") }
+    guard plugin.create != nil else { throw PluginError(.invalid, "\(from): create is NULL") }
     var kinds: [Kind] = []
-    if let methods = plugin.pointee.sandbox {
+    if let methods = plugin.sandbox {
       try check(methods, "sync_sandbox_methods", MemoryLayout<sync_sandbox_methods>.size, from)
       table.sandbox = methods.pointee
       let isWhole =
@@ -79,13 +78,13 @@ public final class NativePlugin: Sendable {
       try require(isWhole, "sandbox", from)
       kinds.append(.sandbox)
     }
-    if let methods = plugin.pointee.signer {
+    if let methods = plugin.signer {
       try check(methods, "sync_signer_methods", MemoryLayout<sync_signer_methods>.size, from)
       table.signer = methods.pointee
       try require(methods.pointee.public_key != nil && methods.pointee.sign != nil, "signer", from)
       kinds.append(.signer)
     }
-    if let methods = plugin.pointee.source {
+    if let methods = plugin.source {
       try check(methods, "sync_source_methods", MemoryLayout<sync_source_methods>.size, from)
       table.source = methods.pointee
       try require(methods.pointee.resolve != nil && methods.pointee.fetch != nil, "source", from)
@@ -93,18 +92,36 @@ public final class NativePlugin: Sendable {
       table.originType = try purlType(methods.pointee.origin_type, from)
       kinds.append(.source)
     }
-    if let methods = plugin.pointee.storage {
+    if let methods = plugin.storage {
       try check(methods, "sync_storage_methods", MemoryLayout<sync_storage_methods>.size, from)
       table.storage = methods.pointee
       let isWhole = methods.pointee.get != nil && methods.pointee.scan != nil && methods.pointee.apply != nil
       try require(isWhole, "storage", from)
       kinds.append(.storage)
     }
+    if let methods = plugin.transport {
+      try check(methods, "sync_transport_methods", MemoryLayout<sync_transport_methods>.size, from)
+      table.transport = methods.pointee
+      let isWhole = methods.pointee.start != nil && methods.pointee.send != nil && methods.pointee.stop != nil
+      try require(isWhole, "transport", from)
+      kinds.append(.transport)
+    }
     guard kinds.count == 1, let kind = kinds.first else {
       throw PluginError(
-        .invalid, "\(from): a plugin is one of sandbox, signer, source, storage; this one has \(kinds.count) of them")
+        .invalid,
+        "\(from): a plugin is one of sandbox, signer, source, storage, transport; this one has \(kinds.count) of them")
     }
     return (table, name, version, kind)
+  }
+
+  /// The struct as a plugin of any release has it: what its own does not know is not there.
+  private static func copy(_ plugin: UnsafePointer<sync_plugin>, _ from: String) throws(PluginError) -> sync_plugin {
+    let first = MemoryLayout<sync_plugin>.offset(of: \.transport) ?? MemoryLayout<sync_plugin>.size
+    try check(plugin, "sync_plugin", first, from)
+    let size = min(Int(plugin.pointer(to: \.struct_size)?.pointee ?? 0), MemoryLayout<sync_plugin>.size)
+    var whole = sync_plugin()
+    withUnsafeMutableBytes(of: &whole) { $0.copyMemory(from: UnsafeRawBufferPointer(start: plugin, count: size)) }
+    return whole
   }
 
   /// The two leading words alone: the rest of a struct may not be there.

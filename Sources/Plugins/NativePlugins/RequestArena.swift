@@ -18,7 +18,7 @@ final class RequestArena {
   /// Never NULL, also for no bytes.
   func bytes(_ bytes: [UInt8]) -> UnsafePointer<UInt8> {
     let block = list(max(1, bytes.count), of: UInt8.self)
-    for (place, byte) in bytes.enumerated() { block[place] = byte }
+    bytes.withUnsafeBufferPointer { if let start = $0.baseAddress { block.update(from: start, count: $0.count) } }
     return UnsafePointer(block)
   }
 

@@ -83,16 +83,22 @@ public struct AssembledNode: Sendable {
     do throws(PluginError) {
       let group = try Node.currentGroup(file: given, storage: storage)
       if group != given { try SmallFile.write(group.encode(), to: GroupFile.presentPath(file)) }
-      return try Node(
-        configuration: NodeConfiguration(
-          name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
-          toolchains: file.toolchains, toolchainDirectories: file.toolchainDirectories, capacity: file.capacity,
-          dataPolicy: file.dataPolicy, timeoutBaseMilliseconds: file.timeoutBaseMilliseconds,
-          divergence: file.divergence, retention: file.retention, isRestored: isRestored),
-        plugins: NodePlugins(
-          storage: storage, transport: try await file.makeTransport(group, plugins.signer, logger),
-          signer: plugins.signer, sandbox: plugins.sandbox, source: plugins.source, eventLoop: loop),
-        logger: logger, observer: observer)
+      let transport = try await file.makeTransport(group, plugins.signer, logger)
+      do throws(PluginError) {
+        return try Node(
+          configuration: NodeConfiguration(
+            name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
+            toolchains: file.toolchains, toolchainDirectories: file.toolchainDirectories, capacity: file.capacity,
+            dataPolicy: file.dataPolicy, timeoutBaseMilliseconds: file.timeoutBaseMilliseconds,
+            divergence: file.divergence, retention: file.retention, isRestored: isRestored),
+          plugins: NodePlugins(
+            storage: storage, transport: transport, signer: plugins.signer, sandbox: plugins.sandbox,
+            source: plugins.source, eventLoop: loop),
+          logger: logger, observer: observer)
+      } catch {
+        await transport.stop()
+        throw error
+      }
     } catch {
       storage.close()
       throw error

@@ -90,6 +90,17 @@ public struct PluginRegistry: Sendable {
           plugin, node: file.name, stateDirectory: file.state(of: name), settings: file.of(name))
         return [SourceEntry(source, type: source.type, originType: source.originType)]
       }
+    case .transport:
+      try add(transport: name) { (file, group, signer, _) throws(PluginError) in
+        let peers = group.members.filter { $0.name != Text(file.name) }.map { member in
+          ForeignTransport.Peer(
+            name: member.name.string, address: member.address.string, key: member.transportKey)
+        }
+        return try await ForeignTransport(
+          plugin, node: file.name, stateDirectory: file.state(of: name), settings: file.of(name),
+          listen: "\(file.transportListen.host):\(file.transportListen.port)", group: group.networkID, peers: peers,
+          signer: signer)
+      }
     }
   }
 
