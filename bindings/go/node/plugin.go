@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -34,7 +35,10 @@ const (
 
 // Error returns the code's words, such as "not found".
 func (c PluginCode) Error() string {
-	return Code(200 + c).String()
+	if text, ok := codeTexts[200+Code(c)]; ok {
+		return text
+	}
+	return fmt.Sprintf("plugin code %d", int32(c))
 }
 
 // ErrTranscriptFull is what a run's transcript returns when the run has printed more than it may. What fits is kept,
