@@ -1,0 +1,3 @@
+# artifact: hello.txt
+set -eu
+printf 'Hello from %s\n' "$(uname -n)" >/output/hello.txt
