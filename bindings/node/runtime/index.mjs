@@ -1,0 +1,4 @@
+import synchronicity from './index.js';
+
+export const { Events, Node, PluginError, Registry, SyncError, errorCodes, version } = synchronicity;
+export * from './index.js';
