@@ -241,10 +241,12 @@ func closeFromWithin(t *testing.T) {
 	}}
 	builder = made.load(t, folder, "alder", nil)
 	check(t, builder.Start())
+	begun := time.Now()
 	must(builder.Submit(within(t, 30*time.Second), &node.SubmitRequest{Package: "pkg:words/fine@1"}))(t)
 	select {
 	case err := <-closed:
 		check(t, err)
+		t.Logf("closing took %v", time.Since(begun).Round(time.Second))
 	case <-time.After(30 * time.Second):
 		t.Fatal("closing hangs")
 	}
