@@ -17,7 +17,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn from_number(number: i32) -> Self {
+    /// The verdict that the C interface gives as `number`.
+    pub fn from_number(number: i32) -> Self {
         match number {
             sys::SYNC_VERDICT_REPRODUCED => Verdict::Reproduced,
             sys::SYNC_VERDICT_DIVERGED => Verdict::Diverged,

@@ -1,0 +1,158 @@
+use core::ffi::c_void;
+
+use crate::{c_char, sync_bytes, sync_error, sync_events, sync_node, sync_plugin, sync_registry, sync_status};
+
+open_structs! {
+    /// What a node is made with, beside its configuration.
+    struct sync_node_options {
+        log: Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, line: *const c_char)>,
+        log_user_data: *mut c_void,
+        is_restored: i32,
+        reserved: i32,
+    }
+
+    /// Which package is to be rebuilt.
+    struct sync_submit_request {
+        package: *const c_char,
+        features: *const *const c_char,
+        features_count: usize,
+        profile: *const c_char,
+        target: *const c_char,
+        toolchain: *const c_char,
+        rebuild: u64,
+        without_default_features: i32,
+        priority: i32,
+    }
+
+    /// How far a job has come.
+    struct sync_job_status {
+        phase: i32,
+        verdict: i32,
+        agreeing: u32,
+        committed: u32,
+        leaf_index: u64,
+    }
+
+    /// The node at a glance.
+    struct sync_node_status {
+        state: i32,
+        is_observing: i32,
+        epoch: u64,
+        view: u64,
+        height: u64,
+        log_size: u64,
+        checkpoint_size: u64,
+        open_jobs: u32,
+        connected_peers: u32,
+        replicas: u32,
+        quorum: u32,
+    }
+
+    /// What has happened.
+    struct sync_event {
+        kind: i32,
+        dropped: u32,
+        number: u64,
+        job: [u8; 32],
+        text: [c_char; 256],
+    }
+}
+
+extern "C" {
+    pub fn sync_bytes_get_start(bytes: *const sync_bytes) -> *const u8;
+    pub fn sync_bytes_get_size(bytes: *const sync_bytes) -> usize;
+    pub fn sync_bytes_destroy(bytes: *mut sync_bytes);
+
+    pub fn sync_registry_create(
+        flags: u32,
+        created: *mut *mut sync_registry,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_registry_add(
+        registry: *mut sync_registry,
+        plugin: *const sync_plugin,
+        user_data: *mut c_void,
+        destroy_user_data: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_registry_load(
+        registry: *mut sync_registry,
+        path: *const c_char,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_registry_destroy(registry: *mut sync_registry);
+
+    pub fn sync_node_create(
+        configuration: *const u8,
+        configuration_size: usize,
+        folder: *const c_char,
+        registry: *const sync_registry,
+        options: *const sync_node_options,
+        created: *mut *mut sync_node,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_node_start(node: *mut sync_node, error: *mut *mut sync_error) -> sync_status;
+    pub fn sync_node_stop(node: *mut sync_node, timeout_ns: u64, error: *mut *mut sync_error) -> sync_status;
+    pub fn sync_node_destroy(node: *mut sync_node);
+
+    pub fn sync_node_submit(
+        node: *mut sync_node,
+        request: *const sync_submit_request,
+        timeout_ns: u64,
+        job: *mut u8,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_node_get_job(
+        node: *mut sync_node,
+        job: *const u8,
+        status: *mut sync_job_status,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_node_wait(
+        node: *mut sync_node,
+        job: *const u8,
+        phase: i32,
+        timeout_ns: u64,
+        status: *mut sync_job_status,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_node_copy_proof(
+        node: *mut sync_node,
+        job: *const u8,
+        created: *mut *mut sync_bytes,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_node_copy_artifact_path(
+        node: *mut sync_node,
+        artifact_sha256: *const u8,
+        created: *mut *mut sync_bytes,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+
+    pub fn sync_node_get_status(
+        node: *mut sync_node,
+        status: *mut sync_node_status,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_node_copy_status_json(
+        node: *mut sync_node,
+        created: *mut *mut sync_bytes,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_node_drain(node: *mut sync_node, timeout_ns: u64, error: *mut *mut sync_error) -> sync_status;
+
+    pub fn sync_node_subscribe(
+        node: *mut sync_node,
+        capacity: u32,
+        created: *mut *mut sync_events,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_events_next(
+        events: *mut sync_events,
+        timeout_ns: u64,
+        event: *mut sync_event,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_events_close(events: *mut sync_events);
+    pub fn sync_events_destroy(events: *mut sync_events);
+}
