@@ -154,8 +154,12 @@ class Node {
   #ending;
 
   constructor(configuration, { folder = '.', registry, log, isRestored = false } = {}) {
-    const text = typeof configuration === 'string' ? Buffer.from(configuration, 'utf8') : configuration;
-    if (!(text instanceof Uint8Array)) throw typeError('configuration must be a string or a Uint8Array');
+    const isText = typeof configuration === 'string';
+    if (!isText && !(configuration instanceof Uint8Array)) {
+      throw typeError('configuration must be a string or a Uint8Array');
+    }
+    // A copy, which no other thread changes.
+    const text = Buffer.from(configuration);
     const plugins = registry === undefined ? undefined : nativeOf(registry);
     const place = path.resolve(textOf(folder, 'folder'));
     booleanOf(isRestored, 'isRestored');

@@ -364,7 +364,8 @@ async function close({ object, plugin }) {
   try {
     await object.close?.();
   } catch (error) {
-    process.emitWarning(`the plugin ${plugin.name} failed when an instance was closed: ${failureOf(error, false).message}`);
+    const { message } = failureOf(error, false);
+    process.emitWarning(`the plugin ${plugin.name} failed when an instance was closed: ${message}`);
   }
 }
 

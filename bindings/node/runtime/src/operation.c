@@ -191,7 +191,6 @@ static sync_status wait_once(
   switch (under->kind) {
     case OPERATION_STOP: return sync_node_stop(node, timeout_ns, error);
     case OPERATION_DRAIN: return sync_node_drain(node, timeout_ns, error);
-    case OPERATION_NEXT_EVENT: return take_event(under->on->object, timeout_ns, result, error);
     default:
       status = sync_node_wait(node, under->argument, under->phase, timeout_ns, &job, error);
       if (status == SYNC_OK) put_job(result, &job);
@@ -230,6 +229,8 @@ static sync_status perform(operation *under, sync_node *node, writer *result, sy
   sync_status code;
   switch (under->kind) {
     case OPERATION_START: return sync_node_start(node, error);
+    /* Closing the events, which who waits no more does, wakes it. */
+    case OPERATION_NEXT_EVENT: return take_event(under->on->object, under->timeout_ns, result, error);
     case OPERATION_END: return wait_for_end(node, error);
     case OPERATION_SUBMIT: return submit(node, under, result, error);
     case OPERATION_JOB:

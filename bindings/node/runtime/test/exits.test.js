@@ -12,9 +12,12 @@ const { makeGroup, sleep, until } = require('./support.js');
 /** Two groups of one. */
 const folders = {};
 before(() => {
-  for (const name of ['alder', 'birch']) folders[name] = makeGroup([name]);
+  // One keeps its keys and its journal in JavaScript, for which it waits also while it ends.
+  folders.alder = makeGroup(['alder'], { withKeys: ['alder'] });
+  folders.birch = makeGroup(['birch']);
 });
-after(() => {
+after(async () => {
+  await endBuilds();
   for (const folder of Object.values(folders)) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -28,11 +31,13 @@ const head = `
   const until = async (isSo) => { while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10)); };
 `;
 
+const program = (code) => `${head}(async () => {${code}})();`;
+
 /** Runs a program to its end; fails behind ten seconds. */
-function run(code, options = {}) {
+function run(code) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--expose-gc', '-e', `${head}(async () => {${code}})();`], {
-      env: { ...process.env, FOLDERS: JSON.stringify(folders) }, stdio: ['ignore', 'pipe', 'pipe'], ...options,
+    const child = spawn(process.execPath, ['-e', code], {
+      env: { ...process.env, FOLDERS: JSON.stringify(folders) }, stdio: ['ignore', 'pipe', 'pipe'],
     });
     const text = { out: '', err: '' };
     child.stdout.on('data', (data) => { text.out += data; });
@@ -46,6 +51,10 @@ function run(code, options = {}) {
 }
 
 async function expectEnd(code, wanted) {
+  await expectEndOf(program(code), wanted);
+}
+
+async function expectEndOf(code, wanted) {
   const found = await run(code);
   assert.deepEqual({ ...found, err: found.err.slice(0, 2000) }, { out: '', err: '', code: 0, signal: null, ...wanted });
 }
@@ -100,9 +109,8 @@ test('by itself, where no node was started', () => expectEnd(`
 `));
 
 test('by itself, where a node did not start', () => expectEnd(`
-  const other = new Registry().add({ kind: 'sandbox', name: 'js-plain', create() { throw new Error('no') } });
-  other.add({ kind: 'source', name: 'js-words', type: 'words', originType: 'words', create: () => ({}) });
-  const node = await load('alder', { registry: other });
+  class Missing extends Plain { constructor() { throw new Error('no'); } }
+  const node = await load('alder', { registry: makeRegistry({ 'js-plain': Missing }).registry });
   await node.start().catch((error) => console.log(error.message));
 `, { out: 'The sandbox js-plain (create) failed: Error: no\n' }));
 
@@ -144,7 +152,7 @@ test('with process.exit() while a node starts, and while it ends', async () => {
 test('with an exception, of a log function too', async () => {
   for (const code of ['const node = await load(\'alder\'); await node.start(); throw new Error(\'mine\');',
     'await (await load(\'alder\', { log() { throw new Error(\'mine\'); } })).start();']) {
-    const { code: status, signal, err } = await run(code);
+    const { code: status, signal, err } = await run(program(code));
     assert.deepEqual([status, signal], [1, null], err);
     assert.match(err, /Error: mine/);
   }
@@ -162,7 +170,7 @@ test('nothing is started once the process ends', () => expectEnd(`
 /** A worker that tells when its build runs. */
 function startWorker(rest = '') {
   const tell = 'require(\'node:worker_threads\').parentPort.postMessage(\'runs\');';
-  const source = `${head}(async () => {${runsBuild} ${tell} ${rest}})();`;
+  const source = program(`${runsBuild} ${tell} ${rest}`);
   const worker = new Worker(source, { eval: true, env: { ...process.env, FOLDERS: JSON.stringify(folders) } });
   const runs = new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   return { worker, runs };
@@ -197,12 +205,22 @@ test('a worker that is terminated at any time', async () => {
   }
 });
 
+const inWorker = JSON.stringify(program(`
+  const node = await load('alder');
+  await node.start();
+  require('node:worker_threads').parentPort.postMessage('runs');
+`));
+
 test('a process that leaves while a worker\'s node runs', () => expectEnd(`
   const { Worker } = require('node:worker_threads');
-  const worker = new Worker(${JSON.stringify(`${head}(async () => {
-    const node = await load('alder');
-    await node.start();
-    require('node:worker_threads').parentPort.postMessage('runs');
-  })();`)}, { eval: true });
-  worker.on('message', () => process.exit(7));
+  new Worker(${inWorker}, { eval: true }).on('message', () => process.exit(7));
 `, { code: 7 }));
+
+test('a process that goes on when the worker is gone that alone has loaded the addon', () => expectEndOf(`
+  const { Worker } = require('node:worker_threads');
+  const worker = new Worker(${inWorker}, { eval: true });
+  worker.on('message', async () => {
+    await worker.terminate();
+    setTimeout(() => console.log('alive'), 500);
+  });
+`, { out: 'alive\n' }));

@@ -51,7 +51,7 @@ class Hostile extends Plain {
 }
 
 test('each way', async (context) => {
-  const folder = groupFor(context, ['alder'], { options: { 'commit-seconds': 10 } });
+  const folder = groupFor(context, ['alder'], { options: { 'commit-seconds': 8 } });
   const lines = [];
   const { registry, made } = makeRegistry({ 'js-plain': Hostile });
   const text = `${readFileSync(configuration(folder, 'alder'), 'utf8')}[settings.js-plain]\npatience-seconds = 1\n`;
