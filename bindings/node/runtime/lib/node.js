@@ -278,9 +278,6 @@ class Node {
     throw new SyncError(errorCodes.SYNC_ERROR_STATE, 'the node is destroyed');
   }
 }
-if (Symbol.asyncDispose !== undefined) {
-  Object.defineProperty(Node.prototype, Symbol.asyncDispose, { value: Node.prototype.destroy, configurable: true });
-}
 
 // process.exit() and the loop's own end: whoever started something is told to end it, and then the nodes are ended.
 // Workers that are terminated run no JavaScript any more; the addon ends their nodes.
