@@ -33,6 +33,7 @@ impl Source for Words {
                 return Err(FailureCode::Cancelled.into());
             }
             "hangs" => "echo hangs; sleep 100; echo woke".to_string(),
+            "sleeps" => "echo $$ >/output/out; exec sleep 100".to_string(),
             "dies" => "kill -TERM $$".to_string(),
             "fails" => "exit 3".to_string(),
             "prints" => "head -c 5000 /dev/zero".to_string(),
@@ -46,7 +47,8 @@ impl Source for Words {
             "target none\nprofile release".to_string(),
             format!("source {0} {1} - {0}", request.package, EMPTY_TREE),
             "lock -\nenvironment PATH=/usr/bin:/bin\nenvironment WORD=two words".to_string(),
-            "wall-seconds 2\ncpu-seconds 2\nmemory-bytes 1048576\nprocesses 8".to_string(),
+            format!("wall-seconds {}\ncpu-seconds 2", if word == "sleeps" { 60 } else { 2 }),
+            "memory-bytes 1048576\nprocesses 8".to_string(),
             "disk-bytes 1048576\ntranscript-bytes 1024".to_string(),
             format!("recipe {}", base64(recipe.as_bytes())),
             "artifact out\n".to_string(),

@@ -57,6 +57,10 @@ enum Methods {
     Storage(sys::sync_storage_methods),
 }
 
+// Functions, and the pointers of a source's table, which are NULL until `Fixed::table` points them to the texts beside it.
+unsafe impl Send for Methods {}
+unsafe impl Sync for Methods {}
+
 /// A plugin: a name by which configurations choose it, and a function that makes an instance for each node.
 ///
 /// The name has 1 to 64 lower-case letters, digits and hyphens, the version 1 to 64 printable characters.

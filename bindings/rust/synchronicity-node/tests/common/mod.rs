@@ -12,11 +12,11 @@ use std::{env, fs, process, thread};
 use synchronicity_node::plugin::{CreateRequest, Failure};
 use synchronicity_node::{LogLevel, Node, NodeState, Plugin, Registry};
 
-#[path = "../examples/plain.rs"]
+#[path = "../../examples/plain.rs"]
 pub mod plain;
-#[path = "../examples/seed_keys.rs"]
+#[path = "../../examples/seed_keys.rs"]
 pub mod seed_keys;
-#[path = "../examples/words.rs"]
+#[path = "../../examples/words.rs"]
 pub mod words;
 
 pub const TOOLCHAIN: &str = "0000000000000000000000000000000000000000000000000000000000000007";
