@@ -20,11 +20,12 @@ type mute struct{}
 
 func (mute) Error() string { panic("no text") }
 
-// TestHostile has two tests that take their time, at once.
+// TestHostile has tests that take their time, at once.
 func TestHostile(t *testing.T) {
-	t.Run("both", func(t *testing.T) {
+	t.Run("all", func(t *testing.T) {
 		t.Run("ways", hostileWays)
 		t.Run("close", closeFromWithin)
+		t.Run("resolver", closeOverStuckResolver)
 	})
 	settles(t)
 }
@@ -250,4 +251,39 @@ func closeFromWithin(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("closing hangs")
 	}
+}
+
+// closeOverStuckResolver closes a node while a source heeds nothing.
+func closeOverStuckResolver(t *testing.T) {
+	t.Parallel()
+	folder := makeGroup(t, names[:1], nil)
+	made := &plugins{stuck: make(chan struct{})}
+	builder := made.load(t, folder, "alder", nil)
+	check(t, builder.Start())
+	ctx, cancel := context.WithCancel(context.Background())
+	told := make(chan error, 1)
+	go func() {
+		_, err := builder.Submit(context.Background(), &node.SubmitRequest{Package: "pkg:words/stuck@1"})
+		told <- err
+	}()
+	time.AfterFunc(100*time.Millisecond, cancel)
+	if _, err := builder.Submit(ctx, &node.SubmitRequest{Package: "pkg:words/stuck@1"}); err != context.Canceled {
+		t.Errorf("a submission that is cancelled: %v", err)
+	}
+	begun := time.Now()
+	closed := make(chan error)
+	go func() { closed <- builder.Close() }()
+	limit := time.After(30 * time.Second)
+	for waited := 0; waited < 2; waited++ {
+		select {
+		case err := <-closed:
+			check(t, err)
+			t.Logf("closing took %v", time.Since(begun).Round(time.Second))
+		case err := <-told:
+			refused(t, err, node.CodeState, "")
+		case <-limit:
+			t.Fatal("one waits for ever")
+		}
+	}
+	close(made.stuck)
 }

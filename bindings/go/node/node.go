@@ -162,9 +162,9 @@ func (n *Node) Stop(ctx context.Context) error {
 }
 
 // Close stops the node, waits for that, and frees it. Whoever waits in another of its methods gets an error. The error
-// is the one with which the node ended by itself, or did not start; a second Close gives the same. From a plugin's
-// method it takes as long as the node waits for one that does not return, some twenty seconds; the log's function gets
-// an error, and nothing happens.
+// is the one with which the node ended by itself, or did not start; a second Close gives the same. A node that starts is
+// waited for, up to the 60 s that making a plugin's instance may take. From a plugin's method it takes as long as the
+// node waits for one that does not return, some twenty seconds; the log's function gets an error, and nothing happens.
 func (n *Node) Close() error {
 	if C.bridge_is_in_log() != 0 {
 		return refuse(CodeState, "the log's function cannot close the node, which waits for it: do it elsewhere")

@@ -51,6 +51,7 @@ func recipe(word string) string {
 // words has packages pkg:words/WORD@1.
 type words struct {
 	closed *atomic.Int64
+	stuck  chan struct{}
 }
 
 func (w *words) Close() error {
@@ -72,6 +73,8 @@ func (w *words) Resolve(ctx context.Context, request *node.ResolveRequest) ([]by
 	case "slow":
 		<-ctx.Done()
 		return nil, ctx.Err()
+	case "stuck":
+		<-w.stuck
 	case "nospec":
 		return []byte("not a spec"), nil
 	case "nothing":
@@ -257,6 +260,7 @@ type plugins struct {
 	shells   []*shell
 	closed   atomic.Int64 // sources
 	misdeeds map[string]misdeed
+	stuck    chan struct{} // for what a method waits that heeds nothing
 }
 
 func (p *plugins) registry(t testing.TB) *node.Registry {
@@ -265,7 +269,7 @@ func (p *plugins) registry(t testing.TB) *node.Registry {
 	check(t, registry.AddSandbox("go-shell", "1.0", p.newShell))
 	check(t, registry.AddSource("go-words", "1", "words", "words",
 		func(ctx context.Context, request *node.CreateRequest) (node.Source, error) {
-			return &words{closed: &p.closed}, nil
+			return &words{closed: &p.closed, stuck: p.stuck}, nil
 		}))
 	check(t, registry.AddSigner("go-keys", "1",
 		func(ctx context.Context, request *node.CreateRequest) (node.Signer, error) {
