@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-use synchronicity_node::plugin::{CreateRequest, Failure};
 use synchronicity_node::{LogLevel, Node, NodeState, Plugin, Registry};
 
+#[path = "../../examples/map.rs"]
+pub mod map;
 #[path = "../../examples/plain.rs"]
 pub mod plain;
 #[path = "../../examples/seed_keys.rs"]
@@ -136,6 +137,10 @@ pub fn keys_plugin() -> Plugin {
     Plugin::signer("seed-keys", "1", seed_keys::SeedKeys::make)
 }
 
+pub fn map_plugin() -> Plugin {
+    Plugin::storage("map", "1", map::Map::make)
+}
+
 /// All of them, with this sandbox.
 pub fn registry_with(sandbox: Plugin) -> Registry {
     let mut registry = Registry::new().unwrap();
@@ -183,46 +188,4 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 
 pub fn is_running(node: &Node) -> bool {
     node.status().unwrap().state == NodeState::Running
-}
-
-/// A map in memory.
-#[derive(Default)]
-pub struct Map(Mutex<std::collections::BTreeMap<Vec<u8>, Vec<u8>>>);
-
-pub fn map_plugin() -> Plugin {
-    Plugin::storage("map", "1", |_: &CreateRequest<'_>| -> Result<Map, Failure> { Ok(Map::default()) })
-}
-
-mod map {
-    use super::Map;
-    use synchronicity_node::plugin::{Call, Change, Failure, Records, ScanRequest, Storage};
-
-    impl Storage for Map {
-        fn get(&self, key: &[u8], _: &Call<'_>) -> Result<Option<Vec<u8>>, Failure> {
-            Ok(self.0.lock().unwrap().get(key).cloned())
-        }
-
-        fn scan(&self, request: &ScanRequest<'_>, records: &mut Records<'_>, _: &Call<'_>) -> Result<(), Failure> {
-            let map = self.0.lock().unwrap();
-            let first = request.prefix.max(request.start).to_vec();
-            let found = map.range(first..).take_while(|(key, _)| key.starts_with(request.prefix));
-            for (key, value) in found.take(request.limit as usize) {
-                if !records.add(key, value) {
-                    break;
-                }
-            }
-            Ok(())
-        }
-
-        fn apply(&self, changes: &[Change<'_>], _durable: bool, _: &Call<'_>) -> Result<(), Failure> {
-            let mut map = self.0.lock().unwrap();
-            for change in changes {
-                match change.value {
-                    Some(value) => map.insert(change.key.to_vec(), value.to_vec()),
-                    None => map.remove(change.key),
-                };
-            }
-            Ok(())
-        }
-    }
 }
