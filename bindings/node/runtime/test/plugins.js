@@ -105,6 +105,8 @@ class Plain {
     let script = await readFile(mounts.find((mount) => mount.insidePath === '/input/recipe.sh').hostPath, 'utf8');
     for (const { insidePath, hostPath } of mounts) script = script.replaceAll(insidePath, hostPath);
     const begun = process.hrtime.bigint();
+    // From here to where the signal is listened to nothing is waited for.
+    call.signal.throwIfAborted();
     // A group of its own, so that all of it is ended. PATH is the shell's own.
     const child = spawn('/bin/sh', ['-c', script], {
       cwd: request.scratchDirectory, env: { ...request.environment }, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
