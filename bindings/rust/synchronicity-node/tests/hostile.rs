@@ -94,7 +94,9 @@ impl Sandbox for Odd {
         } else if recipe.contains("sleep 100") {
             self.tell(request.host_path("/output").unwrap().to_str().unwrap());
         }
-        Plain.run(request, transcript, call)
+        let result = Plain.run(request, transcript, call)?;
+        self.tell(format!("{} {:?}", recipe.split_whitespace().next().unwrap(), result.ending));
+        Ok(result)
     }
 }
 
@@ -153,6 +155,9 @@ fn each_way_costs_one_job() {
     let told: Vec<String> = told.try_iter().collect();
     assert!(told.iter().any(|line| line == "10 fitted"), "{:?}", told);
     assert!(told.iter().any(|line| line == "blocked was cancelled"), "{:?}", told);
+    for wanted in ["echo WallTimeExceeded", "kill Signalled(15)", "exit Exited(3)", "head TranscriptExceeded"] {
+        assert!(told.iter().any(|line| line == wanted), "{}: {:?}", wanted, told);
+    }
     assert!(is_running(&node));
     drop(node);
     is_let_go(&token);
