@@ -14,7 +14,7 @@ import (
 	"synchronicity.example/synchronicity/node"
 )
 
-// newTestSandbox makes one with the real command and the tiny toolchain.
+// newTestSandbox makes one with the real command; it returns the tiny toolchain's archive.
 func newTestSandbox(t *testing.T, queue *Queue) (*sandbox, string) {
 	t.Helper()
 	runner, archive := os.Getenv("SYNC_RUNNER"), os.Getenv("SYNC_TOOLCHAIN")
@@ -25,27 +25,48 @@ func newTestSandbox(t *testing.T, queue *Queue) (*sandbox, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, archive
+}
+
+// newPreparedSandbox makes one that has the toolchain; it returns its digest.
+func newPreparedSandbox(t *testing.T, queue *Queue) (*sandbox, string) {
+	t.Helper()
+	s, archive := newTestSandbox(t, queue)
 	digest := strings.TrimSuffix(filepath.Base(archive), ".tar")
-	ctx := context.Background()
-	if is, err := s.HasToolchain(ctx, digest); is || err != nil {
-		t.Fatalf("before it is prepared: %v, %v", is, err)
+	if err := s.Prepare(context.Background(), digest, archive); err != nil {
+		t.Fatal(err)
 	}
-	wrong := strings.Repeat("0", 64)
+	return s, digest
+}
+
+func TestToolchains(t *testing.T) {
+	queue := NewQueue(2, 10)
+	defer queue.Close()
+	s, archive := newTestSandbox(t, queue)
+	ctx := context.Background()
+	has := func(digest string, want bool) {
+		t.Helper()
+		if is, err := s.HasToolchain(ctx, digest); is != want || err != nil {
+			t.Errorf("it has %s: %v, %v", digest, is, err)
+		}
+	}
+	digest, wrong := strings.TrimSuffix(filepath.Base(archive), ".tar"), strings.Repeat("0", 64)
+	has(digest, false)
 	if err := s.Prepare(ctx, wrong, archive); !errors.Is(err, node.PluginChecksumMismatch) {
 		t.Errorf("a toolchain of another digest: %v", err)
 	}
-	if is, _ := s.HasToolchain(ctx, wrong); is {
-		t.Error("a toolchain of another digest is prepared")
+	has(wrong, false)
+	// Two at once: the second finds it ready.
+	told := make(chan error)
+	for i := 0; i < 2; i++ {
+		go func() { told <- s.Prepare(ctx, digest, archive) }()
 	}
 	for i := 0; i < 2; i++ {
-		if err := s.Prepare(ctx, digest, archive); err != nil {
-			t.Fatal(err)
+		if err := <-told; err != nil {
+			t.Error(err)
 		}
 	}
-	if is, err := s.HasToolchain(ctx, digest); !is || err != nil {
-		t.Fatalf("after it is prepared: %v, %v", is, err)
-	}
-	return s, digest
+	has(digest, true)
 }
 
 func order(t *testing.T, digest, id, script string) *node.RunRequest {
@@ -88,7 +109,7 @@ func (l *limitedTranscript) Write(piece []byte) (int, error) {
 func TestRuns(t *testing.T) {
 	queue := NewQueue(2, 10)
 	defer queue.Close()
-	s, digest := newTestSandbox(t, queue)
+	s, digest := newPreparedSandbox(t, queue)
 	for _, row := range []struct {
 		id, script string
 		ending     node.Ending
@@ -139,7 +160,7 @@ func nothingIsLeft(t *testing.T, s *sandbox) {
 func TestCancelledRun(t *testing.T) {
 	queue := NewQueue(1, 10)
 	defer queue.Close()
-	s, digest := newTestSandbox(t, queue)
+	s, digest := newPreparedSandbox(t, queue)
 	ctx, cancel := context.WithCancel(context.Background())
 	asked := order(t, digest, "cancelled", "echo begun; sleep 4711 & wait")
 	asked.WallSeconds = 100
