@@ -79,6 +79,11 @@ impl Sandbox for Odd {
             assert!(call.wait_until_cancelled(FOREVER));
             self.tell("blocked was cancelled");
             return Err(FailureCode::Cancelled.into());
+        } else if is("deaf") {
+            // Whoever cancels it, until nobody listens.
+            while self.told.lock().unwrap().send("deaf".to_string()).is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
         } else if is("printing") {
             let fitted = (0..20).filter(|_| transcript.add(&[b'x'; 100])).count();
             self.tell(format!("{} fitted", fitted));
@@ -188,6 +193,26 @@ fn a_run_is_cancelled_with_its_processes() {
     assert!(!process.exists());
     assert_eq!(node.status().unwrap().state, NodeState::Stopped);
     drop(node);
+    is_let_go(&token);
+}
+
+#[test]
+fn a_run_that_does_not_return_outlives_its_node() {
+    let folder = Folder::new("deaf");
+    make_group(&folder.0, &["alder"], &[], &[]);
+    let (plugin, (token, _, told)) = odd();
+    let registry = registry_with(plugin);
+    let node = Node::builder().registry(&registry).load(folder.0.join("alder/config.toml")).unwrap();
+    drop(registry);
+    node.start().unwrap();
+    node.submit(&SubmitRequest::new("pkg:words/deaf@1"), MINUTE).unwrap();
+    assert_eq!(told.recv_timeout(MINUTE).unwrap(), "deaf");
+    assert_eq!(node.stop(Duration::from_millis(100)).unwrap_err().code(), Code::TimedOut);
+    let begun = Instant::now();
+    drop(node);
+    assert!(begun.elapsed() < MINUTE, "{:?}", begun.elapsed());
+    assert!(Arc::strong_count(&token) > 1);
+    drop(told);
     is_let_go(&token);
 }
 

@@ -18,7 +18,7 @@ fn settled(limit: (usize, usize)) -> (usize, usize) {
     let begun = Instant::now();
     loop {
         let counts = (count("task"), count("fd"));
-        if counts.0 <= limit.0 && counts.1 <= limit.1 || begun.elapsed() > Duration::from_secs(15) {
+        if counts.0 <= limit.0 && counts.1 <= limit.1 || begun.elapsed() > Duration::from_secs(12) {
             return counts;
         }
         thread::sleep(Duration::from_millis(50));
