@@ -1,6 +1,6 @@
 package node
 
-// Held counts the plugins and instances that C has not let go of.
-func Held() [2]int64 {
-	return [2]int64{held.plugins.Load(), held.instances.Load()}
+// Held counts the plugins, instances and functions for logs that C has not let go of.
+func Held() [3]int64 {
+	return [3]int64{held.plugins.Load(), held.instances.Load(), held.logs.Load()}
 }

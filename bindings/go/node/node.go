@@ -99,6 +99,7 @@ func New(configuration, folder string, options *Options) (*Node, error) {
 	node.changed.L = &node.mutex
 	if options.Log != nil {
 		node.log = cgo.NewHandle(options.Log)
+		held.logs.Add(1)
 	}
 	text := C.CString(configuration)
 	defer C.free(unsafe.Pointer(text))
@@ -130,6 +131,7 @@ func Load(path string, options *Options) (*Node, error) {
 func (n *Node) forgetLog() {
 	if n.log != 0 {
 		n.log.Delete()
+		held.logs.Add(-1)
 		n.log = 0
 	}
 }

@@ -75,6 +75,8 @@ func (w *words) Resolve(ctx context.Context, request *node.ResolveRequest) ([]by
 		return nil, ctx.Err()
 	case "stuck":
 		<-w.stuck
+	case "gives-up":
+		return nil, fmt.Errorf("enough of it: %w", context.Canceled)
 	case "nospec":
 		return []byte("not a spec"), nil
 	case "nothing":

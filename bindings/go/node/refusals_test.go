@@ -61,7 +61,7 @@ func TestRegistry(t *testing.T) {
 	refused(t, registry.AddSource("bad-type", "1", "Words 1", "words", nil), node.CodeInvalid, "purl type")
 	refused(t, registry.Load("relative.so"), node.CodeInvalid, "absolute")
 	refused(t, registry.Load("/no/such.so"), node.CodeInvalid, "/no/such.so")
-	await(t, "what was refused is let go of", func() bool { return node.Held() == [2]int64{4, 0} })
+	await(t, "what was refused is let go of", func() bool { return node.Held() == [3]int64{4, 0, 0} })
 	check(t, registry.Close())
 	check(t, registry.Close())
 	for _, err := range []error{registry.Load("/a.so"), registry.AddSandbox("a", "1", made.newShell)} {

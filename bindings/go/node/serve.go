@@ -12,9 +12,9 @@ import (
 	"unsafe"
 )
 
-// held counts what C has not let go of: plugins, and instances of them.
+// held counts what C has not let go of: plugins, instances of them, and functions for logs.
 var held struct {
-	plugins, instances atomic.Int64
+	plugins, instances, logs atomic.Int64
 }
 
 // registration is what a plugin's user data stands for.

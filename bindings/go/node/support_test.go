@@ -181,7 +181,7 @@ func (j *journal) text() string {
 // settles waits for the library, which lets go on threads of its own.
 func settles(t testing.TB) {
 	t.Helper()
-	await(t, "every plugin and instance is let go of", func() bool { return node.Held() == [2]int64{} })
+	await(t, "every plugin and instance is let go of", func() bool { return node.Held() == [3]int64{} })
 }
 
 // refused checks an error's code and a part of its sentence.
