@@ -318,3 +318,22 @@ impl fmt::Debug for Node {
         formatter.debug_struct("Node").field("state", &self.status().map(|status| status.state)).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_nanoseconds_and_what_does_not_fit_is_for_ever() {
+        for (timeout, wanted) in [
+            (Duration::ZERO, 0),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_secs(3600), 3_600_000_000_000),
+            (Duration::from_nanos(u64::MAX - 1), u64::MAX - 1),
+            (Duration::from_secs(u64::MAX / 1_000_000_000 + 1), sys::SYNC_FOREVER),
+            (FOREVER, sys::SYNC_FOREVER),
+        ] {
+            assert_eq!(nanoseconds(timeout), wanted, "{:?}", timeout);
+        }
+    }
+}

@@ -159,3 +159,17 @@ fn what_waits_ends_with_its_node() {
         listens.join().unwrap();
     });
 }
+
+#[test]
+fn a_restored_node_observes_first() {
+    let folder = Folder::new("restored");
+    make_group(&folder.0, &NAMES, &[], &[]);
+    let registry = registry();
+    for is_restored in [false, true] {
+        let builder = Node::builder().registry(&registry).restored(is_restored);
+        let node = builder.load(folder.0.join("alder/config.toml")).unwrap();
+        node.start().unwrap();
+        assert_eq!(node.status().unwrap().is_observing, is_restored);
+        node.stop(MINUTE).unwrap();
+    }
+}

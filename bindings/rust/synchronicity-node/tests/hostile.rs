@@ -3,7 +3,7 @@
 mod common;
 
 use std::path::Path;
-use std::sync::mpsc::{channel, Sender};
+use std::sync::mpsc::{channel, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{fs, panic};
@@ -288,7 +288,7 @@ fn watches_end_in_every_way() {
     closed.join().unwrap();
     drop(dropped);
     // The function goes with its thread.
-    assert!(told.recv_timeout(MINUTE).is_err());
+    assert_eq!(told.recv_timeout(MINUTE), Err(RecvTimeoutError::Disconnected));
     node.start().unwrap();
     node.submit(&SubmitRequest::new("pkg:words/fine@1"), MINUTE).unwrap();
     let said = panics.join().unwrap_err();
