@@ -164,7 +164,7 @@ func (n *Node) Stop(ctx context.Context) error {
 }
 
 // Close stops the node, waits for that, and frees it. Whoever waits in another of its methods gets an error. The error
-// is the one with which the node ended by itself, or did not start; a second Close gives the same. A node that starts is
+// is the one with which the node ended by itself, or did not start; a second Close gives the same. One that starts is
 // waited for, up to the 60 s that making a plugin's instance may take. From a plugin's method it takes as long as the
 // node waits for one that does not return, some twenty seconds; the log's function gets an error, and nothing happens.
 func (n *Node) Close() error {
