@@ -57,7 +57,7 @@ enum Methods {
     Storage(sys::sync_storage_methods),
 }
 
-// Functions, and the pointers of a source's table, which are NULL until `Fixed::table` points them to the texts beside it.
+// Functions, and a source's pointers, which are NULL until `Fixed::table` points them to the texts beside them.
 unsafe impl Send for Methods {}
 unsafe impl Sync for Methods {}
 
