@@ -105,15 +105,15 @@ sync_status sync_node_create(
 sync_status sync_node_start(sync_node *node, sync_error **error);
 
 /* Ends the node: builds are killed and begin anew at the next start; nothing is lost. Returns when all is closed, or
- * with SYNC_ERROR_TIMED_OUT, and then goes on ending. In every state; a node that was not started, or has ended,
- * stays as it is. The error is the one with which the node ended by itself or did not start, if so. SYNC_ERROR_STATE
- * on a thread that runs a plugin's method. [any-thread] */
+ * with SYNC_ERROR_TIMED_OUT, and then goes on ending. In every state: a node that was not started has ended then, and
+ * one that has ended stays so. The error is the one with which the node ended by itself or did not start, if so.
+ * SYNC_ERROR_STATE on a thread that runs a plugin's method. [any-thread] */
 sync_status sync_node_stop(sync_node *node, uint64_t timeout_ns, sync_error **error);
 
 /* Stops the node, waits for that, and frees it. Does nothing for NULL. Not while another thread is in a call with it,
- * but for sync_node_wait and sync_events_next, which return SYNC_ERROR_STATE. Never from a method of a
- * plugin or the log's function. A plugin's method that does not return within ten seconds of being cancelled outlives
- * it. [owner-thread] */
+ * but for sync_node_wait and sync_events_next, which return SYNC_ERROR_STATE. Never from a method of a plugin or the
+ * log's function. A plugin's method that does not return within twenty seconds of being cancelled outlives it.
+ * [owner-thread] */
 void sync_node_destroy(sync_node *node);
 
 /* ---- Jobs ---- */
