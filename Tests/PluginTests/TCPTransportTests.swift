@@ -39,6 +39,26 @@ import Testing
     await second.stop()
   }
 
+  @Test func aChildOfTheProgramDoesNotKeepThePort() async throws {
+    let world = TransportWorld()
+    let first = try world.makeTransport("a", peers: [])
+    try await first.start { _ in }
+    var child: pid_t = 0
+    var words: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("60"), nil]
+    defer { for word in words { free(word) } }
+    try #require(posix_spawnp(&child, "sleep", nil, nil, &words, environ) == 0)
+    defer {
+      kill(child, SIGKILL)
+      var status: Int32 = 0
+      waitpid(child, &status, 0)
+    }
+    await first.stop()
+    let second = try TCPTransport(world.configuration("a", peers: []), signer: world.signer("a"))
+    try await second.start { _ in }
+    #expect(second.boundPort == world.port("a"))
+    await second.stop()
+  }
+
   @Test func badConfigurationsAreRefused() throws {
     let world = TransportWorld()
     let key = try world.signer("b").publicKey(for: .transport)

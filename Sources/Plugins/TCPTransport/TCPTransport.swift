@@ -75,8 +75,9 @@ public final class TCPTransport: Transport {
     } catch {
       await stop()
       let place = "\(configuration.listenHost):\(configuration.listenPort)"
+      let reason = (error as? PluginError)?.message ?? "\(error)"
       throw PluginError(
-        .unavailable, "Cannot listen on \(place): \(error); stop the program that has the port, or choose another")
+        .unavailable, "Cannot listen on \(place): \(reason); stop the program that has the port, or choose another")
     }
     lifecycle.withLock { lifecycle in
       guard case .running(var running) = lifecycle else { return }
@@ -87,14 +88,16 @@ public final class TCPTransport: Transport {
   }
 
   private func listen(group: MultiThreadedEventLoopGroup, board: Switchboard) async throws -> Int {
+    let (host, port) = (configuration.listenHost, configuration.listenPort)
+    let opened = await BlockingThread.run { () throws(PluginError) in
+      try Listener.open(host: host, port: port, backlog: 256)
+    }
     let channel = try await ServerBootstrap(group: group)
-      .serverChannelOption(.backlog, value: 256)
-      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try board.accept(channel) }
       }
-      .bind(host: configuration.listenHost, port: configuration.listenPort)
+      .withBoundSocket(try opened.get())
       .get()
     return channel.localAddress?.port ?? configuration.listenPort
   }
