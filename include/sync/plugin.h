@@ -17,7 +17,8 @@
  *     counts as abandoned until it is answered after all. A plugin with SYNC_CALLS_ABANDONED_MAX of these is called no
  *     more.
  *   - Call threads block all signals, and so does a process that is started on one, unless its mask is set anew.
- *   - A call may be cancelled: sync_call_is_cancelled, and a descriptor to poll. Ten seconds later it is abandoned.
+ *   - A call may be cancelled: sync_call_is_cancelled, and a descriptor to poll. Ten seconds later it is abandoned;
+ *     until then it is answered as ever, and what is added to the answer is taken.
  *   - What it answers is checked like anything that comes from outside: signatures are verified, trees are hashed,
  *     specs are parsed. What is refused costs the one call.
  *
