@@ -12,6 +12,8 @@ final class NodeObject: Sendable {
   private struct State {
     var phase = SYNC_NODE_CREATED
     var node: AssembledNode?
+    /// Makes the node and runs it.
+    var life: Task<Void, Never>?
     var failure: PluginError?
     /// The node takes part.
     var hasStarted = false
@@ -60,7 +62,12 @@ final class NodeObject: Sendable {
       return true
     }
     guard isFirst else { throw CallError(SYNC_ERROR_STATE, "The node was started before; a node is started once") }
-    Task.detached { await self.live() }
+    let life = Task.detached { await self.live() }
+    let endsAlready = state.withLock { state in
+      state.life = life
+      return state.phase != SYNC_NODE_RUNNING && state.node == nil
+    }
+    if endsAlready { life.cancel() }
     monitor.wait(until: nil) { self.state.withLock { $0.hasStarted || $0.phase == SYNC_NODE_STOPPED } }
     let (failure, hasStarted) = state.withLock { ($0.failure, $0.hasStarted) }
     if let failure { throw CallError(failure) }
@@ -85,9 +92,12 @@ final class NodeObject: Sendable {
 
   private func ended(_ failure: PluginError?) {
     let queues = state.withLock { state in
+      // Whoever stops a node that is still being made wants no plugin of it any more.
+      let isWanted = state.phase == SYNC_NODE_STOPPING && failure?.code == .cancelled
       state.phase = SYNC_NODE_STOPPED
-      state.failure = failure
+      state.failure = isWanted ? nil : failure
       state.node = nil
+      state.life = nil
       return state.queues
     }
     for queue in queues { queue.close() }
@@ -97,13 +107,13 @@ final class NodeObject: Sendable {
 
   /// - Returns: Whether all is closed.
   func stop(until deadline: UInt64?) -> Bool {
-    let (phase, node) = state.withLock { state in
+    let (phase, node, life) = state.withLock { state in
       switch state.phase {
       case SYNC_NODE_CREATED: state.phase = SYNC_NODE_STOPPED
       case SYNC_NODE_RUNNING: state.phase = SYNC_NODE_STOPPING
       default: break
       }
-      return (state.phase, state.node)
+      return (state.phase, state.node, state.life)
     }
     for task in state.withLock({ $0.tasks.values }) { task.cancel() }
     if phase == SYNC_NODE_STOPPED {
@@ -111,7 +121,8 @@ final class NodeObject: Sendable {
       monitor.signal()
       return true
     }
-    if let node { Task.detached { await node.succession.finish() } }
+    // While plugins are made there is nobody to finish: their calls are cancelled.
+    if let node { Task.detached { await node.succession.finish() } } else { life?.cancel() }
     return monitor.wait(until: deadline) { self.phase == SYNC_NODE_STOPPED }
   }
 

@@ -440,6 +440,38 @@ static void check_deaf(const char *folder) {
   CHECK(becomes(&live_instances, 0));
 }
 
+/* ---- A node that is stopped while its plugins are made ---- */
+
+static void *start_slowly(void *status) {
+  sync_error *error = NULL;
+  *(sync_status *)status = sync_node_start(nodes[0], &error);
+  CHECK(strstr(sync_error_get_message(error), "stopped while it started") != NULL);
+  sync_error_destroy(error);
+  return NULL;
+}
+
+static void check_slow(const char *folder) {
+  sync_error *error = NULL;
+  char place[4096];
+  snprintf(place, sizeof place, "%s/alder", folder);
+  sync_registry *registry = make_registry();
+  OK(make_node(place, "[settings.test-echo]\nslow = true\n", registry, &nodes[0], &error));
+  sync_registry_destroy(registry);
+  sync_status started = SYNC_OK;
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, start_slowly, &started) == 0);
+  usleep(300000);
+  struct timespec before, after;
+  clock_gettime(CLOCK_MONOTONIC, &before);
+  OK(sync_node_stop(nodes[0], SYNC_FOREVER, &error));
+  clock_gettime(CLOCK_MONOTONIC, &after);
+  CHECK(after.tv_sec - before.tv_sec <= 4);
+  pthread_join(thread, NULL);
+  CHECK(started == SYNC_ERROR_STATE);
+  sync_node_destroy(nodes[0]);
+  CHECK(becomes(&live_instances, 0));
+}
+
 /* ---- Transports that do ill ---- */
 
 static void check_transports(const char *folder) {
@@ -554,6 +586,7 @@ int main(int count, char **arguments) {
     file_name = "unix.toml";
     check_group(arguments[1]);
     file_name = "config.toml";
+    check_slow(arguments[1]);
     check_transports(arguments[1]);
     check_deaf(arguments[1]);
   }

@@ -39,8 +39,16 @@ static int32_t create(void *user_data, const sync_create_request *request, sync_
   (void)user_data;
   sandbox *self = calloc(1, sizeof *self);
   if (self == NULL) return SYNC_PLUGIN_UNAVAILABLE;
-  for (size_t i = 0; i < request->settings_count; i++)
+  for (size_t i = 0; i < request->settings_count; i++) {
     if (strcmp(request->settings[i].name, "hostile") == 0) self->is_hostile = 1;
+    /* Waits until nobody wants it. */
+    if (strcmp(request->settings[i].name, "slow") == 0) {
+      struct pollfd cancelled = {.fd = host->call_get_cancel_descriptor(call), .events = POLLIN};
+      while (!host->call_is_cancelled(call)) poll(&cancelled, 1, -1);
+      free(self);
+      return SYNC_PLUGIN_CANCELLED;
+    }
+  }
 #ifndef SHARED
   __atomic_add_fetch(&live_instances, 1, __ATOMIC_SEQ_CST);
 #endif
