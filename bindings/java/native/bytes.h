@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sync/verify.h>
 
+#define FROM_HANDLE(type, handle) ((type *)(intptr_t)(handle))
+
 static inline void throw_named(JNIEnv *env, const char *name, const char *message) {
   jclass found = (*env)->FindClass(env, name);
   if (found == NULL) return;
@@ -16,7 +18,9 @@ static inline void throw_named(JNIEnv *env, const char *name, const char *messag
   (*env)->DeleteLocalRef(env, found);
 }
 
-static inline void throw_out_of_memory(JNIEnv *env) { throw_named(env, "java/lang/OutOfMemoryError", "outside the heap"); }
+static inline void throw_out_of_memory(JNIEnv *env) {
+  throw_named(env, "java/lang/OutOfMemoryError", "outside the heap");
+}
 
 /* Throws what the status and its error say, through refuse of the class Native, and destroys the error. */
 static inline void refuse(JNIEnv *env, jclass native, sync_status status, sync_error *error) {
@@ -39,7 +43,8 @@ typedef struct {
   size_t size;
 } byte_copy;
 
-/* Copies an array, or as much of it as size_max says. Returns false, with an exception pending, if it cannot. */
+/* Copies an array, or as much of it as size_max says, and puts a NUL behind it. Returns false, with an exception
+ * pending, if it cannot. */
 static inline int copy_bytes(JNIEnv *env, jbyteArray array, size_t size_max, byte_copy *copy) {
   copy->data = NULL;
   if (array == NULL) {
@@ -53,6 +58,7 @@ static inline int copy_bytes(JNIEnv *env, jbyteArray array, size_t size_max, byt
     throw_out_of_memory(env);
     return 0;
   }
+  copy->data[copy->size] = '\0';
   (*env)->GetByteArrayRegion(env, array, 0, (jsize)copy->size, (jbyte *)copy->data);
   if (!(*env)->ExceptionCheck(env)) return 1;
   free(copy->data);

@@ -33,8 +33,6 @@ JNIEXPORT jbyteArray JNICALL NATIVE(version)(JNIEnv *env, jclass native) {
   return give(env, &made);
 }
 
-#define FROM_HANDLE(type, handle) ((type *)(intptr_t)(handle))
-
 JNIEXPORT jlong JNICALL NATIVE(createPolicy)(JNIEnv *env, jclass native, jbyteArray array) {
   byte_copy text;
   if (!copy_bytes(env, array, SYNC_POLICY_BYTES_MAX + 1, &text)) return 0;
@@ -321,7 +319,6 @@ JNIEXPORT jint JNICALL NATIVE(openFile)(JNIEnv *env, jclass native, jbyteArray a
   (void)native;
   byte_copy name;
   if (!copy_bytes(env, array, SIZE_MAX, &name)) return -ENOMEM;
-  name.data[name.size] = '\0';
   int file;
   /* Without O_NONBLOCK, opening a pipe waits for its writer. */
   do {

@@ -1,0 +1,16 @@
+import java.nio.file.Path;
+
+/** The tests of one suite: {@code ROOT PROGRAM SUITE}, with the repository's root and the program synchronicity. */
+public final class NodeMain {
+  private NodeMain() {}
+
+  public static void main(String[] arguments) throws Exception {
+    Group.Place place = new Group.Place(Path.of(arguments[0]), Path.of(arguments[1]));
+    Runner runner = new Runner();
+    switch (arguments[2]) {
+      case "group" -> new GroupTests(place).run(runner);
+      default -> throw new IllegalArgumentException(arguments[2] + " is no suite");
+    }
+    System.exit(runner.finish());
+  }
+}
