@@ -133,8 +133,6 @@ final class GroupTests {
         Runner.check(
             Arrays.equals(Files.readAllBytes(node.artifact(artifact)), Words.artifact("fine")), "artifact");
       }
-      Sha256 signals = birch.submit(new Submission("pkg:words/signals@1"), MINUTE);
-      Runner.equal(birch.waitFor(signals, MINUTE).verdict(), JobVerdict.REPRODUCED, "signals");
       refusals(nodes.get(0), job);
       for (Node node : nodes) node.drain(MINUTE);
       ends(nodes);

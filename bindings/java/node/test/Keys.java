@@ -11,7 +11,7 @@ import synchronicity.node.KeyRole;
 import synchronicity.node.Signer;
 
 /** Keys of java.security, which are made when they are first asked for and kept in this process. */
-final class Keys implements Signer {
+class Keys implements Signer {
   private static final Map<String, KeyPair> PAIRS = new ConcurrentHashMap<>();
 
   private final String owner;

@@ -8,7 +8,11 @@ public final class NodeMain {
     Group.Place place = new Group.Place(Path.of(arguments[0]), Path.of(arguments[1]));
     Runner runner = new Runner();
     switch (arguments[2]) {
-      case "group" -> new GroupTests(place).run(runner);
+      case "group" -> {
+        new GroupTests(place).run(runner);
+        new RefusalTests(place).run(runner);
+      }
+      case "hostile" -> new HostileTests(place).run(runner);
       default -> throw new IllegalArgumentException(arguments[2] + " is no suite");
     }
     System.exit(runner.finish());
