@@ -13,6 +13,8 @@ public final class NodeMain {
         new RefusalTests(place).run(runner);
       }
       case "hostile" -> new HostileTests(place).run(runner);
+      case "lives" -> new LivesTests(place).run(runner);
+      case "ends" -> new EndTests(place).run(runner);
       default -> throw new IllegalArgumentException(arguments[2] + " is no suite");
     }
     System.exit(runner.finish());
