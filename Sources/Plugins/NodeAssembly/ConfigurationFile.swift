@@ -91,6 +91,7 @@ public struct ConfigurationFile: Sendable {
       throw PluginError(
         .invalid, "\(path) has \(bytes.count) bytes; a configuration has at most \(ConfigurationFile.bytesMax)")
     }
+    try TOMLScreen.check(bytes, path: path)
     let table: TOMLTable
     do {
       table = try TOMLTable(string: String(decoding: bytes, as: UTF8.self))
