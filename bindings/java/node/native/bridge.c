@@ -49,8 +49,8 @@ typedef struct {
   sigset_t mask;
 } entry;
 
-/* Attaches the thread, and lets signals through, which the runtime's threads block: a process that is started here would
- * inherit that. Returns false where Java cannot be called: behind its end, or without memory. */
+/* Attaches the thread, and lets signals through, which the runtime's threads block: a process that is started here
+ * would inherit that. Returns false where Java cannot be called: behind its end, or without memory. */
 static int enter(entry *made) {
   if (atomic_load(&has_ended)) return 0;
   made->env = NULL;

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import synchronicity.node.Call;
 import synchronicity.node.CreateRequest;
@@ -70,7 +71,7 @@ final class HostileTests {
   }
 
   private void eachWay() throws Exception {
-    List<String> log = Collections.synchronizedList(new ArrayList<>());
+    List<String> log = new CopyOnWriteArrayList<>();
     try (Group group = new Group(place, List.of("alder"), Set.of(), 0); Registry registry = plugins();
         Node node = group.parse(
             "alder", group.configuration("alder") + "[settings.java-shell]\npatience-seconds = 1\n", registry, log)) {

@@ -111,7 +111,8 @@ final class LivesTests {
       }
       Map<String, Integer> after = settled(before);
       long grown = resident();
-      System.out.printf("%d lives: after a fifth %d threads, %d descriptors, %d KiB; at the end %d, %d, %d KiB%n", cycles,
+      System.out.printf(
+          "%d lives: after a fifth %d threads, %d descriptors, %d KiB; at the end %d, %d, %d KiB%n", cycles,
           before.get("threads"), before.get("descriptors"), memory >> 10, after.get("threads"),
           after.get("descriptors"), grown >> 10);
       for (String name : List.of("threads", "descriptors")) {

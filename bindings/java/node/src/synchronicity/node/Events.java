@@ -8,8 +8,8 @@ import java.util.NoSuchElementException;
  * One subscription: the events since it was made, oldest first. Several threads may take from one; each event goes to
  * one of them. One that is never closed is freed after the garbage collector has found it.
  *
- * <p>Iterating waits for each, and ends when the node has ended, when this is closed, or when the thread is interrupted,
- * which stays marked so.
+ * <p>Iterating waits for each, and ends when the node has ended, when this is closed, or when the thread is
+ * interrupted, which stays marked so.
  */
 public final class Events implements Iterable<Event>, AutoCloseable {
   private static final Duration FOREVER = Duration.ofSeconds(Long.MAX_VALUE);

@@ -52,10 +52,13 @@ final class Host {
     return DEPTH.get() > 0;
   }
 
+  static String fromWithin(String what) {
+    return "a method or a log that the node calls cannot " + what + ": it would wait for itself";
+  }
+
   static void refuseInside(String what) throws NodeException {
     if (!isInside()) return;
-    throw new NodeException(
-        NodeException.Code.STATE, "a method or a log that the node calls cannot " + what + ": it would wait for itself");
+    throw new NodeException(NodeException.Code.STATE, fromWithin(what));
   }
 
   static void inside(Runnable body) {

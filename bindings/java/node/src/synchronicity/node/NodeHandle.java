@@ -44,7 +44,7 @@ final class NodeHandle implements Runnable {
   void close() {
     if (Host.isInside()) {
       if (isClosing()) return;
-      throw new IllegalStateException("a method or a log that the node calls cannot close it: it would wait for itself");
+      throw new IllegalStateException(Host.fromWithin("close it"));
     }
     synchronized (this) {
       if (isClosing) {

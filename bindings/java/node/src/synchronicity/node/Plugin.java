@@ -10,8 +10,8 @@ import java.io.IOException;
  */
 public interface Plugin extends Closeable {
   /**
-   * Ends the instance, once, after its last method has returned. What it throws goes to the thread's handler of uncaught
-   * exceptions.
+   * Ends the instance, once, after its last method has returned. What it throws goes to the thread's handler of
+   * uncaught exceptions.
    *
    * @throws IOException if what it held cannot be let go of
    */

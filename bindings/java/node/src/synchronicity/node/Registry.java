@@ -80,8 +80,8 @@ public final class Registry implements AutoCloseable {
   }
 
   /**
-   * Adds the plugin that a shared object holds; it stays loaded. Its code runs in this process with all its rights: load
-   * what you trust.
+   * Adds the plugin that a shared object holds; it stays loaded. Its code runs in this process with all its rights:
+   * load what you trust.
    *
    * @param library the shared object
    * @return this

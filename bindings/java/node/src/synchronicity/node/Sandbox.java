@@ -36,8 +36,8 @@ public interface Sandbox extends Plugin {
 
   /**
    * Runs to the end, and kills the whole tree when the call is cancelled. A program that fails is a result, and only a
-   * fault of the sandbox an exception. The request's {@code wallSeconds} and the setting {@code patience-seconds}, which
-   * is 300 unless given.
+   * fault of the sandbox an exception. The request's {@code wallSeconds} and the setting {@code patience-seconds},
+   * which is 300 unless given.
    *
    * @param request what to run
    * @param call the call, which takes what the program prints
