@@ -4,8 +4,8 @@ import SyncRuntime
 /// Refuses what would end the process in the TOML library, before it is asked.
 ///
 /// The library (toml++ 3.4.0, `parser::parse_key`) asserts that a table's header begins with a key, where it should
-/// report an error: `[!]` ends the process. Beside that only what is outside quotes and comments is looked at, as far as
-/// it is needed to find the headers. Pure.
+/// report an error: `[!]` ends the process. Beside that only what is outside quotes and comments is looked at, as far
+/// as it is needed to find the headers. Pure.
 enum TOMLScreen {
   /// - Throws: ``PluginError/Code/invalid`` with the line.
   static func check(_ bytes: [UInt8], path: String) throws(PluginError) {
