@@ -367,6 +367,81 @@ class Storage(Plugin):
         """All or none, in this order; where durable, they survive a power cut once this returns."""
 
 
+@dataclass(frozen=True)
+class Peer:
+    """Another member of the group."""
+
+    name: str
+    address: str
+    """HOST:PORT, as the group file has it; what it means is the transport's."""
+    key: bytes
+    """Its transport key: 32 bytes, Ed25519."""
+
+
+class Link:
+    """Where a transport tells what comes in, until :meth:`Transport.stop` has returned. From any thread, one at a time
+    for each peer."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def connected(self, peer: str) -> None:
+        """A connection stands, over which what is sent from now on reaches the peer."""
+        self._tell(c.load().sync_link_connected(self._number, c.as_text(peer, "the peer")))
+
+    def disconnected(self, peer: str) -> None:
+        """It stands no more: nothing is handed over for this peer until it is connected again."""
+        self._tell(c.load().sync_link_disconnected(self._number, c.as_text(peer, "the peer")))
+
+    def receive(self, peer: str, message: bytes) -> None:
+        """A whole message of the peer, at most 4 MiB."""
+        name, data = c.as_text(peer, "the peer"), bytes(message)
+        self._tell(c.load().sync_link_receive(self._number, name, data, len(data)))
+
+    def sign(self, message: bytes) -> bytes:
+        """Signs at most 65,536 bytes with the node's transport key; 64 bytes come back."""
+        data, signature = bytes(message), ctypes.create_string_buffer(64)
+        self._tell(c.load().sync_link_sign(self._number, data, len(data), signature))
+        return signature.raw
+
+    @staticmethod
+    def _tell(status: int) -> None:
+        if status:
+            raise NodeError(f"the transport's link refuses this (status {status})", status)
+
+
+@dataclass(frozen=True)
+class ListenRequest:
+    """Where a transport listens, and whom it connects to."""
+
+    link: Link
+    name: str
+    """This node's."""
+    listen: str
+    """``listen.transport`` of its configuration, HOST:PORT."""
+    group: bytes
+    """32 bytes of the group, in all its epochs; both sides of a connection hold the same."""
+    key: bytes
+    """This node's transport key."""
+    peers: Tuple[Peer, ...]
+
+
+class Transport(Plugin):
+    """Authenticated, ordered messages between the members of a group. The node keeps what waits for each peer."""
+
+    @abstractmethod
+    def start(self, request: ListenRequest, call: Call) -> None:
+        """Listens, and begins to connect to every peer. Once; when it fails nothing is left. 60 s."""
+
+    @abstractmethod
+    def send(self, peer: str, messages: Sequence[bytes], call: Call) -> None:
+        """Takes messages to a connected peer; returns when the next may come. One at a time for each peer. 60 s."""
+
+    @abstractmethod
+    def stop(self, call: Call) -> None:
+        """Ends every connection and frees the place. 10 s."""
+
+
 # ---- Between it and C ----
 
 _inside = threading.local()
@@ -617,6 +692,18 @@ def _ask_scan(storage: Any, raw: Any, call: Call) -> Answer:
     return storage.scan(_data(raw.key, raw.key_size), _data(raw.start, raw.start_size), raw.limit, call)
 
 
+def _ask_start(transport: Any, raw: Any, call: Call) -> Answer:
+    peers = tuple(Peer(_text(p.name), _text(p.address), _data(p.key, 32)) for p in raw.peers[: raw.peers_count])
+    request = ListenRequest(
+        Link(raw.link or 0), _text(raw.name), _text(raw.listen), _data(raw.group, 32), _data(raw.key, 32), peers)
+    return transport.start(request, call)
+
+
+def _ask_send(transport: Any, raw: Any, call: Call) -> Answer:
+    messages = [_data(m.bytes, m.size) for m in raw.messages[: raw.messages_count]]
+    return transport.send(_text(raw.peer), messages, call)
+
+
 class _Signals:
     """Lets signals through, which the runtime's threads block: a process that is started here would inherit that."""
 
@@ -709,6 +796,12 @@ _STORAGE = _filled(
     scan=_method(c.RawStorageRequest, _ask_scan, _end_records, starts_processes=False),
     apply=_method(c.RawApplyRequest, _ask_apply, _end_done, starts_processes=False),
 )
+_TRANSPORT = _filled(
+    c.RawTransportMethods,
+    start=_method(c.RawListenRequest, _ask_start, _end_done),
+    send=_method(c.RawSendRequest, _ask_send, _end_done, starts_processes=False),
+    stop=_method(c.RawPlainRequest, lambda o, r, call: o.stop(call), _end_done),
+)
 _RESOLVE = _method(c.RawResolveRequest, _ask_resolve, _end_spec)
 _FETCH = _method(c.RawFetchRequest, _ask_fetch, _end_done)
 
@@ -738,6 +831,8 @@ def table(plugin: Type[Plugin]) -> c.RawPlugin:
         raw.source = ctypes.pointer(methods)
     if issubclass(plugin, Storage):
         raw.storage = ctypes.pointer(_STORAGE)
+    if issubclass(plugin, Transport):
+        raw.transport = ctypes.pointer(_TRANSPORT)
     return raw  # type: ignore[no-any-return]
 
 

@@ -179,6 +179,34 @@ class RawStorageMethods(OpenStruct):
     _fields_ = [("get", Method), ("scan", Method), ("apply", Method)]
 
 
+class RawPeer(Structure):
+    _fields_ = [("name", c_char_p), ("address", c_char_p), ("key", c_void_p)]
+
+
+class RawListenRequest(OpenStruct):
+    _fields_ = [
+        ("link", c_void_p),
+        ("name", c_char_p),
+        ("listen", c_char_p),
+        ("group", c_void_p),
+        ("key", c_void_p),
+        ("peers", POINTER(RawPeer)),
+        ("peers_count", c_size_t),
+    ]
+
+
+class RawMessage(Structure):
+    _fields_ = [("bytes", c_void_p), ("size", c_size_t)]
+
+
+class RawSendRequest(OpenStruct):
+    _fields_ = [("peer", c_char_p), ("messages", POINTER(RawMessage)), ("messages_count", c_size_t)]
+
+
+class RawTransportMethods(OpenStruct):
+    _fields_ = [("start", Method), ("send", Method), ("stop", Method)]
+
+
 class RawPlugin(OpenStruct):
     _fields_ = [
         ("name", c_char_p),
@@ -189,6 +217,7 @@ class RawPlugin(OpenStruct):
         ("signer", POINTER(RawSignerMethods)),
         ("source", POINTER(RawSourceMethods)),
         ("storage", POINTER(RawStorageMethods)),
+        ("transport", POINTER(RawTransportMethods)),
     ]
 
 
@@ -269,6 +298,10 @@ _FUNCTIONS: List[Tuple[str, Any, List[Any]]] = [
     ("sync_call_add_finding", c_int32, [c_void_p, POINTER(RawFinding)]),
     ("sync_call_add_text", c_int32, [c_void_p, c_char_p]),
     ("sync_call_add_record", c_int32, [c_void_p, c_char_p, c_size_t, c_char_p, c_size_t]),
+    ("sync_link_connected", c_int32, [c_void_p, c_char_p]),
+    ("sync_link_disconnected", c_int32, [c_void_p, c_char_p]),
+    ("sync_link_receive", c_int32, [c_void_p, c_char_p, c_char_p, c_size_t]),
+    ("sync_link_sign", c_int32, [c_void_p, c_char_p, c_size_t, c_void_p]),
     ("sync_bytes_get_start", c_void_p, [c_void_p]),
     ("sync_bytes_get_size", c_size_t, [c_void_p]),
     ("sync_bytes_destroy", None, [c_void_p]),

@@ -34,8 +34,9 @@ from . import _abi, _plugins
 from . import _runtime as c
 from ._errors import Code, LibraryError, NodeError, TimedOutError
 from ._hashing import Path, read_bounded
-from ._plugins import LATER, Call, Change, CreateRequest, Ending, FetchRequest, Finding, KeyRole, Mount, Plugin
-from ._plugins import PluginCode, PluginFailure, ResolveRequest, RunRequest, RunResult, Sandbox, Signer, Source, Storage
+from ._plugins import LATER, Call, Change, CreateRequest, Ending, FetchRequest, Finding, KeyRole, Link, ListenRequest
+from ._plugins import Mount, Peer, Plugin, PluginCode, PluginFailure, ResolveRequest, RunRequest, RunResult, Sandbox
+from ._plugins import Signer, Source, Storage, Transport
 from ._proof import Verdict
 
 _Digest = Union[bytes, bytearray, memoryview, str]
@@ -664,12 +665,15 @@ __all__ = [
     "JobStatus",
     "KeyRole",
     "LibraryError",
+    "Link",
+    "ListenRequest",
     "LogLevel",
     "Mount",
     "Node",
     "NodeError",
     "NodeState",
     "NodeStatus",
+    "Peer",
     "Phase",
     "Plugin",
     "PluginCode",
@@ -683,5 +687,6 @@ __all__ = [
     "Source",
     "Storage",
     "TimedOutError",
+    "Transport",
     "load_library",
 ]
