@@ -1,4 +1,6 @@
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
@@ -50,7 +52,8 @@ final class Hostile extends Shell {
   @Override
   public RunResult run(RunRequest request, Call call) throws Exception {
     String word = script(request);
-    word = word.contains("made by the recipe ") ? word.replaceAll("(?s).*n' (\\w+) >.*", "$1") : "";
+    if (word.contains("recipe signals")) word = "signals";
+    else word = word.contains("made by the recipe ") ? word.replaceAll("(?s).*n' (\\w+) >.*", "$1") : "";
     switch (word) {
       case "throws" -> throw new IllegalStateException("\ud800 no text \0 at all");
       case "mute" -> throw new Mute();
@@ -104,6 +107,12 @@ final class Hostile extends Shell {
           }
         });
         behind.start();
+        return super.run(request, call);
+      }
+      case "signals" -> {
+        // Not every JDK lets them through in the processes that it starts.
+        String status = Files.readString(Path.of("/proc/thread-self/status"));
+        if (!status.contains("SigBlk:\t0000000000000000\n")) throw new AssertionError(status);
         return super.run(request, call);
       }
       default -> {

@@ -32,6 +32,7 @@ final class LivesTests {
 
   void run(Runner runner) {
     runner.test("who asks a node that ends gets an answer or an error", this::asking);
+    runner.test("many calls leave nothing on their threads", this::calls);
     runner.test("many lives leave nothing behind", this::lives);
   }
 
@@ -96,6 +97,21 @@ final class LivesTests {
     }
   }
 
+  /** Their requests are a mebibyte each, of which the heap has room for few. */
+  private void calls() throws Exception {
+    Runner.check(Runtime.getRuntime().maxMemory() <= 128 << 20, "-Xmx128m is wanted");
+    try (Group group = new Group(place, NAMES.subList(0, 1), Set.of(), 0); Registry registry = GroupTests.plugins();
+        Node node = group.load("alder", registry, new ArrayList<>())) {
+      node.start();
+      Submission large = new Submission("pkg:words/missing@1");
+      for (int i = 0; i < 1000; i++) large.feature("f".repeat(1000) + i);
+      for (int i = 0; i < 200; i++) {
+        GroupTests.refused(Code.NOT_FOUND, "no such word", () -> node.submit(large, Duration.ofMinutes(1)));
+      }
+    }
+    GroupTests.settles();
+  }
+
   private void lives() throws Exception {
     String given = System.getenv("SYNC_CYCLES");
     int cycles = given == null ? 50 : Integer.parseInt(given);
@@ -130,10 +146,10 @@ final class LivesTests {
         .filter(name -> name.startsWith("synchronicity")).sorted().toList();
   }
 
-  /** Idle threads of libsync's end after ten seconds, and are detached then. */
+  /** Idle threads of libsync's end after ten seconds and are detached then. */
   private static Map<String, Integer> settled(Map<String, Integer> limits) throws InterruptedException {
     Map<String, Integer> counts = Group.counts();
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 400; i++) {
       boolean isLess = true;
       for (var entry : counts.entrySet()) {
         isLess &= entry.getValue() <= limits.getOrDefault(entry.getKey(), Integer.MAX_VALUE);

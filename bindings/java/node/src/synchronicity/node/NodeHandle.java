@@ -91,7 +91,7 @@ final class NodeHandle implements Runnable {
   /** For the cleaner, whose one thread is not to wait for a node. */
   @Override
   public void run() {
-    inBackground();
+    if (!isClosing()) inBackground();
   }
 
   private Thread inBackground() {
