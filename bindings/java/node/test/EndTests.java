@@ -43,6 +43,7 @@ final class EndTests {
       this.row = row;
       process = new ProcessBuilder(
           Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:TieredStopAtLevel=1",
+          "--enable-native-access=ALL-UNNAMED",
           "-Djava.io.tmpdir=" + System.getProperty("java.io.tmpdir"), "-XX:ErrorFile=" + group.folder + "/crash",
           "-cp", System.getProperty("java.class.path"), "EndMain",
           group.folder.resolve("alder/config.toml").toString(), row.how)

@@ -54,6 +54,7 @@ final class RefusalTests {
       runner.test("states", this::states);
       runner.test("wrong calls have Java's own exceptions", this::wrongCalls);
       runner.test("a start that fails", this::start);
+      runner.test("a log that is slow loses lines and is told how many", this::slowLog);
       runner.test("whoever forgets a node that never ran", this::forgotten);
     }
   }
@@ -221,6 +222,13 @@ final class RefusalTests {
     }
     Runner.equal(asked.get(), 2, "instances");
     GroupTests.settles();
+  }
+
+  private void slowLog() throws Exception {
+    List<String> taken = Inside.flooded(5000);
+    // One was taken, and 4096 waited.
+    Runner.equal(taken.size(), 4097 + 2, "lines");
+    Runner.equal(taken.subList(4096, 4099), List.of("4096", "903 lines of the log were dropped", "end"), "the last");
   }
 
   private void forgotten() throws Exception {

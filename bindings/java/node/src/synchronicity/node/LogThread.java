@@ -18,6 +18,7 @@ final class LogThread {
   private final BlockingQueue<Line> lines = new ArrayBlockingQueue<>(LINES_MAX);
   private final Thread thread;
   private volatile boolean isClosed;
+  private int dropped;
 
   LogThread(BiConsumer<LogLevel, String> taker) {
     thread = new Thread(() -> Host.inside(() -> run(taker)), "synchronicity-log");
@@ -39,8 +40,13 @@ final class LogThread {
     }
   }
 
+  /** On one thread at a time. */
   void put(LogLevel level, String text) {
-    if (!isClosed) lines.offer(new Line(level, text));
+    if (isClosed) return;
+    boolean isTold =
+        dropped == 0 || lines.offer(new Line(LogLevel.WARNING, dropped + " lines of the log were dropped"));
+    if (isTold) dropped = 0;
+    if (!isTold || !lines.offer(new Line(level, text))) dropped++;
   }
 
   /** Waits until what is there has been taken, a few seconds at most. */

@@ -26,7 +26,7 @@ public final class NodeOptions {
 
   /**
    * Gets the node's log, line by line, on a thread of its own. Of more than 4,096 lines that wait, the newest are
-   * dropped. What it throws goes to that thread's handler of uncaught exceptions.
+   * dropped, and counted in a line. What it throws goes to that thread's handler of uncaught exceptions.
    *
    * @param taker takes the lines
    * @return this
