@@ -18,6 +18,7 @@ final class ForeignLink: Sendable {
   static let signedBytesMax = 65_536
   private static let open = Mutex<[UInt: ForeignLink]>([:])
 
+  /// As C holds it.
   let number: UInt
   private let peers: Set<String>
   private let signer: any Signer
@@ -27,14 +28,11 @@ final class ForeignLink: Sendable {
 
   /// - Parameters:
   ///   - peers: Their names.
-  ///   - onConnected: Called before the owner is told.
+  ///   - onConnected: Called with a peer once the owner has been told of its connection.
   init(peers: Set<String>, signer: any Signer, onConnected: @escaping @Sendable (String) -> Void) {
     (self.peers, self.signer, self.onConnected) = (peers, signer, onConnected)
     number = ForeignCall.timerNumber()
   }
-
-  /// As C holds it.
-  var pointer: OpaquePointer? { OpaquePointer(bitPattern: number) }
 
   static func find(_ pointer: OpaquePointer?) -> ForeignLink? {
     guard let pointer else { return nil }

@@ -57,7 +57,7 @@ public final class ForeignTransport: Transport {
   ///
   /// - Parameters:
   ///   - listen: HOST:PORT.
-  ///   - group: What no other group or epoch has.
+  ///   - group: Of the group, in all its epochs; both sides of a connection hold the same.
   ///   - signer: Of the node; of use until ``stop()`` has returned.
   public init(
     _ plugin: NativePlugin, node: String, stateDirectory: String, settings: [String: String], listen: String,
