@@ -13,8 +13,8 @@ enum SandboxBench {
            SandboxBench kill STEP RUN STATE ARCHIVE SOCKET            a Docker run that ends this process at a step
            SandboxBench pair RUNS SANDBOX STATE ARCHIVE SOCKET -- COMMAND…
                                   milliseconds of `true` in the sandbox, and of the command, by turns
-           SandboxBench build RUNS STATE ARCHIVE INPUT OUTPUT SCRIPT CLEAN -- COMMAND…
-                                  the same of a script in the chroot sandbox; CLEAN is emptied before each command
+           SandboxBench build STATE ARCHIVE INPUT OUTPUT SCRIPT       milliseconds of a script in the chroot sandbox
+           SandboxBench spawn -- COMMAND…                             milliseconds of a command
            SandboxBench prepare SANDBOX STATE ARCHIVE [SOCKET]        milliseconds of making a toolchain ready
            SandboxBench probe SANDBOX STATE ARCHIVE [SOCKET]          what is not met on this host, with the mends
            SandboxBench collect STORE FOLDER [keep]                   takes all files of FOLDER as artifacts, and prints
@@ -32,8 +32,8 @@ enum SandboxBench {
     case ("kill", 6): try await kill(own[1], run: own[2], state: own[3], archive: own[4], socket: own[5])
     case ("pair", 6) where !command.isEmpty:
       try await pair(Int(own[1]) ?? 1, Bench(own[2], own[3], own[4], socket: own[5]), command)
-    case ("build", 8) where !command.isEmpty:
-      try await build(Int(own[1]) ?? 1, Bench("chroot", own[2], own[3], socket: nil), Array(own[4...]), command)
+    case ("build", 6): try await build(Bench("chroot", own[1], own[2], socket: nil), Array(own[3...]))
+    case ("spawn", 1) where !command.isEmpty: try await time(command)
     case ("prepare", 4...5): try await prepare(Bench(own[1], own[2], own[3], socket: own.dropFirst(4).first))
     case ("probe", 4...5): await probe(try Bench(own[1], own[2], own[3], socket: own.dropFirst(4).first))
     case ("collect", 3...4): try collect(into: own[1], from: own[2], keeps: own.count == 4)
@@ -72,27 +72,19 @@ enum SandboxBench {
     }
   }
 
-  private static func build(_ runs: Int, _ bench: Bench, _ words: [String], _ command: [String]) async throws {
+  private static func build(_ bench: Bench, _ words: [String]) async throws {
     var bench = bench
-    let (input, output, script, clean) = (words[0], words[1], words[2], words[3])
+    let (input, output, script) = (words[0], words[1], words[2])
     bench.mounts = [
       SandboxMount(hostPath: input, insidePath: "/input", isWritable: false),
       SandboxMount(hostPath: output, insidePath: "/output", isWritable: true),
     ]
     try await bench.prepare()
-    for number in 0...runs {
-      try empty(output)
-      let ours = try await milliseconds { try await bench.mustSucceed(["/bin/sh", "-c", script]) }
-      for folder in [clean, output] { try empty(folder) }
-      let theirs = try await milliseconds { try spawn(command) }
-      if number > 0 { print(String(format: "%.2f %.2f", ours, theirs)) }
-    }
+    print(String(format: "%.2f", try await milliseconds { try await bench.mustSucceed(["/bin/sh", "-c", script]) }))
   }
 
-  private static func empty(_ folder: String) throws {
-    for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
-      try FileManager.default.removeItem(atPath: "\(folder)/\(name)")
-    }
+  private static func time(_ command: [String]) async throws {
+    print(String(format: "%.2f", try await milliseconds { try spawn(command) }))
   }
 
   private static func prepare(_ bench: Bench) async throws {

@@ -18,14 +18,23 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICK_NANOSECONDS = 5000000, SAMPLE_TICKS = 10, FULL_BLOCKS = 16 };
+enum {
+  TICK_NANOSECONDS = 5000000,
+  SAMPLE_NANOSECONDS = 50000000,
+  REST_NANOSECONDS = 200000000,
+  FULL_BLOCKS = 16
+};
 
 static int status_pipe = -1;
 
-static void send_message(struct Message *message) {
+static uint64_t now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
-  message->at_nanoseconds = (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void send_message(struct Message *message) {
+  message->at_nanoseconds = now();
   while (write(status_pipe, message, sizeof *message) < 0 && errno == EINTR) {}
 }
 
@@ -101,9 +110,16 @@ static pid_t start_worker(struct Settings *s, struct Identity identity, struct S
   return pid;
 }
 
-static bool is_full(int disk) {
+// Whether the disk is full; else how long it cannot be.
+static bool is_full(int disk, uint64_t *rest) {
   struct statfs info;
-  return fstatfs(disk, &info) == 0 && (info.f_bavail < FULL_BLOCKS || info.f_ffree < FULL_BLOCKS);
+  *rest = REST_NANOSECONDS;
+  if (fstatfs(disk, &info) != 0) return false;
+  if (info.f_bavail < FULL_BLOCKS || info.f_ffree < FULL_BLOCKS) return true;
+  uint64_t bytes = rest_for_bytes((uint64_t)info.f_bavail * (uint64_t)info.f_bsize);
+  uint64_t files = rest_for_files(info.f_ffree);
+  *rest = bytes < files ? bytes : files;
+  return false;
 }
 
 static void watch(const struct Settings *s, struct Sampled sampled, unsigned just_ended, struct Message *end) {
@@ -130,15 +146,26 @@ static int supervise(pid_t pid, const struct Settings *s, struct Sampled sampled
   sigaddset(&child, SIGCHLD);
   bool samples = sampled.cpu || sampled.memory || sampled.processes;
   int result = -1;
-  for (unsigned tick = 0; result < 0; tick++) {
-    struct timespec wait = {.tv_nsec = TICK_NANOSECONDS};
+  uint64_t next_sample = 0, next_look = 0, rest;
+  while (result < 0) {
+    uint64_t time = now();
+    if (time >= next_look) {
+      if (is_full(disk, &rest)) end->disk_full = 1;
+      next_look = time + rest_between(TICK_NANOSECONDS, rest, REST_NANOSECONDS);
+    }
+    if (samples && time >= next_sample) {
+      watch(s, sampled, 0, end);
+      next_sample = time + SAMPLE_NANOSECONDS;
+    }
+    uint64_t next = samples && next_sample < next_look ? next_sample : next_look;
+    struct timespec wait = {.tv_nsec = (long)(next - time)};
     sigtimedwait(&child, NULL, &wait);
     int status;
     pid_t ended;
-    if (samples && tick % SAMPLE_TICKS == 0) watch(s, sampled, 0, end);
+    // A process that could write no more may be the one that has ended.
+    if (is_full(disk, &rest)) end->disk_full = 1;
     while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
       if (ended == pid) result = status;
-    if (is_full(disk)) end->disk_full = 1;
   }
   // A shell that is refused a child ends at once: what it has left running, and itself, are the limit.
   if (samples) watch(s, sampled, 1, end);

@@ -17,7 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICK_MILLISECONDS = 20, CHUNK_BYTES = 65536 };
+enum { CHUNK_BYTES = 65536 };
+#define TICK_NANOSECONDS (20ULL * 1000000)
+#define REST_NANOSECONDS (200ULL * 1000000)
 // Setting up and bringing files home have no limit of the spec's; a hanging disk shall not hang the node.
 #define GRACE_NANOSECONDS (120ULL * 1000000000)
 
@@ -61,7 +63,7 @@ struct Run {
   const struct Settings *settings;
   pid_t pid;
   int process, status, transcript;  // init's pidfd, its messages, what the worker prints
-  uint64_t started, ended, deadline, last_tick;
+  uint64_t started, ended, deadline, next_tick;
   bool is_running, has_started, has_ended, is_cancelled, is_finished;
   enum Strike strike;
   struct Message end;
@@ -174,7 +176,8 @@ static void receive(struct Run *run) {
       return;
     case MESSAGE_STARTED:
       run->has_started = true;
-      run->started = run->last_tick = message.at_nanoseconds;
+      run->started = message.at_nanoseconds;
+      run->next_tick = run->started + TICK_NANOSECONDS;
       run->deadline = run->started + run->settings->wall_seconds * 1000000000;
       return;
     case MESSAGE_STRUCK:
@@ -235,11 +238,28 @@ static void tick(struct Run *run) {
       kill_run(run);
     }
   }
-  if (!run->has_started || run->has_ended || time - run->last_tick < TICK_MILLISECONDS * 1000000ULL / 2) return;
-  run->last_tick = time;
-  if (groups_cpu(&groups, &value) && value / 1000000000 >= run->settings->cpu_seconds) strike(run, STRIKE_CPU);
-  if (groups_kills(&groups) || (groups_anonymous(&groups, &value) && value > run->settings->memory_bytes))
-    strike(run, STRIKE_MEMORY);
+  if (!run->has_started || run->has_ended || time < run->next_tick) return;
+  const struct Settings *s = run->settings;
+  uint64_t rest = REST_NANOSECONDS, limit = s->cpu_seconds * 1000000000;
+  if (groups_cpu(&groups, &value)) {
+    if (value >= limit) return strike(run, STRIKE_CPU);
+    rest = rest_between(0, rest_for_processor(limit - value), rest);
+  }
+  if (groups_kills(&groups)) return strike(run, STRIKE_MEMORY);
+  if (groups_anonymous(&groups, &value)) {
+    if (value > s->memory_bytes) return strike(run, STRIKE_MEMORY);
+    rest = rest_between(0, rest_for_bytes(s->memory_bytes - value), rest);
+  }
+  run->next_tick = time + rest_between(TICK_NANOSECONDS, rest, REST_NANOSECONDS);
+}
+
+// Milliseconds to the next thing that has its time, rounded up.
+static int patience(const struct Run *run) {
+  uint64_t time = now(), next = time + REST_NANOSECONDS;
+  if (!run->is_running) return (int)(TICK_NANOSECONDS / 1000000);
+  if (run->has_started && !run->has_ended && run->next_tick < next) next = run->next_tick;
+  if (run->deadline < next) next = run->deadline;
+  return next <= time ? 0 : (int)((next - time + 999999) / 1000000);
 }
 
 static void read_lifeline(struct Run *run) {
@@ -262,7 +282,7 @@ static void watch(struct Run *run) {
         {.fd = run->pending ? STDOUT_FILENO : -1, .events = POLLOUT},
         {.fd = run->is_running ? run->process : -1, .events = POLLIN},
     };
-    if (poll(files, 5, TICK_MILLISECONDS) < 0 && errno != EINTR) fault(FAULT_IO, "poll: %s", strerror(errno));
+    if (poll(files, 5, patience(run)) < 0 && errno != EINTR) fault(FAULT_IO, "poll: %s", strerror(errno));
     if (files[0].revents) read_lifeline(run);
     if (files[1].revents) receive(run);
     if (files[2].revents) take_transcript(run);

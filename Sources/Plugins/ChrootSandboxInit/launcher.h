@@ -114,6 +114,14 @@ struct Message {
 extern char *program_path;  // the memory in which the kernel shows it
 _Noreturn void fault(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// limits.c
+// Nanoseconds in which no process of this host can use so much up: 8 bytes a nanosecond and core are more than memory
+// takes, and a file a microsecond more than a file system makes. What watches a limit may rest that long.
+uint64_t rest_for_bytes(uint64_t bytes);
+uint64_t rest_for_files(uint64_t files);
+uint64_t rest_for_processor(uint64_t nanoseconds);
+uint64_t rest_between(uint64_t least, uint64_t wanted, uint64_t most);
+
 // orders.c
 bool send_orders(int channel, const struct Orders *orders);
 bool receive_orders(int channel, struct Orders *orders);
