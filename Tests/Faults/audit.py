@@ -146,6 +146,8 @@ def journal_blocks(builder):
     """The decided blocks by height and the proofs of misbehaviour in a journal whose node has ended."""
     blocks, accused = {}, 0
     with contextlib.closing(sqlite3.connect(builder.folder / "data/journal.sqlite")) as journal:
+        if journal.execute("SELECT is_open FROM ahead").fetchone() != (0,):
+            raise ValueError("its node was not stopped, so that batches may be in the file beside it alone")
         for key, value in journal.execute("SELECT key, value FROM entry WHERE key >= ? AND key < ?", (b"c", b"d")):
             if key.startswith(b"cd/"):
                 blocks[int.from_bytes(key[3:], "big")] = decided_block(value)

@@ -77,6 +77,8 @@ class Keeper:
         (self.folder / "data").mkdir(parents=True)
         with sqlite3.connect(self.folder / "data/journal.sqlite") as journal:
             journal.execute("CREATE TABLE entry (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)")
+            journal.execute("CREATE TABLE ahead (generation INTEGER NOT NULL, is_open INTEGER NOT NULL)")
+            journal.execute("INSERT INTO ahead VALUES (7, 0)")
         self.block = bytes(34) + CERTIFICATE + bytes(5)
         for height in (1, 2):
             self.put(b"cd/" + height.to_bytes(8, "big"), self.block + CERTIFICATE)

@@ -11,12 +11,20 @@ func createFile(at path: String) throws(PluginError) {
       .io, "Cannot create the journal \(path): \(String(cString: strerror(errno))); does its directory exist?")
   }
   defer { close(descriptor) }
+  guard fchmod(descriptor, 0o600) == 0, fsync(descriptor) == 0 else {
+    throw PluginError(.io, "Cannot sync \(path): \(String(cString: strerror(errno)))")
+  }
+  try syncFolder(of: path)
+}
+
+/// Makes the name of a new file durable.
+func syncFolder(of path: String) throws(PluginError) {
   let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-  let directoryDescriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-  defer { if directoryDescriptor >= 0 { close(directoryDescriptor) } }
-  guard fchmod(descriptor, 0o600) == 0, fsync(descriptor) == 0, directoryDescriptor >= 0,
-    fsync(directoryDescriptor) == 0
-  else { throw PluginError(.io, "Cannot sync \(path): \(String(cString: strerror(errno)))") }
+  let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  defer { if descriptor >= 0 { close(descriptor) } }
+  guard descriptor >= 0, fsync(descriptor) == 0 else {
+    throw PluginError(.io, "Cannot sync \(directory): \(String(cString: strerror(errno)))")
+  }
 }
 
 /// What a user reads when SQLite fails.

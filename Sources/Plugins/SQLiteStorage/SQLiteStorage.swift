@@ -3,19 +3,23 @@ import GRDB
 import SyncRuntime
 import Synchronization
 
-/// A ``Storage`` in one SQLite file, with its write-ahead log beside it while it is open.
+/// A ``Storage`` in one SQLite file, with its write-ahead log and an ``AheadFile`` beside it while it is open.
 ///
-/// The file belongs to one process: it is locked from opening to closing, with mode 0600. Durable batches are synced
+/// The files belong to one process: they are locked from opening to closing, with mode 0600. Durable batches are synced
 /// to the disk, with every batch before them; a batch that is not durable may be lost with the power, but never
 /// without all that came after it.
+///
+/// A batch is written to the ahead file, which is what makes it last, and kept in memory; the database gets all of them
+/// in one transaction when that file is full and when the storage is closed. What a process has left there that did not
+/// come to that, the next opening brings home. Without room for the file each batch is a transaction of its own.
 ///
 /// Thread: any, one call at a time; calls block on the disk. After an I/O error nothing more is written: what the
 /// system did with the pages of a failed sync is unknown, so only opening the file again tells what it holds.
 public final class SQLiteStorage: Storage {
   /// What every file of this format carries: the ASCII letters "Sync" in SQLite's `application_id`.
   static let applicationID = 0x5379_6E63
-  /// The one layout that there is, in SQLite's `user_version`.
-  static let schemaVersion = 1
+  /// The newest layout, in SQLite's `user_version`. The first had no file beside it.
+  static let schemaVersion = 2
 
   public static let keyBytesMax = 1_024
   public static let valueBytesMax = 64 << 20
@@ -23,11 +27,17 @@ public final class SQLiteStorage: Storage {
   private let path: String
   private let database: DatabaseQueue
   private let state = Mutex(State())
+  private let ahead: Mutex<Ahead>
+
+  /// What the database does not have yet.
+  private struct Ahead {
+    var file: AheadFile
+    /// The newest value of each key that has changed; `nil`: deleted. At most what the file holds.
+    var changed: [[UInt8]: [UInt8]?] = [:]
+  }
 
   private struct State {
     var isClosed = false
-    /// The connection's `synchronous` setting: full after opening.
-    var isDurable = true
     /// The first I/O error; it answers every later call.
     var failure: PluginError?
   }
@@ -59,14 +69,62 @@ public final class SQLiteStorage: Storage {
     }
     do {
       let database = try DatabaseQueue(path: path, configuration: configuration)
-      try database.writeWithoutTransaction { try SQLiteStorage.prepare($0, path: path, pagesMax: pagesMax) }
+      let (generation, isNeeded) = try database.writeWithoutTransaction {
+        try SQLiteStorage.prepare($0, path: path, pagesMax: pagesMax)
+      }
+      var ahead = Ahead(file: try AheadFile(path: path + "-ahead", generation: generation, isNeeded: isNeeded))
+      if isNeeded { for batch in try ahead.file.recover() { ahead.changed.merge(batch) } }
+      if ahead.file.capacity > 0 {
+        do {
+          try database.writeWithoutTransaction { try SQLiteStorage.commit($0, &ahead, isOpen: true) }
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL && !isNeeded {
+          // What is here can be read, and batches that make room can be written.
+          ahead.file.renounce()
+        }
+      }
       (self.path, self.database) = (path, database)
+      self.ahead = Mutex(ahead)
     } catch {
       throw translate(error, path: path)
     }
   }
 
-  private static func prepare(_ database: Database, path: String, pagesMax: Int?) throws {
+  /// Gives the database all that it does not have, behind which the ahead file begins anew.
+  private static func commit(_ database: Database, _ ahead: inout Ahead, isOpen: Bool) throws {
+    let next = ahead.file.generation &+ 1
+    try database.inTransaction(.immediate) {
+      for (key, value) in ahead.changed.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+        try perform(value.map { .put(key: key, value: $0) } ?? .delete(key: key), on: database)
+      }
+      let statement = try database.cachedStatement(sql: "UPDATE ahead SET generation = ?, is_open = ?")
+      try statement.execute(arguments: [Int64(bitPattern: next), isOpen])
+      return .commit
+    }
+    ahead.file.begin(generation: next)
+    ahead.changed = [:]
+  }
+
+  /// - Returns: The generation of the ahead file that counts, and whether it may have what the database has not.
+  private static func prepare(_ database: Database, path: String, pagesMax: Int?) throws -> (UInt64, Bool) {
+    try checkLayout(database, path: path)
+    let finding = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
+    guard finding == "ok" else {
+      throw PluginError(.io, damaged(path, finding.replacing("\n", with: ": ")))
+    }
+    if let pagesMax { try database.execute(sql: "PRAGMA max_page_count = \(pagesMax)") }
+    guard let row = try Row.fetchOne(database, sql: "SELECT generation, is_open FROM ahead") else {
+      throw PluginError(.io, damaged(path, "no generation"))
+    }
+    let (generation, isOpen): (Int64, Bool) = (row[0], row[1])
+    return (UInt64(bitPattern: generation), isOpen)
+  }
+
+  private static func checkLayout(_ database: Database, path: String) throws {
+    let ahead = """
+      CREATE TABLE ahead (generation INTEGER NOT NULL, is_open INTEGER NOT NULL) STRICT;
+      INSERT INTO ahead VALUES (0, 0);
+      PRAGMA user_version = \(schemaVersion);
+      """
     try database.inTransaction(.immediate) {
       let application = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
       let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
@@ -76,12 +134,16 @@ public final class SQLiteStorage: Storage {
           sql: """
             CREATE TABLE entry (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
             PRAGMA application_id = \(applicationID);
-            PRAGMA user_version = \(schemaVersion);
+            \(ahead)
             """)
         return .commit
       }
       guard application == applicationID else {
         throw PluginError(.invalid, "\(path) is an SQLite file of another program; name a new file for the journal")
+      }
+      if version == 1 {
+        try database.execute(sql: ahead)
+        return .commit
       }
       guard version == schemaVersion else {
         throw PluginError(
@@ -90,15 +152,12 @@ public final class SQLiteStorage: Storage {
       }
       return .commit
     }
-    let finding = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
-    guard finding == "ok" else {
-      throw PluginError(.io, damaged(path, finding.replacing("\n", with: ": ")))
-    }
-    if let pagesMax { try database.execute(sql: "PRAGMA max_page_count = \(pagesMax)") }
   }
 
   public func get(_ key: [UInt8]) throws(PluginError) -> [UInt8]? {
     try SQLiteStorage.check(key: key)
+    try checkState()
+    if let changed = ahead.withLock({ $0.changed[key] }) { return changed }
     return try access { database in
       let statement = try database.cachedStatement(sql: "SELECT value FROM entry WHERE key = ?")
       return try Data.fetchOne(statement, arguments: [Data(key)]).map { [UInt8]($0) }
@@ -109,13 +168,34 @@ public final class SQLiteStorage: Storage {
     -> [(key: [UInt8], value: [UInt8])]
   {
     guard limit > 0 else { return [] }
-    let low = Data(start.lexicographicallyPrecedes(prefix) ? prefix : start)
+    let low = start.lexicographicallyPrecedes(prefix) ? prefix : start
     let high = SQLiteStorage.end(ofPrefix: prefix)
-    return try access { database in
+    try checkState()
+    let changed = ahead.withLock { $0.changed }.filter { key, _ in
+      !key.lexicographicallyPrecedes(low) && high.map { key.lexicographicallyPrecedes($0) } ?? true
+    }
+    // Each row that is hidden by a change may stand among the first.
+    let (rowsMax, overflows) = limit.addingReportingOverflow(changed.count)
+    let rows = try rows(from: low, to: high, limit: overflows ? limit : rowsMax)
+    guard !changed.isEmpty else { return rows }
+    // Behind the last row that was read there may be others, which stand before later changes.
+    let last = rows.count < rowsMax ? nil : rows.last?.key
+    var found = rows.filter { changed[$0.key] == nil }
+    for (key, value) in changed {
+      if let value, last.map({ !$0.lexicographicallyPrecedes(key) }) ?? true { found.append((key, value)) }
+    }
+    found.sort { $0.key.lexicographicallyPrecedes($1.key) }
+    return Array(found.prefix(limit))
+  }
+
+  private func rows(from low: [UInt8], to high: [UInt8]?, limit: Int) throws(PluginError)
+    -> [(key: [UInt8], value: [UInt8])]
+  {
+    try access { database in
       let bound = high == nil ? "" : " AND key < ?"
       let statement = try database.cachedStatement(
         sql: "SELECT key, value FROM entry WHERE key >= ?\(bound) ORDER BY key LIMIT ?")
-      let arguments: StatementArguments = if let high { [low, Data(high), limit] } else { [low, limit] }
+      let arguments: StatementArguments = if let high { [Data(low), Data(high), limit] } else { [Data(low), limit] }
       return try Row.fetchAll(statement, arguments: arguments).map { row in
         let (key, value): (Data, Data) = (row[0], row[1])
         return ([UInt8](key), [UInt8](value))
@@ -135,15 +215,25 @@ public final class SQLiteStorage: Storage {
       case .delete(let key): try SQLiteStorage.check(key: key)
       }
     }
-    try access { database in
-      if state.withLock({ $0.isDurable != durable }) {
-        try database.execute(sql: "PRAGMA synchronous = \(durable ? "FULL" : "NORMAL")")
-        state.withLock { $0.isDurable = durable }
-      }
-      try database.inTransaction(.immediate) {
-        for change in batch.changes { try SQLiteStorage.perform(change, on: database) }
-        return .commit
-      }
+    try checkState()
+    try ahead.withLock { (ahead) throws(PluginError) in
+      if try goesAhead(batch, durable, &ahead.file) { return ahead.changed.merge(batch) }
+      // A commit that fails leaves everything as it was.
+      var all = ahead
+      all.changed.merge(batch)
+      try access { database in try SQLiteStorage.commit(database, &all, isOpen: all.file.capacity > 0) }
+      ahead = all
+    }
+  }
+
+  /// - Returns: Whether the ahead file has it now; `false`: it has no room.
+  private func goesAhead(_ batch: StorageBatch, _ durable: Bool, _ file: inout AheadFile) throws(PluginError) -> Bool {
+    do {
+      return try file.append(batch, durable: durable)
+    } catch {
+      // What the system did with the blocks of a failed sync is unknown.
+      state.withLock { $0.failure = error }
+      throw error
     }
   }
 
@@ -164,20 +254,24 @@ public final class SQLiteStorage: Storage {
       return !state.isClosed
     }
     guard isFirst else { return }
-    // Nothing of a caller is lost when the last checkpoint fails: the log beside the file still has it.
+    // Nothing of a caller is lost when the last commit or checkpoint fails: the files beside the database have it.
+    let hasFailed = state.withLock { $0.failure != nil }
+    ahead.withLock { ahead in
+      guard ahead.file.capacity > 0, !hasFailed else { return }
+      try? database.writeWithoutTransaction { try SQLiteStorage.commit($0, &ahead, isOpen: false) }
+    }
     try? database.close()
   }
 
-  /// SQLite's number for the connection's setting: 1 is normal, 2 is full.
-  func synchronousLevel() throws(PluginError) -> Int {
-    try access { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
-  }
-
-  private func access<R>(_ body: (Database) throws -> R) throws(PluginError) -> R {
+  private func checkState() throws(PluginError) {
     let refusal = state.withLock { state in
       state.isClosed ? PluginError(.io, "The journal \(path) is closed") : state.failure
     }
     if let refusal { throw refusal }
+  }
+
+  private func access<R>(_ body: (Database) throws -> R) throws(PluginError) -> R {
+    try checkState()
     do {
       return try database.writeWithoutTransaction(body)
     } catch {
@@ -197,5 +291,16 @@ public final class SQLiteStorage: Storage {
   static func end(ofPrefix prefix: [UInt8]) -> [UInt8]? {
     guard let last = prefix.lastIndex(where: { $0 != 0xFF }) else { return nil }
     return Array(prefix[..<last]) + [prefix[last] + 1]
+  }
+}
+
+extension [[UInt8]: [UInt8]?] {
+  fileprivate mutating func merge(_ batch: StorageBatch) {
+    for change in batch.changes {
+      switch change {
+      case .put(let key, let value): updateValue(value, forKey: key)
+      case .delete(let key): updateValue(nil, forKey: key)
+      }
+    }
   }
 }

@@ -1,0 +1,274 @@
+import Glibc
+import SyncProof
+import SyncRuntime
+
+/// The file in which batches become durable before the database has them: one write and one sync each, over blocks that
+/// are there already, where a transaction of SQLite's writes a handful of pages.
+///
+/// It is written from its start again each time that the database has committed everything in it: the database names
+/// the generation that counts, so that what an earlier one has left is never taken for new. A frame is
+///
+///     "SyncAhed"  8 bytes      length of the payload  u32     0  u32
+///     generation  u64          number in it, from 0   u64     frames before this one known to be on the disk  u64
+///     SHA-256 of the bytes above and of the payload  32 bytes
+///     the payload, and zeros up to a multiple of 8
+///
+/// with all integers little endian. See `docs/decisions/0034-batches-go-ahead.md`.
+struct AheadFile {
+  static let magic = [UInt8]("SyncAhed".utf8)
+  static let headBytes = 72
+  static let capacityBytes = 4 << 20
+
+  let path: String
+  /// Bytes that lie on the disk; 0: the disk had no room for them, and nothing goes ahead.
+  private(set) var capacity: Int
+  private(set) var generation: UInt64
+  private let file: File
+  private var position = 0
+  private var number: UInt64 = 0
+  private var synced: UInt64 = 0
+
+  /// Opens the file or makes it, with its blocks written, so that a sync has no new length to store.
+  ///
+  /// - Parameter isNeeded: Batches may be in it that nothing else has.
+  init(path: String, generation: UInt64, isNeeded: Bool) throws(PluginError) {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else {
+      throw PluginError(.io, "Cannot open \(path): \(aheadReason()); check its owner and mode")
+    }
+    (self.path, self.file, self.generation) = (path, File(descriptor: descriptor), generation)
+    var facts = stat()
+    guard fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+      throw PluginError(.io, "\(path) is no regular file; move it away")
+    }
+    guard facts.st_size < Self.capacityBytes else {
+      capacity = Self.capacityBytes
+      return
+    }
+    guard !isNeeded else {
+      throw PluginError(
+        .io,
+        damaged(
+          path,
+          "\(facts.st_size) bytes, where a node that was not stopped has left \(Self.capacityBytes); it belongs to"
+            + " the journal beside it"))
+    }
+    capacity = try Self.fill(descriptor, path) ? Self.capacityBytes : 0
+  }
+
+  /// Closed with its last owner.
+  private final class File: Sendable {
+    let descriptor: Int32
+    init(descriptor: Int32) { self.descriptor = descriptor }
+    deinit { close(descriptor) }
+  }
+
+  /// - Returns: Whether the disk had room.
+  private static func fill(_ descriptor: Int32, _ path: String) throws(PluginError) -> Bool {
+    let zeros = [UInt8](repeating: 0, count: 1 << 20)
+    var error: Int32 = 0
+    for offset in stride(from: 0, to: capacityBytes, by: zeros.count) where error == 0 {
+      let count = pwrite(descriptor, zeros, zeros.count, offset)
+      if count != zeros.count { error = count < 0 ? errno : ENOSPC }
+    }
+    if error == 0, fchmod(descriptor, 0o600) == 0, fsync(descriptor) == 0 {
+      try syncFolder(of: path)
+      return true
+    }
+    let reason = error == 0 ? errno : error
+    guard [ENOSPC, EDQUOT].contains(reason), ftruncate(descriptor, 0) == 0 else {
+      throw PluginError(.io, "Cannot write \(path): \(String(cString: strerror(reason)))")
+    }
+    return false
+  }
+
+  // MARK: Writing
+
+  /// Writes a batch behind the others; with `durable` it is on the disk, and all before it, once this has returned.
+  ///
+  /// - Returns: Whether there was room; without, nothing was written.
+  mutating func append(_ batch: StorageBatch, durable: Bool) throws(PluginError) -> Bool {
+    guard Self.payloadBytes(of: batch) <= capacity else { return false }
+    let frame = Self.frame(batch, generation: generation, number: number, synced: synced)
+    guard frame.count <= capacity - position else { return false }
+    var written = 0
+    while written < frame.count {
+      let count = frame[written...].withUnsafeBytes {
+        pwrite(file.descriptor, $0.baseAddress, $0.count, position + written)
+      }
+      guard count > 0 || errno == EINTR else { throw PluginError(.io, "Writing \(path) failed: \(aheadReason())") }
+      written += max(count, 0)
+    }
+    if durable {
+      guard fdatasync(file.descriptor) == 0 else { throw PluginError(.io, "Syncing \(path) failed: \(aheadReason())") }
+      synced = number + 1
+    }
+    position += frame.count
+    number += 1
+    return true
+  }
+
+  /// The disk is too full to say in the database that this file is in use.
+  mutating func renounce() { capacity = 0 }
+
+  /// All that was written is in the database, whose next generation this is.
+  mutating func begin(generation: UInt64) { (self.generation, position, number, synced) = (generation, 0, 0, 0) }
+
+  private static func payloadBytes(of batch: StorageBatch) -> Int {
+    batch.changes.reduce(0) { sum, change in
+      switch change {
+      case .put(let key, let value): sum + 9 + key.count + value.count
+      case .delete(let key): sum + 5 + key.count
+      }
+    }
+  }
+
+  /// A frame's bytes; the payload is below 4 GiB.
+  static func frame(_ batch: StorageBatch, generation: UInt64, number: UInt64, synced: UInt64) -> [UInt8] {
+    let payloadBytes = payloadBytes(of: batch)
+    var frame: [UInt8] = []
+    frame.reserveCapacity(headBytes + payloadBytes + 8)
+    frame += magic
+    frame.append(UInt32(payloadBytes))
+    frame.append(UInt32(0))
+    for field in [generation, number, synced] { frame.append(field) }
+    frame += [UInt8](repeating: 0, count: 32)
+    for change in batch.changes {
+      switch change {
+      case .put(let key, let value):
+        frame += [1]
+        frame.append(UInt32(key.count))
+        frame += key
+        frame.append(UInt32(value.count))
+        frame += value
+      case .delete(let key):
+        frame += [2]
+        frame.append(UInt32(key.count))
+        frame += key
+      }
+    }
+    let digest = Self.digest(frame[...])
+    frame.replaceSubrange(40..<72, with: digest)
+    frame += [UInt8](repeating: 0, count: -frame.count & 7)
+    return frame
+  }
+
+  private static func digest(_ frame: ArraySlice<UInt8>) -> [UInt8] {
+    var hash = SHA256.Stream()
+    frame.withUnsafeBytes {
+      hash.update(UnsafeRawBufferPointer(rebasing: $0[..<40]))
+      hash.update(UnsafeRawBufferPointer(rebasing: $0[headBytes...]))
+    }
+    return hash.finish().bytes
+  }
+
+  // MARK: Reading
+
+  /// The batches of this generation, in order; what follows is written behind them.
+  ///
+  /// The last one may be torn: it was never told to be durable. One before it may be missing only if it was not either.
+  mutating func recover() throws(PluginError) -> [StorageBatch] {
+    let bytes = try contents()
+    position = 0
+    number = 0
+    var batches: [StorageBatch] = []
+    while let frame = Self.parse(bytes, at: position), frame.generation == generation, frame.number == number {
+      guard let batch = StorageBatch(framed: bytes[frame.payload]) else {
+        throw PluginError(.io, damaged(path, "frame \(number) holds no batch"))
+      }
+      batches.append(batch)
+      position = frame.end
+      number += 1
+    }
+    try check(bytes, behind: position)
+    return batches
+  }
+
+  /// What stands behind the last frame must not show that another one is missing.
+  private func check(_ bytes: [UInt8], behind end: Int) throws(PluginError) {
+    for offset in stride(from: end, to: bytes.count, by: 8) where bytes[offset] == Self.magic[0] {
+      guard let frame = Self.parse(bytes, at: offset) else { continue }
+      if frame.generation == generation, frame.synced > number {
+        throw PluginError(.io, damaged(path, "frame \(number) cannot be read, and was on the disk"))
+      }
+      if frame.generation > generation {
+        throw PluginError(
+          .io,
+          damaged(
+            path,
+            "generation \(frame.generation), where the journal beside it has \(generation): copies of"
+              + " different moments"))
+      }
+    }
+  }
+
+  private struct Frame {
+    let generation, number, synced: UInt64
+    let payload: Range<Int>
+    let end: Int
+  }
+
+  private static func parse(_ bytes: [UInt8], at offset: Int) -> Frame? {
+    guard bytes.count - offset >= headBytes, bytes[offset] == magic[0], bytes[offset..<offset + 8].elementsEqual(magic)
+    else { return nil }
+    func integer(_ at: Int, _ count: Int) -> UInt64 {
+      bytes[offset + at..<offset + at + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+    let payloadBytes = Int(integer(8, 4))
+    let end = offset + (headBytes + payloadBytes + 7) / 8 * 8
+    guard end <= bytes.count else { return nil }
+    let payload = offset + headBytes..<offset + headBytes + payloadBytes
+    guard digest(bytes[offset..<payload.upperBound]).elementsEqual(bytes[offset + 40..<offset + headBytes]) else {
+      return nil
+    }
+    return Frame(
+      generation: integer(16, 8), number: integer(24, 8), synced: integer(32, 8), payload: payload, end: end)
+  }
+
+  private func contents() throws(PluginError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: capacity)
+    var read = 0
+    while read < capacity {
+      let count = bytes[read...].withUnsafeMutableBytes { pread(file.descriptor, $0.baseAddress, $0.count, read) }
+      guard count > 0 || (count < 0 && errno == EINTR) else {
+        throw PluginError(.io, "Reading \(path) failed: \(count == 0 ? "it is shorter than it was" : aheadReason())")
+      }
+      read += max(count, 0)
+    }
+    return bytes
+  }
+}
+
+extension StorageBatch {
+  /// Strict: the bytes of one batch and nothing else.
+  fileprivate init?(framed bytes: ArraySlice<UInt8>) {
+    var rest = bytes
+    func string() -> [UInt8]? {
+      guard rest.count >= 4 else { return nil }
+      let count = rest.prefix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+      rest = rest.dropFirst(4)
+      guard rest.count >= count else { return nil }
+      defer { rest = rest.dropFirst(count) }
+      return [UInt8](rest.prefix(count))
+    }
+    self.init()
+    while let kind = rest.popFirst() {
+      guard let key = string() else { return nil }
+      switch kind {
+      case 1:
+        guard let value = string() else { return nil }
+        changes.append(.put(key: key, value: value))
+      case 2: changes.append(.delete(key: key))
+      default: return nil
+      }
+    }
+  }
+}
+
+extension [UInt8] {
+  fileprivate mutating func append(_ value: some FixedWidthInteger) {
+    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+  }
+}
+
+private func aheadReason() -> String { String(cString: strerror(errno)) }

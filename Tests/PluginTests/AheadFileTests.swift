@@ -1,0 +1,236 @@
+import Foundation
+import GRDB
+import SyncRuntime
+import SyncTesting
+import Testing
+
+@testable import SQLiteStorage
+
+/// Batches that are on the disk before the database has them. A kill is a copy of the files as they stand.
+@Suite struct AheadFileTests {
+  private static func put(_ key: UInt8, _ value: UInt8 = 1) -> StorageBatch {
+    StorageBatch([.put(key: [key], value: [value])])
+  }
+
+  /// Each frame tells how many before it were on the disk when it was written.
+  @Test func durableBatchesAreSynced() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      for isDurable in [false, false, true, true, false, true] { try storage.apply(Self.put(1), durable: isDurable) }
+      let bytes = [UInt8](try Data(contentsOf: URL(filePath: folder + "/j-ahead")))
+      let frameBytes = AheadFile.frame(Self.put(1), generation: 1, number: 0, synced: 0).count
+      #expect((0..<6).map { bytes[$0 * frameBytes + 32] } == [0, 0, 0, 3, 4, 4])
+    }
+  }
+
+  @Test func aFrameHasItsBytes() {
+    let batch = StorageBatch([.put(key: [0xA1], value: [0xB1, 0xB2]), .delete(key: [0xA2])])
+    let frame = AheadFile.frame(batch, generation: 0x0102, number: 3, synced: 2)
+    let head = [UInt8]("SyncAhed".utf8) + [18, 0, 0, 0, 0, 0, 0, 0] + [2, 1] + [UInt8](repeating: 0, count: 6)
+    let numbers: [UInt8] = [3, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]
+    let payload: [UInt8] = [1, 1, 0, 0, 0, 0xA1, 2, 0, 0, 0, 0xB1, 0xB2, 2, 1, 0, 0, 0, 0xA2]
+    #expect(Array(frame[..<40]) == head + numbers)
+    #expect(Array(frame[72...]) == payload + [UInt8](repeating: 0, count: 6))
+  }
+
+  @Test func aKillLosesNothing() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      for number in 0..<50 { try storage.apply(Self.put(UInt8(number)), durable: number % 2 == 0) }
+      try storage.apply(StorageBatch([.delete(key: [7])]), durable: true)
+      let again = try SQLiteStorage(path: try copy(of: folder, named: "killed") + "/j")
+      let expected = (0..<50).filter { $0 != 7 }.map { [UInt8($0)] }
+      #expect(try again.scan(prefix: [], from: [], limit: 100).map(\.key) == expected)
+      again.close()
+      storage.close()
+      let both = try SQLiteStorage(path: folder + "/j")
+      #expect(try both.scan(prefix: [], from: [], limit: 100).map(\.key) == expected)
+      both.close()
+    }
+  }
+
+  /// Twelve times what the file holds, so that it begins anew; and batches that it never holds.
+  @Test func aFullFileBeginsAnew() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      var expected: [[UInt8]: [UInt8]] = [:]
+      for number in 0..<500 {
+        let key = [UInt8(number % 100)]
+        let value = [UInt8](repeating: UInt8(number & 255), count: number % 97 == 0 ? 5 << 20 : 100_000)
+        try storage.apply(StorageBatch([.put(key: key, value: value)]), durable: number % 3 == 0)
+        expected[key] = value
+      }
+      let again = try SQLiteStorage(path: try copy(of: folder, named: "killed") + "/j")
+      defer { again.close() }
+      for (key, value) in expected { #expect(try again.get(key) == value && storage.get(key) == value) }
+      storage.close()
+    }
+  }
+
+  /// A cut of the power in the middle of a batch that was never told to be durable.
+  @Test(arguments: [80, 60, 20, 4]) func aTornLastFrameIsNoBatch(_ bytesKept: Int) throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      for number in 0..<3 { try storage.apply(Self.put(UInt8(number)), durable: true) }
+      let torn = try copy(of: folder, named: "torn")
+      let frameBytes = AheadFile.frame(Self.put(1), generation: 1, number: 0, synced: 0).count
+      try change(torn) {
+        $0.replaceSubrange(
+          frameBytes * 2 + bytesKept..<frameBytes * 3,
+          with: [UInt8](
+            repeating: 0xEE, count: frameBytes - bytesKept))
+      }
+      let again = try SQLiteStorage(path: torn + "/j")
+      #expect(try again.scan(prefix: [], from: [], limit: 9).map(\.key) == [[0], [1]])
+      try again.apply(Self.put(9), durable: true)
+      let third = try SQLiteStorage(path: try copy(of: torn, named: "third") + "/j")
+      #expect(try third.scan(prefix: [], from: [], limit: 9).map(\.key) == [[0], [1], [9]])
+      third.close()
+      again.close()
+    }
+  }
+
+  static let refusals: [(name: String, message: String)] = [
+    ("a flipped bit of a batch that was on the disk", "frame 1 cannot be read, and was on the disk"),
+    ("no file", "0 bytes, where a node that was not stopped has left 4194304"),
+    ("a shorter file", "4096 bytes, where a node that was not stopped has left 4194304"),
+    ("a file of a later moment", "generation 3, where the journal beside it has 1"),
+  ]
+
+  @Test(arguments: refusals.indices) func aDamagedFileIsRefused(_ index: Int) throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      for number in 0..<4 { try storage.apply(Self.put(UInt8(number)), durable: true) }
+      let copy = try copy(of: folder, named: "copy")
+      let frameBytes = AheadFile.frame(Self.put(1), generation: 1, number: 0, synced: 0).count
+      storage.close()
+      switch index {
+      case 0:
+        try change(copy) { $0[frameBytes + 75] ^= 1 }
+      case 1: try FileManager.default.removeItem(atPath: copy + "/j-ahead")
+      case 2: try change(copy) { $0 = $0.prefix(4_096) }
+      default:
+        // Opened again, so that a later generation is in use.
+        let later = try SQLiteStorage(path: folder + "/j")
+        try later.apply(Self.put(9), durable: true)
+        try FileManager.default.removeItem(atPath: copy + "/j-ahead")
+        try FileManager.default.copyItem(atPath: folder + "/j-ahead", toPath: copy + "/j-ahead")
+        later.close()
+      }
+      let error = #expect(throws: PluginError.self) { try SQLiteStorage(path: copy + "/j") }
+      #expect(error?.code == .io)
+      #expect(error?.message.contains(Self.refusals[index].message) == true, "\(error?.message ?? "opened")")
+    }
+  }
+
+  /// Only the newest of what was on the disk can go unnoticed: there is nothing behind it that tells of it.
+  @Test func everyBitOfAnEarlierFrameCounts() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      for number in 0..<2 { try storage.apply(Self.put(UInt8(number)), durable: true) }
+      let copy = try copy(of: folder, named: "copy")
+      let payloadEnd = 72 + 11
+      for byte in 0..<payloadEnd {
+        try change(copy) { $0[byte] ^= 1 << (byte % 8) }
+        let error = #expect(throws: PluginError.self) { try SQLiteStorage(path: copy + "/j") }
+        #expect(error?.code == .io, "byte \(byte)")
+        try change(copy) { $0[byte] ^= 1 << (byte % 8) }
+      }
+      try SQLiteStorage(path: copy + "/j").close()
+    }
+  }
+
+  @Test func theFirstLayoutIsTakenOver() throws {
+    try withFolder { folder in
+      let queue = try DatabaseQueue(path: folder + "/j")
+      try queue.writeWithoutTransaction { database in
+        try database.execute(
+          sql: """
+            CREATE TABLE entry (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
+            PRAGMA application_id = \(SQLiteStorage.applicationID);
+            PRAGMA user_version = 1;
+            INSERT INTO entry VALUES (x'01', x'02');
+            """)
+      }
+      try queue.close()
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      #expect(try storage.get([1]) == [2])
+      try storage.apply(Self.put(2), durable: true)
+      #expect(try storage.scan(prefix: [], from: [], limit: 9).map(\.key) == [[1], [2]])
+    }
+  }
+
+  /// Against a map in memory, with what is ahead, what is committed and what is both in one scan.
+  @Test(arguments: [UInt64](1...6)) func randomBatchesAreAMap(_ seed: UInt64) throws {
+    try withFolder { folder in
+      var random = SeededGenerator(seed: seed)
+      var storage = try SQLiteStorage(path: folder + "/j")
+      var expected: [[UInt8]: [UInt8]] = [:]
+      for step in 0..<400 {
+        var batch = StorageBatch()
+        for _ in 0..<Int.random(in: 0...4, using: &random) {
+          let key = (0..<Int.random(in: 1...3, using: &random)).map { _ in UInt8.random(in: 0...3, using: &random) * 85
+          }
+          if Bool.random(using: &random) {
+            let value = [UInt8](repeating: UInt8(step & 255), count: Int.random(in: 0...30_000, using: &random))
+            batch.changes.append(.put(key: key, value: value))
+            expected[key] = value
+          } else {
+            batch.changes.append(.delete(key: key))
+            expected[key] = nil
+          }
+        }
+        try storage.apply(batch, durable: Bool.random(using: &random))
+        if step % 37 == 36 {
+          // Alternately stopped and killed.
+          if step % 2 == 0 {
+            storage.close()
+            storage = try SQLiteStorage(path: folder + "/j")
+          } else {
+            let killed = try SQLiteStorage(path: try copy(of: folder, named: "killed-\(step)") + "/j")
+            #expect(try killed.scan(prefix: [], from: [], limit: .max).count == expected.count)
+            killed.close()
+          }
+        }
+        let prefix = Bool.random(using: &random) ? [] : [UInt8.random(in: 0...3, using: &random) * 85]
+        let start = Bool.random(using: &random) ? [] : [UInt8.random(in: 0...255, using: &random)]
+        let limit = [1, 2, 5, 1_000][Int.random(in: 0..<4, using: &random)]
+        let wanted = expected.keys.filter { $0.starts(with: prefix) && !$0.lexicographicallyPrecedes(start) }
+          .sorted { $0.lexicographicallyPrecedes($1) }.prefix(limit)
+        let found = try storage.scan(prefix: prefix, from: start, limit: limit)
+        #expect(found.map(\.key) == Array(wanted), "seed \(seed), step \(step)")
+        for (key, value) in found { #expect(expected[key] == value) }
+        if let key = wanted.first { #expect(try storage.get(key) == expected[key]) }
+      }
+      storage.close()
+    }
+  }
+
+  private func change(_ folder: String, _ body: (inout Data) -> Void) throws {
+    let file = URL(filePath: folder + "/j-ahead")
+    var bytes = try Data(contentsOf: file)
+    body(&bytes)
+    try bytes.write(to: file)
+  }
+
+  /// The files as a kill would leave them, without the copies that are there.
+  private func copy(of folder: String, named name: String) throws -> String {
+    let copy = folder + "/" + name
+    try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: false)
+    for file in ["j", "j-wal", "j-ahead"] {
+      try FileManager.default.copyItem(atPath: "\(folder)/\(file)", toPath: "\(copy)/\(file)")
+    }
+    return copy
+  }
+
+  private func withFolder(_ body: (String) throws -> Void) throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "ahead-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try body(folder)
+  }
+}
