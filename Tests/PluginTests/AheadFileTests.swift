@@ -125,6 +125,35 @@ import Testing
     }
   }
 
+  /// Its generations have been used before, for other batches.
+  @Test func anOlderCopyOfTheDatabaseIsNotLedAstray() throws {
+    try withFolder { folder in
+      for number in 0..<3 {
+        let storage = try SQLiteStorage(path: folder + "/j")
+        for key in 0..<5 { try storage.apply(Self.put(UInt8(10 * number + key)), durable: true) }
+        storage.close()
+        if number == 0 { try FileManager.default.copyItem(atPath: folder + "/j", toPath: folder + "/older") }
+      }
+      try FileManager.default.removeItem(atPath: folder + "/j")
+      try FileManager.default.moveItem(atPath: folder + "/older", toPath: folder + "/j")
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      try storage.apply(Self.put(99), durable: true)
+      let again = try SQLiteStorage(path: try copy(of: folder, named: "killed") + "/j")
+      defer { again.close() }
+      #expect(try again.scan(prefix: [], from: [], limit: 99).map(\.key) == [[0], [1], [2], [3], [4], [99]])
+    }
+  }
+
+  @Test func scansWithoutALimitSeeWhatIsAhead() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      for key in [3, 1, 2] { try storage.apply(Self.put(UInt8(key)), durable: true) }
+      #expect(try storage.scan(prefix: [], from: [], limit: .max).map(\.key) == [[1], [2], [3]])
+    }
+  }
+
   /// Only the newest of what was on the disk can go unnoticed: there is nothing behind it that tells of it.
   @Test func everyBitOfAnEarlierFrameCounts() throws {
     try withFolder { folder in

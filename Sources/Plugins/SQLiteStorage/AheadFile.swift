@@ -41,18 +41,19 @@ struct AheadFile {
     guard fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
       throw PluginError(.io, "\(path) is no regular file; move it away")
     }
-    guard facts.st_size < Self.capacityBytes else {
+    if isNeeded {
+      guard facts.st_size >= Self.capacityBytes else {
+        throw PluginError(
+          .io,
+          damaged(
+            path,
+            "\(facts.st_size) bytes, where a node that was not stopped has left \(Self.capacityBytes); it belongs to"
+              + " the journal beside it"))
+      }
       capacity = Self.capacityBytes
       return
     }
-    guard !isNeeded else {
-      throw PluginError(
-        .io,
-        damaged(
-          path,
-          "\(facts.st_size) bytes, where a node that was not stopped has left \(Self.capacityBytes); it belongs to"
-            + " the journal beside it"))
-    }
+    // Also where the file is there: beside an older copy of the database it may have frames of generations to come.
     capacity = try Self.fill(descriptor, path) ? Self.capacityBytes : 0
   }
 
@@ -109,7 +110,10 @@ struct AheadFile {
   }
 
   /// The disk is too full to say in the database that this file is in use.
-  mutating func renounce() { capacity = 0 }
+  mutating func renounce() {
+    capacity = 0
+    ftruncate(file.descriptor, 0)
+  }
 
   /// All that was written is in the database, whose next generation this is.
   mutating func begin(generation: UInt64) { (self.generation, position, number, synced) = (generation, 0, 0, 0) }

@@ -176,10 +176,10 @@ public final class SQLiteStorage: Storage {
     }
     // Each row that is hidden by a change may stand among the first.
     let (rowsMax, overflows) = limit.addingReportingOverflow(changed.count)
-    let rows = try rows(from: low, to: high, limit: overflows ? limit : rowsMax)
+    let rows = try rows(from: low, to: high, limit: overflows ? .max : rowsMax)
     guard !changed.isEmpty else { return rows }
     // Behind the last row that was read there may be others, which stand before later changes.
-    let last = rows.count < rowsMax ? nil : rows.last?.key
+    let last = overflows || rows.count < rowsMax ? nil : rows.last?.key
     var found = rows.filter { changed[$0.key] == nil }
     for (key, value) in changed {
       if let value, last.map({ !$0.lexicographicallyPrecedes(key) }) ?? true { found.append((key, value)) }
