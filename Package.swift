@@ -220,7 +220,8 @@ let package = Package(
     .executableTarget(
       name: "SyncBench",
       dependencies: [
-        "SyncProof", "SyncRuntime", "SyncTesting", "SQLiteStorage", "SodiumSigner", "TCPTransport",
+        "CSync", "CSyncABI", "CSyncNodeABI", "SyncProof", "SyncRuntime", "SyncTesting", "SQLiteStorage", "SodiumSigner",
+        "TCPTransport",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],

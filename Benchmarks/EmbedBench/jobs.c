@@ -1,8 +1,8 @@
 /* Runs the nodes of some folders in one process: jobs RUN JOBS PEERS FOLDER...
  *
  * With JOBS the first node is given so many rebuilds of one package, eight at once, as soon as it has PEERS; the jobs
- * that were cosigned in a second are printed, and the milliseconds of the middle one. RUN makes them new ones. Without,
- * the nodes run until the input ends. */
+ * that were cosigned in a second are printed, and the milliseconds of the middle one; FOLDER/proof is the proof of one
+ * more. RUN makes them new ones. Without, the nodes run until the input ends. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +31,7 @@ static void need(sync_status status, const sync_error *error) {
   exit(3);
 }
 
-static void one_job(unsigned long number) {
-  uint8_t job[32];
+static void one_job(unsigned long number, uint8_t *job) {
   sync_error *error = NULL;
   sync_submit_request request = SYNC_SUBMIT_REQUEST_INIT;
   request.package = "pkg:echo/fine@1";
@@ -48,8 +47,9 @@ static void *some_jobs(void *unused) {
     pthread_mutex_lock(&lock);
     unsigned long number = taken++;
     pthread_mutex_unlock(&lock);
+    uint8_t job[32];
     if (number >= jobs) return unused;
-    one_job(number);
+    one_job(number, job);
   }
 }
 
@@ -60,6 +60,18 @@ static double all_jobs(void) {
     if (pthread_create(&threads[i], NULL, some_jobs, NULL) != 0) exit(3);
   for (int i = 0; i < AT_ONCE; i++) pthread_join(threads[i], NULL);
   return now() - start;
+}
+
+static void write_proof(const char *folder, const uint8_t *job) {
+  char path[4096];
+  sync_bytes *proof = NULL;
+  sync_error *error = NULL;
+  need(sync_node_copy_proof(nodes[0], job, &proof, &error), error);
+  snprintf(path, sizeof path, "%s/proof", folder);
+  FILE *file = fopen(path, "wb");
+  if (file == NULL || fwrite(sync_bytes_get_start(proof), sync_bytes_get_size(proof), 1, file) != 1) exit(3);
+  if (fclose(file) != 0) exit(3);
+  sync_bytes_destroy(proof);
 }
 
 static int ascending(const void *a, const void *b) {
@@ -91,7 +103,9 @@ int main(int count, char **arguments) {
       need(sync_node_get_status(nodes[0], &status, &error), error);
     }
     /* The first one connects what is not connected yet. */
-    one_job(jobs);
+    uint8_t job[32];
+    one_job(jobs, job);
+    write_proof(arguments[4], job);
     double took = all_jobs();
     qsort(times, jobs, sizeof times[0], ascending);
     printf("%.2f %.1f\n", (double)jobs / took * 1e3, times[jobs / 2]);

@@ -19,6 +19,15 @@ enum SyncBench {
   static let names = ["alder", "birch", "cedar", "elm"]
 
   static func main() async throws {
+    let words = Array(CommandLine.arguments.dropFirst())
+    if words.count == 5, words[0] == "calls", let artifact = Digest(hex: words[4]) {
+      let isKept = try await Calls.compare(folder: words[1], policy: words[2], proof: words[3], artifact: artifact)
+      exit(isKept ? 0 : 1)
+    }
+    guard words.isEmpty else {
+      FileHandle.standardError.write(Data("usage: SyncBench [calls FOLDER POLICY PROOF SHA256]\n".utf8))
+      exit(2)
+    }
     let folder = NSTemporaryDirectory() + "/sync-bench-\(getpid())"
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let nodes = try await BenchGroup(folder: folder)

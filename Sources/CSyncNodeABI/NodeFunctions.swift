@@ -14,6 +14,9 @@ private func nodeObject(_ pointer: OpaquePointer?) throws(CallError) -> NodeObje
   try object(pointer, "node", NodeObject.self)
 }
 
+/// A node that runs, as Swift has it: for figures of what a call through C costs.
+package func nodeView(_ pointer: OpaquePointer) throws -> NodeSuccession { try nodeObject(pointer).view() }
+
 /// Whoever runs a plugin's method would wait for itself.
 private func requireOwnThread() throws(CallError) {
   guard !CallThreads.isCallThread else {
@@ -159,7 +162,7 @@ public func sync_node_get_job(
     let fields = try OpenStruct(status, "status")
     let view = try nodeObject(node).view()
     let id = try digest(of: job, "job")
-    fields.fill(from: form(of: try waiting(until: nil) { () throws(PluginError) in await view.job(id) }))
+    fields.fill(from: form(of: try asking(view) { (view) throws(PluginError) in await view.job(id) }))
   }
 }
 
@@ -178,7 +181,8 @@ public func sync_node_wait(
     }
     try follow(object, until: deadline) { () throws(CallError) in
       let view = try object.view()
-      let status = form(of: try waiting(until: patience(deadline)) { () throws(PluginError) in await view.job(id) })
+      let status = form(
+        of: try asking(view, until: patience(deadline)) { (view) throws(PluginError) in await view.job(id) })
       fields?.fill(from: status)
       return status.phase >= phase
     }
@@ -216,7 +220,7 @@ public func sync_node_copy_proof(
     let created = try slot(created)
     let view = try nodeObject(node).view()
     let id = try digest(of: job, "job")
-    guard let proof = try waiting(until: nil, { () throws(PluginError) in try await view.proof(job: id) }) else {
+    guard let proof = try asking(view, { (view) throws(PluginError) in try await view.proof(job: id) }) else {
       throw CallError(SYNC_ERROR_NOT_FOUND, "There is no proof of this job yet: wait for SYNC_PHASE_COSIGNED")
     }
     created.pointee = makeBytes(proof)
@@ -232,7 +236,7 @@ public func sync_node_copy_artifact_path(
     let created = try slot(created)
     let view = try nodeObject(node).view()
     let digest = try digest(of: sha256, "artifact_sha256")
-    guard let path = try waiting(until: nil, { () throws(PluginError) in await view.artifactPath(digest) }) else {
+    guard let path = try asking(view, { (view) throws(PluginError) in await view.artifactPath(digest) }) else {
       throw CallError(SYNC_ERROR_NOT_FOUND, "This node has no such artifact")
     }
     created.pointee = makeBytes([UInt8](path.utf8))
@@ -252,7 +256,7 @@ public func sync_node_get_status(
     var form = sync_node_status()
     if let view = try? object.view() {
       form.state = SYNC_NODE_RUNNING
-      let status = try waiting(until: nil) { () throws(PluginError) in await view.status() }
+      let status = try asking(view) { (view) throws(PluginError) in await view.status() }
       form.is_observing = status.isObserving ? 1 : 0
       (form.epoch, form.view, form.height) = (status.epoch, status.view, status.height)
       (form.log_size, form.checkpoint_size) = (status.logSize, status.checkpointSize)
@@ -273,7 +277,7 @@ public func sync_node_copy_status_json(
   call(error) { () throws(CallError) in
     let created = try slot(created)
     let view = try nodeObject(node).view()
-    let status = try waiting(until: nil) { () throws(PluginError) in await view.status() }
+    let status = try asking(view) { (view) throws(PluginError) in await view.status() }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let json = try? encoder.encode(status) else { preconditionFailure("A status is plain") }
@@ -290,7 +294,7 @@ public func sync_node_drain(
     let deadline = Monitor.deadline(timeout)
     try follow(object, until: deadline) { () throws(CallError) in
       let view = try object.view()
-      let status = try waiting(until: patience(deadline)) { () throws(PluginError) in await view.status() }
+      let status = try asking(view, until: patience(deadline)) { (view) throws(PluginError) in await view.status() }
       return status.openJobs == 0
     }
   }

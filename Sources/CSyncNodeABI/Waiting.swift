@@ -15,12 +15,14 @@ extension CallError {
 
 /// Runs asynchronous work for a thread of the caller's, which waits.
 ///
+/// - Parameter executor: Where the work runs.
 /// - Throws: `SYNC_ERROR_TIMED_OUT` when time is up; the work goes on.
 func waiting<T: Sendable>(
-  until deadline: UInt64?, _ work: @escaping @Sendable () async throws(PluginError) -> T
+  until deadline: UInt64?, on executor: (any TaskExecutor)? = nil,
+  _ work: @escaping @Sendable () async throws(PluginError) -> T
 ) throws(CallError) -> T {
   let answer = Answer<T>()
-  Task.detached {
+  Task.detached(executorPreference: executor) {
     do throws(PluginError) { answer.put(.success(try await work())) } catch { answer.put(.failure(error)) }
   }
   switch answer.take(until: deadline) {
@@ -28,6 +30,14 @@ func waiting<T: Sendable>(
   case .failure(let error)?: throw CallError(error)
   case nil: throw CallError(SYNC_ERROR_TIMED_OUT, "Time is up; what was asked for may happen all the same")
   }
+}
+
+/// Asks a node something short: on its own executor, which spares the way over another thread.
+func asking<T: Sendable>(
+  _ view: NodeSuccession, until deadline: UInt64? = nil,
+  _ work: @escaping @Sendable (NodeSuccession) async throws(PluginError) -> T
+) throws(CallError) -> T {
+  try waiting(until: deadline, on: view.node.taskExecutor) { () throws(PluginError) in try await work(view) }
 }
 
 /// What a caller's thread waits for.

@@ -86,6 +86,9 @@ public actor Node: NodeView, Service {
   private var ended: AsyncStream<Void>.Continuation?
   private let mailbox = Mailbox<TransportEvent>(bytesMaxPerSender: Node.mailboxBytesMaxPerPeer)
 
+  /// Where a task asks this node without a change of threads; it must not block there.
+  nonisolated public var taskExecutor: any TaskExecutor { executor }
+
   nonisolated public var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   /// Opens the journal and replays the decided blocks.

@@ -5,8 +5,8 @@ import Synchronization
 /// Runs a node's work on its event loop, and what comes behind the loop's end on a queue, one after the other.
 ///
 /// A caller that asks a node which has just ended gets an answer, where a loop that is shut down would leave it waiting
-/// for ever. Thread: any.
-final class NodeExecutor: SerialExecutor {
+/// for ever. A task that prefers it asks the node without a change of threads. Thread: any.
+final class NodeExecutor: SerialExecutor, TaskExecutor {
   private enum State {
     case open
     /// The loop still runs what it was given.
@@ -23,11 +23,15 @@ final class NodeExecutor: SerialExecutor {
     let job = UnownedJob(job)
     state.withLock { state in
       switch state {
-      case .open: loop.execute { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+      case .open: loop.execute { self.run(job) }
       case .closing(let waiting): state = .closing(waiting + [job])
-      case .closed(let queue): queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+      case .closed(let queue): queue.async { self.run(job) }
       }
     }
+  }
+
+  private func run(_ job: UnownedJob) {
+    job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
   }
 
   /// Gives nothing more to the loop; returns when the loop has run all that it had. Once.
@@ -42,7 +46,7 @@ final class NodeExecutor: SerialExecutor {
     state.withLock { state in
       guard case .closing(let waiting) = state else { return }
       let queue = DispatchQueue(label: "synchronicity.node")
-      for job in waiting { queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) } }
+      for job in waiting { queue.async { self.run(job) } }
       state = .closed(queue)
     }
   }

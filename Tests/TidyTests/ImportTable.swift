@@ -99,7 +99,10 @@ enum ImportTable {
     // The benchmark puts a group together from the shipped plugins.
     Room(
       "SyncBench", at: "../Benchmarks/SyncBench",
-      own: ["SQLiteStorage", "SodiumSigner", "SyncProof", "SyncRuntime", "SyncTesting", "TCPTransport"],
+      own: [
+        "CSync", "CSyncABI", "CSyncNode", "CSyncNodeABI", "SQLiteStorage", "SodiumSigner", "SyncProof", "SyncRuntime",
+        "SyncTesting", "TCPTransport",
+      ],
       foreign: ["Logging", "NIOPosix"], platform: true),
     Room(
       "SandboxBench", at: "../Benchmarks/SandboxBench",
