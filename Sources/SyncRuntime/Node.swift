@@ -87,7 +87,7 @@ public actor Node: NodeView, Service {
   private let mailbox = Mailbox<TransportEvent>(bytesMaxPerSender: Node.mailboxBytesMaxPerPeer)
 
   /// Where a task asks this node without a change of threads; it must not block there.
-  nonisolated public var taskExecutor: any TaskExecutor { executor }
+  nonisolated public var taskExecutor: any TaskExecutor { NodeExecutor.Tasks(executor) }
 
   nonisolated public var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 

@@ -5,13 +5,26 @@ import Synchronization
 /// Runs a node's work on its event loop, and what comes behind the loop's end on a queue, one after the other.
 ///
 /// A caller that asks a node which has just ended gets an answer, where a loop that is shut down would leave it waiting
-/// for ever. A task that prefers it asks the node without a change of threads. Thread: any.
-final class NodeExecutor: SerialExecutor, TaskExecutor {
+/// for ever. Thread: any.
+final class NodeExecutor: SerialExecutor {
+  private typealias Work = @Sendable () -> Void
+
   private enum State {
     case open
     /// The loop still runs what it was given.
-    case closing([UnownedJob])
+    case closing([Work])
     case closed(DispatchQueue)
+  }
+
+  /// For tasks that ask the node, and spare the way over another thread.
+  final class Tasks: TaskExecutor {
+    private let executor: NodeExecutor
+    init(_ executor: NodeExecutor) { self.executor = executor }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+      let job = UnownedJob(job)
+      executor.schedule { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
   }
 
   private let loop: any EventLoop
@@ -21,17 +34,17 @@ final class NodeExecutor: SerialExecutor, TaskExecutor {
 
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    state.withLock { state in
-      switch state {
-      case .open: loop.execute { self.run(job) }
-      case .closing(let waiting): state = .closing(waiting + [job])
-      case .closed(let queue): queue.async { self.run(job) }
-      }
-    }
+    schedule { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
   }
 
-  private func run(_ job: UnownedJob) {
-    job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+  private func schedule(_ work: @escaping Work) {
+    state.withLock { state in
+      switch state {
+      case .open: loop.execute(work)
+      case .closing(let waiting): state = .closing(waiting + [work])
+      case .closed(let queue): queue.async(execute: work)
+      }
+    }
   }
 
   /// Gives nothing more to the loop; returns when the loop has run all that it had. Once.
@@ -46,7 +59,7 @@ final class NodeExecutor: SerialExecutor, TaskExecutor {
     state.withLock { state in
       guard case .closing(let waiting) = state else { return }
       let queue = DispatchQueue(label: "synchronicity.node")
-      for job in waiting { queue.async { self.run(job) } }
+      for work in waiting { queue.async(execute: work) }
       state = .closed(queue)
     }
   }

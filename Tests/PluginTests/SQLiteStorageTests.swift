@@ -166,6 +166,29 @@ import Testing
     }
   }
 
+  /// What is there can be read, and the room of the ahead file is used for what comes.
+  @Test(.enabled(if: getuid() == 0, "mounting needs root"))
+  func aDiskThatIsFullAtTheStartIsRead() async throws {
+    try await withFolder { folder in
+      await #expect(processExitsWith: .success) { [folder = folder as String] in
+        guard PrivateMount.mountTemporary(at: folder, size: "6m") else { exit(EXIT_SUCCESS) }
+        let storage = try SQLiteStorage(path: folder + "/j")
+        try storage.apply(StorageBatch([.put(key: [1], value: [2])]), durable: true)
+        storage.close()
+        let ballast = open(folder + "/ballast", O_WRONLY | O_CREAT, 0o600)
+        let block = [UInt8](repeating: 1, count: 4_096)
+        while write(ballast, block, block.count) > 0 {}
+        let again = try SQLiteStorage(path: folder + "/j")
+        guard try again.get([1]) == [2] else { exit(2) }
+        try again.apply(StorageBatch([.put(key: [3], value: [4])]), durable: true)
+        again.close()
+        let third = try SQLiteStorage(path: folder + "/j")
+        guard try third.scan(prefix: [], from: [], limit: 9).map(\.key) == [[1], [3]] else { exit(3) }
+        exit(EXIT_SUCCESS)
+      }
+    }
+  }
+
   private static func key(_ number: Int) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 255)] }
 
   /// Puts 8,000-byte values until that fails, and checks that all before are there and none after.

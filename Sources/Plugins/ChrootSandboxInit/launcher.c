@@ -123,6 +123,8 @@ static void send_network(int channel) {
 }
 
 static void start(struct Run *run, struct Settings *s) {
+  // Inside, the run's own files could give another number.
+  count_cores();
   groups_make_second(&groups, s);
   int transcript[2], status[2], channel[2];
   if (pipe2(transcript, O_CLOEXEC) != 0 || pipe2(status, O_CLOEXEC) != 0 ||
@@ -239,6 +241,7 @@ static void tick(struct Run *run) {
     }
   }
   if (!run->has_started || run->has_ended || time < run->next_tick) return;
+  run->next_tick = time + TICK_NANOSECONDS;
   const struct Settings *s = run->settings;
   uint64_t rest = REST_NANOSECONDS, limit = s->cpu_seconds * 1000000000;
   if (groups_cpu(&groups, &value)) {
@@ -253,13 +256,13 @@ static void tick(struct Run *run) {
   run->next_tick = time + rest_between(TICK_NANOSECONDS, rest, REST_NANOSECONDS);
 }
 
-// Milliseconds to the next thing that has its time, rounded up.
+// Milliseconds to the next thing that has its time, rounded up. What is past was seen to: init may take long to go.
 static int patience(const struct Run *run) {
   uint64_t time = now(), next = time + REST_NANOSECONDS;
-  if (!run->is_running) return (int)(TICK_NANOSECONDS / 1000000);
   if (run->has_started && !run->has_ended && run->next_tick < next) next = run->next_tick;
   if (run->deadline < next) next = run->deadline;
-  return next <= time ? 0 : (int)((next - time + 999999) / 1000000);
+  if (!run->is_running || next <= time) next = time + TICK_NANOSECONDS;
+  return (int)((next - time + 999999) / 1000000);
 }
 
 static void read_lifeline(struct Run *run) {

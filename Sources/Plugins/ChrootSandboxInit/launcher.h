@@ -115,8 +115,9 @@ extern char *program_path;  // the memory in which the kernel shows it
 _Noreturn void fault(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // limits.c
-// Nanoseconds in which no process of this host can use so much up: 8 bytes a nanosecond and core are more than memory
-// takes, and a file a microsecond more than a file system makes. What watches a limit may rest that long.
+// Nanoseconds in which the processes of this host hardly use so much up: at 8 bytes a nanosecond and core, and a file a
+// microsecond. What watches a limit may rest that long; the kernel's own bounds hold meanwhile.
+void count_cores(void);
 uint64_t rest_for_bytes(uint64_t bytes);
 uint64_t rest_for_files(uint64_t files);
 uint64_t rest_for_processor(uint64_t nanoseconds);

@@ -4,22 +4,20 @@
 
 #include <unistd.h>
 
-static uint64_t cores(void) {
-  static uint64_t count;
-  if (!count) {
-    long found = sysconf(_SC_NPROCESSORS_ONLN);
-    count = found > 0 ? (uint64_t)found : 1;
-  }
-  return count;
+static uint64_t cores = 1;
+
+void count_cores(void) {
+  long found = sysconf(_SC_NPROCESSORS_ONLN);
+  if (found > 0) cores = (uint64_t)found;
 }
 
-uint64_t rest_for_bytes(uint64_t bytes) { return bytes / (8 * cores()); }
+uint64_t rest_for_bytes(uint64_t bytes) { return bytes / (8 * cores); }
 
 uint64_t rest_for_files(uint64_t files) {
-  return (files > UINT64_MAX / 1000 ? UINT64_MAX : files * 1000) / cores();
+  return (files > UINT64_MAX / 1000 ? UINT64_MAX : files * 1000) / cores;
 }
 
-uint64_t rest_for_processor(uint64_t nanoseconds) { return nanoseconds / cores(); }
+uint64_t rest_for_processor(uint64_t nanoseconds) { return nanoseconds / cores; }
 
 uint64_t rest_between(uint64_t least, uint64_t wanted, uint64_t most) {
   return wanted < least ? least : wanted > most ? most : wanted;

@@ -8,18 +8,29 @@ import SyncRuntime
 /// It is written from its start again each time that the database has committed everything in it: the database names
 /// the generation that counts, so that what an earlier one has left is never taken for new. A frame is
 ///
-///     "SyncAhed"  8 bytes      length of the payload  u32     0  u32
-///     generation  u64          number in it, from 0   u64     frames before this one known to be on the disk  u64
-///     SHA-256 of the bytes above and of the payload  32 bytes
+///     the journal's mark   8 bytes
+///     length of the payload   u32, and a zero   u32
+///     generation   u64
+///     number in it, from 0   u64
+///     frames before this one known to be on the disk   u64
+///     SHA-256 of the journal's key, the bytes above and the payload   32 bytes
 ///     the payload, and zeros up to a multiple of 8
 ///
-/// with all integers little endian. See `docs/decisions/0034-batches-go-ahead.md`.
+/// with all integers little endian; the mark is the start of the SHA-256 of "mark" and the key. The key is random and
+/// in the database alone: payloads hold what other replicas have sent, who could make frames otherwise. See
+/// `docs/decisions/0034-batches-go-ahead.md`.
 struct AheadFile {
-  static let magic = [UInt8]("SyncAhed".utf8)
+  /// What a write to the disk is waited for with; tests give one that counts or fails.
+  typealias Sync = @Sendable (Int32) -> Int32
+
+  static let keyBytes = 32
   static let headBytes = 72
   static let capacityBytes = 4 << 20
 
   let path: String
+  private let key: [UInt8]
+  private let mark: [UInt8]
+  private let sync: Sync
   /// Bytes that lie on the disk; 0: the disk had no room for them, and nothing goes ahead.
   private(set) var capacity: Int
   private(set) var generation: UInt64
@@ -30,8 +41,13 @@ struct AheadFile {
 
   /// Opens the file or makes it, with its blocks written, so that a sync has no new length to store.
   ///
-  /// - Parameter isNeeded: Batches may be in it that nothing else has.
-  init(path: String, generation: UInt64, isNeeded: Bool) throws(PluginError) {
+  /// - Parameters:
+  ///   - key: The journal's, of ``keyBytes``.
+  ///   - isNeeded: Batches may be in it that nothing else has.
+  init(
+    path: String, key: [UInt8], generation: UInt64, isNeeded: Bool, sync: @escaping Sync = { fdatasync($0) }
+  ) throws(PluginError) {
+    (self.key, mark, self.sync) = (key, Self.mark(of: key), sync)
     let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
       throw PluginError(.io, "Cannot open \(path): \(aheadReason()); check its owner and mode")
@@ -43,12 +59,7 @@ struct AheadFile {
     }
     if isNeeded {
       guard facts.st_size >= Self.capacityBytes else {
-        throw PluginError(
-          .io,
-          damaged(
-            path,
-            "\(facts.st_size) bytes, where a node that was not stopped has left \(Self.capacityBytes); it belongs to"
-              + " the journal beside it"))
+        throw Self.damaged(path, "has \(facts.st_size) bytes, where a node has left \(Self.capacityBytes)")
       }
       capacity = Self.capacityBytes
       return
@@ -57,11 +68,27 @@ struct AheadFile {
     capacity = try Self.fill(descriptor, path) ? Self.capacityBytes : 0
   }
 
+  /// No file: the disk is too full to do without what is in it.
+  init(absent path: String, generation: UInt64) {
+    (self.path, key, mark) = (path, [], [])
+    sync = { _ in -1 }
+    (capacity, self.generation, file) = (0, generation, File(descriptor: -1))
+  }
+
+  private static func damaged(_ path: String, _ finding: String) -> PluginError {
+    let journal = path.hasSuffix("-ahead") ? String(path.dropLast(6)) : path
+    return PluginError(.io, damagedJournal(journal, "\(path) \(finding)"))
+  }
+
+  private static func mark(of key: [UInt8]) -> [UInt8] {
+    Array(SHA256.hash([UInt8]("mark".utf8) + key).bytes.prefix(8))
+  }
+
   /// Closed with its last owner.
   private final class File: Sendable {
     let descriptor: Int32
     init(descriptor: Int32) { self.descriptor = descriptor }
-    deinit { close(descriptor) }
+    deinit { if descriptor >= 0 { close(descriptor) } }
   }
 
   /// - Returns: Whether the disk had room.
@@ -90,18 +117,20 @@ struct AheadFile {
   /// - Returns: Whether there was room; without, nothing was written.
   mutating func append(_ batch: StorageBatch, durable: Bool) throws(PluginError) -> Bool {
     guard Self.payloadBytes(of: batch) <= capacity else { return false }
-    let frame = Self.frame(batch, generation: generation, number: number, synced: synced)
+    let frame = Self.frame(batch, key: key, generation: generation, number: number, synced: synced)
     guard frame.count <= capacity - position else { return false }
     var written = 0
     while written < frame.count {
       let count = frame[written...].withUnsafeBytes {
         pwrite(file.descriptor, $0.baseAddress, $0.count, position + written)
       }
+      // Copies may have holes. What was written of the frame is behind the end.
+      if count < 0, [ENOSPC, EDQUOT].contains(errno) { return false }
       guard count > 0 || errno == EINTR else { throw PluginError(.io, "Writing \(path) failed: \(aheadReason())") }
       written += max(count, 0)
     }
     if durable {
-      guard fdatasync(file.descriptor) == 0 else { throw PluginError(.io, "Syncing \(path) failed: \(aheadReason())") }
+      guard sync(file.descriptor) == 0 else { throw PluginError(.io, "Syncing \(path) failed: \(aheadReason())") }
       synced = number + 1
     }
     position += frame.count
@@ -112,7 +141,7 @@ struct AheadFile {
   /// The disk is too full to say in the database that this file is in use.
   mutating func renounce() {
     capacity = 0
-    ftruncate(file.descriptor, 0)
+    _ = ftruncate(file.descriptor, 0)
   }
 
   /// All that was written is in the database, whose next generation this is.
@@ -128,11 +157,13 @@ struct AheadFile {
   }
 
   /// A frame's bytes; the payload is below 4 GiB.
-  static func frame(_ batch: StorageBatch, generation: UInt64, number: UInt64, synced: UInt64) -> [UInt8] {
+  static func frame(
+    _ batch: StorageBatch, key: [UInt8], generation: UInt64, number: UInt64, synced: UInt64
+  ) -> [UInt8] {
     let payloadBytes = payloadBytes(of: batch)
     var frame: [UInt8] = []
     frame.reserveCapacity(headBytes + payloadBytes + 8)
-    frame += magic
+    frame += mark(of: key)
     frame.append(UInt32(payloadBytes))
     frame.append(UInt32(0))
     for field in [generation, number, synced] { frame.append(field) }
@@ -151,14 +182,15 @@ struct AheadFile {
         frame += key
       }
     }
-    let digest = Self.digest(frame[...])
+    let digest = Self.digest(frame[...], key)
     frame.replaceSubrange(40..<72, with: digest)
     frame += [UInt8](repeating: 0, count: -frame.count & 7)
     return frame
   }
 
-  private static func digest(_ frame: ArraySlice<UInt8>) -> [UInt8] {
+  private static func digest(_ frame: ArraySlice<UInt8>, _ key: [UInt8]) -> [UInt8] {
     var hash = SHA256.Stream()
+    hash.update(key)
     frame.withUnsafeBytes {
       hash.update(UnsafeRawBufferPointer(rebasing: $0[..<40]))
       hash.update(UnsafeRawBufferPointer(rebasing: $0[headBytes...]))
@@ -168,40 +200,35 @@ struct AheadFile {
 
   // MARK: Reading
 
-  /// The batches of this generation, in order; what follows is written behind them.
-  ///
-  /// The last one may be torn: it was never told to be durable. One before it may be missing only if it was not either.
-  mutating func recover() throws(PluginError) -> [StorageBatch] {
+  /// The batches of this generation, in order, for a database that commits them and begins another generation. Nothing
+  /// may be appended before that: behind a torn frame others may stand that were never told to be durable.
+  func recover() throws(PluginError) -> [StorageBatch] {
     let bytes = try contents()
-    position = 0
-    number = 0
+    var position = 0
+    var number: UInt64 = 0
     var batches: [StorageBatch] = []
-    while let frame = Self.parse(bytes, at: position), frame.generation == generation, frame.number == number {
+    while let frame = parse(bytes, at: position), frame.generation == generation, frame.number == number {
       guard let batch = StorageBatch(framed: bytes[frame.payload]) else {
-        throw PluginError(.io, damaged(path, "frame \(number) holds no batch"))
+        throw Self.damaged(path, "holds no batch in frame \(number)")
       }
       batches.append(batch)
       position = frame.end
       number += 1
     }
-    try check(bytes, behind: position)
+    try check(bytes, behind: position, number)
     return batches
   }
 
   /// What stands behind the last frame must not show that another one is missing.
-  private func check(_ bytes: [UInt8], behind end: Int) throws(PluginError) {
-    for offset in stride(from: end, to: bytes.count, by: 8) where bytes[offset] == Self.magic[0] {
-      guard let frame = Self.parse(bytes, at: offset) else { continue }
+  private func check(_ bytes: [UInt8], behind end: Int, _ number: UInt64) throws(PluginError) {
+    for offset in stride(from: end, to: bytes.count, by: 8) where bytes[offset] == mark[0] {
+      guard let frame = parse(bytes, at: offset) else { continue }
       if frame.generation == generation, frame.synced > number {
-        throw PluginError(.io, damaged(path, "frame \(number) cannot be read, and was on the disk"))
+        throw Self.damaged(path, "cannot be read in frame \(number), which was on the disk")
       }
       if frame.generation > generation {
-        throw PluginError(
-          .io,
-          damaged(
-            path,
-            "generation \(frame.generation), where the journal beside it has \(generation): copies of"
-              + " different moments"))
+        throw Self.damaged(
+          path, "is of generation \(frame.generation), and the journal of \(generation): copies of different moments")
       }
     }
   }
@@ -212,9 +239,9 @@ struct AheadFile {
     let end: Int
   }
 
-  private static func parse(_ bytes: [UInt8], at offset: Int) -> Frame? {
-    guard bytes.count - offset >= headBytes, bytes[offset] == magic[0], bytes[offset..<offset + 8].elementsEqual(magic)
-    else { return nil }
+  private func parse(_ bytes: [UInt8], at offset: Int) -> Frame? {
+    let headBytes = Self.headBytes
+    guard bytes.count - offset >= headBytes, bytes[offset..<offset + 8].elementsEqual(mark) else { return nil }
     func integer(_ at: Int, _ count: Int) -> UInt64 {
       bytes[offset + at..<offset + at + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
@@ -222,7 +249,8 @@ struct AheadFile {
     let end = offset + (headBytes + payloadBytes + 7) / 8 * 8
     guard end <= bytes.count else { return nil }
     let payload = offset + headBytes..<offset + headBytes + payloadBytes
-    guard digest(bytes[offset..<payload.upperBound]).elementsEqual(bytes[offset + 40..<offset + headBytes]) else {
+    guard Self.digest(bytes[offset..<payload.upperBound], key).elementsEqual(bytes[offset + 40..<offset + headBytes])
+    else {
       return nil
     }
     return Frame(

@@ -42,7 +42,7 @@ func translate(_ error: any Error, path: String) -> PluginError {
     return PluginError(
       .io, "\(path) is not an SQLite file, or its head is damaged; move it away and start with --restored")
   case .SQLITE_CORRUPT:
-    return PluginError(.io, damaged(path, detail))
+    return PluginError(.io, damagedJournal(path, detail))
   case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_READONLY:
     return PluginError(.io, "Cannot open the journal \(path) for writing (\(detail)); check its owner and mode")
   case .SQLITE_TOOBIG, .SQLITE_NOMEM:
@@ -56,9 +56,15 @@ func translate(_ error: any Error, path: String) -> PluginError {
   }
 }
 
-func damaged(_ path: String, _ finding: String) -> String {
-  "The journal \(path) is damaged (\(finding)); move it away, put an older copy or nothing in its place, and start the"
-    + " node with --restored"
+func damagedJournal(_ path: String, _ finding: String) -> String {
+  "The journal \(path) is damaged (\(finding)); move it away with its -wal and -ahead, put an older copy of all three"
+    + " or nothing in their place, and start the node with --restored"
+}
+
+/// Whether a commit that has failed so has changed nothing.
+func isHarmless(_ error: any Error) -> Bool {
+  guard let error = error as? DatabaseError else { return false }
+  return [.SQLITE_FULL, .SQLITE_TOOBIG].contains(error.resultCode)
 }
 
 /// Whether the file's state is unknown after this error, so that nothing more may be written.

@@ -48,8 +48,12 @@ public final class SQLiteStorage: Storage {
   ///   is no journal or one of another version, ``PluginError/Code/io`` when it is damaged or cannot be opened.
   public convenience init(path: String) throws(PluginError) { try self.init(path: path, pagesMax: nil) }
 
-  /// - Parameter pagesMax: The most pages that the file may have: a full disk, for tests.
-  package init(path: String, pagesMax: Int?) throws(PluginError) {
+  /// For tests.
+  ///
+  /// - Parameters:
+  ///   - pagesMax: The most pages that the file may have: a full disk.
+  ///   - sync: What makes a batch in the ahead file durable.
+  init(path: String, pagesMax: Int?, sync: @escaping AheadFile.Sync = { fdatasync($0) }) throws(PluginError) {
     try createFile(at: path)
     var configuration = Configuration()
     configuration.busyMode = .immediateError
@@ -69,10 +73,15 @@ public final class SQLiteStorage: Storage {
     }
     do {
       let database = try DatabaseQueue(path: path, configuration: configuration)
-      let (generation, isNeeded) = try database.writeWithoutTransaction {
+      let (key, generation, isNeeded) = try database.writeWithoutTransaction {
         try SQLiteStorage.prepare($0, path: path, pagesMax: pagesMax)
       }
-      var ahead = Ahead(file: try AheadFile(path: path + "-ahead", generation: generation, isNeeded: isNeeded))
+      var ahead = Ahead(file: AheadFile(absent: path + "-ahead", generation: generation))
+      let mayHaveFile = try isNeeded || SQLiteStorage.forget(path + "-ahead", database)
+      if mayHaveFile {
+        ahead.file = try AheadFile(
+          path: path + "-ahead", key: key, generation: generation, isNeeded: isNeeded, sync: sync)
+      }
       if isNeeded { for batch in try ahead.file.recover() { ahead.changed.merge(batch) } }
       if ahead.file.capacity > 0 {
         do {
@@ -86,6 +95,21 @@ public final class SQLiteStorage: Storage {
       self.ahead = Mutex(ahead)
     } catch {
       throw translate(error, path: path)
+    }
+  }
+
+  /// Makes sure that nothing of an ahead file which the database calls done is needed: that word itself may not be on
+  /// the disk yet.
+  ///
+  /// - Returns: Whether the file may be written over; not when the disk is full.
+  private static func forget(_ path: String, _ database: DatabaseQueue) throws -> Bool {
+    var facts = stat()
+    guard stat(path, &facts) == 0, facts.st_size > 0 else { return true }
+    do {
+      try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+      return true
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+      return false
     }
   }
 
@@ -104,25 +128,25 @@ public final class SQLiteStorage: Storage {
     ahead.changed = [:]
   }
 
-  /// - Returns: The generation of the ahead file that counts, and whether it may have what the database has not.
-  private static func prepare(_ database: Database, path: String, pagesMax: Int?) throws -> (UInt64, Bool) {
+  /// - Returns: The ahead file's key, its generation that counts, and whether it may have what the database has not.
+  private static func prepare(_ database: Database, path: String, pagesMax: Int?) throws -> ([UInt8], UInt64, Bool) {
     try checkLayout(database, path: path)
     let finding = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
     guard finding == "ok" else {
-      throw PluginError(.io, damaged(path, finding.replacing("\n", with: ": ")))
+      throw PluginError(.io, damagedJournal(path, finding.replacing("\n", with: ": ")))
     }
     if let pagesMax { try database.execute(sql: "PRAGMA max_page_count = \(pagesMax)") }
-    guard let row = try Row.fetchOne(database, sql: "SELECT generation, is_open FROM ahead") else {
-      throw PluginError(.io, damaged(path, "no generation"))
-    }
-    let (generation, isOpen): (Int64, Bool) = (row[0], row[1])
-    return (UInt64(bitPattern: generation), isOpen)
+    guard let row = try Row.fetchOne(database, sql: "SELECT key, generation, is_open FROM ahead"),
+      let key = row[0] as Data?, key.count == AheadFile.keyBytes
+    else { throw PluginError(.io, damagedJournal(path, "no key of the file beside it")) }
+    let (generation, isOpen): (Int64, Bool) = (row[1], row[2])
+    return ([UInt8](key), UInt64(bitPattern: generation), isOpen)
   }
 
   private static func checkLayout(_ database: Database, path: String) throws {
     let ahead = """
-      CREATE TABLE ahead (generation INTEGER NOT NULL, is_open INTEGER NOT NULL) STRICT;
-      INSERT INTO ahead VALUES (0, 0);
+      CREATE TABLE ahead (key BLOB NOT NULL, generation INTEGER NOT NULL, is_open INTEGER NOT NULL) STRICT;
+      INSERT INTO ahead VALUES (randomblob(\(AheadFile.keyBytes)), 0, 0);
       PRAGMA user_version = \(schemaVersion);
       """
     try database.inTransaction(.immediate) {
@@ -174,13 +198,11 @@ public final class SQLiteStorage: Storage {
     let changed = ahead.withLock { $0.changed }.filter { key, _ in
       !key.lexicographicallyPrecedes(low) && high.map { key.lexicographicallyPrecedes($0) } ?? true
     }
-    // Each row that is hidden by a change may stand among the first.
-    let (rowsMax, overflows) = limit.addingReportingOverflow(changed.count)
-    let rows = try rows(from: low, to: high, limit: overflows ? .max : rowsMax)
+    let rows = try rows(from: low, to: high, limit: limit) { changed[$0] == nil }
     guard !changed.isEmpty else { return rows }
-    // Behind the last row that was read there may be others, which stand before later changes.
-    let last = overflows || rows.count < rowsMax ? nil : rows.last?.key
-    var found = rows.filter { changed[$0.key] == nil }
+    // Behind the last of as many rows as are wanted there may be others, which stand before later changes.
+    let last = rows.count < limit ? nil : rows.last?.key
+    var found = rows
     for (key, value) in changed {
       if let value, last.map({ !$0.lexicographicallyPrecedes(key) }) ?? true { found.append((key, value)) }
     }
@@ -188,18 +210,22 @@ public final class SQLiteStorage: Storage {
     return Array(found.prefix(limit))
   }
 
-  private func rows(from low: [UInt8], to high: [UInt8]?, limit: Int) throws(PluginError)
-    -> [(key: [UInt8], value: [UInt8])]
+  /// The first rows that are wanted, at most `limit`.
+  private func rows(from low: [UInt8], to high: [UInt8]?, limit: Int, where isWanted: ([UInt8]) -> Bool)
+    throws(PluginError) -> [(key: [UInt8], value: [UInt8])]
   {
     try access { database in
       let bound = high == nil ? "" : " AND key < ?"
       let statement = try database.cachedStatement(
-        sql: "SELECT key, value FROM entry WHERE key >= ?\(bound) ORDER BY key LIMIT ?")
-      let arguments: StatementArguments = if let high { [Data(low), Data(high), limit] } else { [Data(low), limit] }
-      return try Row.fetchAll(statement, arguments: arguments).map { row in
-        let (key, value): (Data, Data) = (row[0], row[1])
-        return ([UInt8](key), [UInt8](value))
+        sql: "SELECT key, value FROM entry WHERE key >= ?\(bound) ORDER BY key")
+      let arguments: StatementArguments = if let high { [Data(low), Data(high)] } else { [Data(low)] }
+      let cursor = try Row.fetchCursor(statement, arguments: arguments)
+      var found: [(key: [UInt8], value: [UInt8])] = []
+      while found.count < limit, let row = try cursor.next() {
+        let key = [UInt8](row[0] as Data)
+        if isWanted(key) { found.append((key, [UInt8](row[1] as Data))) }
       }
+      return found
     }
   }
 
@@ -215,13 +241,19 @@ public final class SQLiteStorage: Storage {
       case .delete(let key): try SQLiteStorage.check(key: key)
       }
     }
-    try checkState()
     try ahead.withLock { (ahead) throws(PluginError) in
+      try checkState()
       if try goesAhead(batch, durable, &ahead.file) { return ahead.changed.merge(batch) }
-      // A commit that fails leaves everything as it was.
       var all = ahead
       all.changed.merge(batch)
-      try access { database in try SQLiteStorage.commit(database, &all, isOpen: all.file.capacity > 0) }
+      do {
+        try database.writeWithoutTransaction { try SQLiteStorage.commit($0, &all, isOpen: all.file.capacity > 0) }
+      } catch {
+        let failure = translate(error, path: path)
+        // Another one may have happened all the same, and what would go ahead now belong to a generation that is over.
+        if !isHarmless(error) { state.withLock { $0.failure = failure } }
+        throw failure
+      }
       ahead = all
     }
   }
