@@ -87,7 +87,7 @@ public actor Node: NodeView, Service {
   private let mailbox = Mailbox<TransportEvent>(bytesMaxPerSender: Node.mailboxBytesMaxPerPeer)
 
   /// Where a task asks this node without a change of threads; it must not block there.
-  nonisolated public var taskExecutor: any TaskExecutor { NodeExecutor.Tasks(executor) }
+  nonisolated public let taskExecutor: any TaskExecutor
 
   nonisolated public var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -125,6 +125,7 @@ public actor Node: NodeView, Service {
     self.board = board
     self.log = log
     executor = NodeExecutor(plugins.eventLoop)
+    taskExecutor = NodeExecutor.Tasks(executor)
     assembler = CheckpointAssembler(
       group: configuration.group, ownName: configuration.name, published: try Node.publishedNote(journal, log.size))
     workshop = Workshop(
@@ -374,7 +375,7 @@ public actor Node: NodeView, Service {
       throw PluginError(
         .io,
         "The journal holds a checkpoint of \(size) leaves but blocks for \(logSize) only: it is not"
-          + " whole. Do not vote with it: move it away and start with --restored"
+          + " whole. Do not vote with it: move it away, with what is beside it, and start with --restored"
       )
     }
     return (note, size)

@@ -189,6 +189,33 @@ import Testing
     }
   }
 
+  /// As a copy may have been written back: the blocks of the ahead file are not there yet when the disk is full.
+  @Test(.enabled(if: getuid() == 0, "mounting needs root"))
+  func aFullDiskBehindHolesFailsCleanly() async throws {
+    try await withFolder { folder in
+      await #expect(processExitsWith: .success) { [folder = folder as String] in
+        guard PrivateMount.mountTemporary(at: folder, size: "6m") else { exit(EXIT_SUCCESS) }
+        let storage = try SQLiteStorage(path: folder + "/j")
+        try storage.apply(StorageBatch([.put(key: [1], value: [2])]), durable: true)
+        for size in [0, AheadFile.capacityBytes] { truncate(folder + "/j-ahead", size) }
+        let ballast = open(folder + "/ballast", O_WRONLY | O_CREAT, 0o600)
+        let block = [UInt8](repeating: 1, count: 4_096)
+        while write(ballast, block, block.count) > 0 {}
+        do throws(PluginError) {
+          try storage.apply(StorageBatch([.put(key: [3], value: block)]), durable: true)
+          exit(2)
+        } catch { guard error.message.contains("disk is full") else { exit(3) } }
+        guard try storage.get([3]) == nil, unlink(folder + "/ballast") == 0 else { exit(4) }
+        close(ballast)
+        try storage.apply(StorageBatch([.put(key: [4], value: [5])]), durable: true)
+        storage.close()
+        let again = try SQLiteStorage(path: folder + "/j")
+        guard try again.scan(prefix: [], from: [], limit: 9).map(\.key) == [[1], [4]] else { exit(5) }
+        exit(EXIT_SUCCESS)
+      }
+    }
+  }
+
   private static func key(_ number: Int) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 255)] }
 
   /// Puts 8,000-byte values until that fails, and checks that all before are there and none after.

@@ -94,10 +94,11 @@ struct AheadFile {
   /// - Returns: Whether the disk had room.
   private static func fill(_ descriptor: Int32, _ path: String) throws(PluginError) -> Bool {
     let zeros = [UInt8](repeating: 0, count: 1 << 20)
-    var error: Int32 = 0
-    for offset in stride(from: 0, to: capacityBytes, by: zeros.count) where error == 0 {
-      let count = pwrite(descriptor, zeros, zeros.count, offset)
-      if count != zeros.count { error = count < 0 ? errno : ENOSPC }
+    var (offset, error): (Int, Int32) = (0, 0)
+    while offset < capacityBytes, error == 0 {
+      let count = pwrite(descriptor, zeros, min(zeros.count, capacityBytes - offset), offset)
+      if count <= 0, count == 0 || errno != EINTR { error = count == 0 ? ENOSPC : errno }
+      offset += max(count, 0)
     }
     if error == 0, fchmod(descriptor, 0o600) == 0, fsync(descriptor) == 0 {
       try syncFolder(of: path)
@@ -124,9 +125,12 @@ struct AheadFile {
       let count = frame[written...].withUnsafeBytes {
         pwrite(file.descriptor, $0.baseAddress, $0.count, position + written)
       }
+      let error = count > 0 ? 0 : count == 0 ? ENOSPC : errno
       // Copies may have holes. What was written of the frame is behind the end.
-      if count < 0, [ENOSPC, EDQUOT].contains(errno) { return false }
-      guard count > 0 || errno == EINTR else { throw PluginError(.io, "Writing \(path) failed: \(aheadReason())") }
+      if error == ENOSPC || error == EDQUOT { return false }
+      guard error == 0 || error == EINTR else {
+        throw PluginError(.io, "Writing \(path) failed: \(String(cString: strerror(error)))")
+      }
       written += max(count, 0)
     }
     if durable {

@@ -39,8 +39,7 @@ func translate(_ error: any Error, path: String) -> PluginError {
   case .SQLITE_FULL:
     return PluginError(.io, "The disk is full: the journal \(path) cannot grow; free some space")
   case .SQLITE_NOTADB:
-    return PluginError(
-      .io, "\(path) is not an SQLite file, or its head is damaged; move it away and start with --restored")
+    return PluginError(.io, damagedJournal(path, "it is not an SQLite file, or its head is damaged"))
   case .SQLITE_CORRUPT:
     return PluginError(.io, damagedJournal(path, detail))
   case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH, .SQLITE_READONLY:

@@ -85,7 +85,11 @@ public final class SQLiteStorage: Storage {
       if isNeeded { for batch in try ahead.file.recover() { ahead.changed.merge(batch) } }
       if ahead.file.capacity > 0 {
         do {
-          try database.writeWithoutTransaction { try SQLiteStorage.commit($0, &ahead, isOpen: true) }
+          try database.writeWithoutTransaction { database in
+            try SQLiteStorage.commit(database, &ahead, isOpen: true)
+            // What was read of the database's own log may never have come to the disk.
+            if isNeeded { _ = try database.checkpoint(.truncate) }
+          }
         } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL && !isNeeded {
           // What is here can be read, and batches that make room can be written.
           ahead.file.renounce()
@@ -106,7 +110,7 @@ public final class SQLiteStorage: Storage {
     var facts = stat()
     guard stat(path, &facts) == 0, facts.st_size > 0 else { return true }
     do {
-      try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+      try database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
       return true
     } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
       return false
@@ -287,9 +291,8 @@ public final class SQLiteStorage: Storage {
     }
     guard isFirst else { return }
     // Nothing of a caller is lost when the last commit or checkpoint fails: the files beside the database have it.
-    let hasFailed = state.withLock { $0.failure != nil }
     ahead.withLock { ahead in
-      guard ahead.file.capacity > 0, !hasFailed else { return }
+      guard ahead.file.capacity > 0, state.withLock({ $0.failure == nil }) else { return }
       try? database.writeWithoutTransaction { try SQLiteStorage.commit($0, &ahead, isOpen: false) }
     }
     try? database.close()
