@@ -75,6 +75,19 @@ import Testing
     }
   }
 
+  /// What begins the ahead file anew must be on the disk before that is written over.
+  @Test func commitsAreSynced() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      for isDurable in [false, true] {
+        let value = [UInt8](repeating: 1, count: AheadFile.capacityBytes)
+        try storage.apply(StorageBatch([.put(key: [1], value: value)]), durable: isDurable)
+        #expect(try storage.synchronousLevel() == 2)
+      }
+    }
+  }
+
   // MARK: Files that are not journals
 
   @Test func foreignFilesAreRefused() throws {
@@ -175,9 +188,7 @@ import Testing
         let storage = try SQLiteStorage(path: folder + "/j")
         try storage.apply(StorageBatch([.put(key: [1], value: [2])]), durable: true)
         storage.close()
-        let ballast = open(folder + "/ballast", O_WRONLY | O_CREAT, 0o600)
-        let block = [UInt8](repeating: 1, count: 4_096)
-        while write(ballast, block, block.count) > 0 {}
+        PrivateMount.fill(folder + "/ballast")
         let again = try SQLiteStorage(path: folder + "/j")
         guard try again.get([1]) == [2] else { exit(2) }
         try again.apply(StorageBatch([.put(key: [3], value: [4])]), durable: true)
@@ -198,15 +209,12 @@ import Testing
         let storage = try SQLiteStorage(path: folder + "/j")
         try storage.apply(StorageBatch([.put(key: [1], value: [2])]), durable: true)
         for size in [0, AheadFile.capacityBytes] { truncate(folder + "/j-ahead", size) }
-        let ballast = open(folder + "/ballast", O_WRONLY | O_CREAT, 0o600)
-        let block = [UInt8](repeating: 1, count: 4_096)
-        while write(ballast, block, block.count) > 0 {}
+        PrivateMount.fill(folder + "/ballast")
         do throws(PluginError) {
-          try storage.apply(StorageBatch([.put(key: [3], value: block)]), durable: true)
+          try storage.apply(StorageBatch([.put(key: [3], value: [UInt8](repeating: 1, count: 4_096))]), durable: true)
           exit(2)
         } catch { guard error.message.contains("disk is full") else { exit(3) } }
         guard try storage.get([3]) == nil, unlink(folder + "/ballast") == 0 else { exit(4) }
-        close(ballast)
         try storage.apply(StorageBatch([.put(key: [4], value: [5])]), durable: true)
         storage.close()
         let again = try SQLiteStorage(path: folder + "/j")
@@ -268,5 +276,13 @@ private enum PrivateMount {
     let (newNamespace, privateRecursive): (Int32, UInt) = (0x20000, 1 << 18 | 1 << 14)
     return unshare(newNamespace) == 0 && mount("none", "/", "none", privateRecursive, nil) == 0
       && mount("none", path, "tmpfs", 0, "size=\(size)") == 0
+  }
+
+  /// A file that takes what room there is.
+  static func fill(_ path: String) {
+    let descriptor = open(path, O_WRONLY | O_CREAT, 0o600)
+    defer { close(descriptor) }
+    let block = [UInt8](repeating: 1, count: 4_096)
+    while write(descriptor, block, block.count) > 0 {}
   }
 }

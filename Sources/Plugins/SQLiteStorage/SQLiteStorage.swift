@@ -298,6 +298,11 @@ public final class SQLiteStorage: Storage {
     try? database.close()
   }
 
+  /// SQLite's number for the connection's setting, for tests: 2 is full, which syncs each commit.
+  func synchronousLevel() throws(PluginError) -> Int {
+    try access { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
+  }
+
   private func checkState() throws(PluginError) {
     let refusal = state.withLock { state in
       state.isClosed ? PluginError(.io, "The journal \(path) is closed") : state.failure
