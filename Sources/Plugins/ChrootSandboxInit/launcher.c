@@ -278,8 +278,9 @@ static void watch(struct Run *run) {
     if (is_interrupted && !run->is_cancelled) run->is_cancelled = true, kill_run(run);
     // Nobody reads any more: the rest of the transcript is of no use.
     if (run->is_cancelled && !run->is_running) return;
+    bool has_lifeline = !run->is_cancelled && !run->settings->trial && !run->settings->is_action;
     struct pollfd files[] = {
-        {.fd = run->is_cancelled || run->settings->trial ? -1 : STDIN_FILENO, .events = POLLIN},
+        {.fd = has_lifeline ? STDIN_FILENO : -1, .events = POLLIN},
         {.fd = run->status, .events = POLLIN},
         {.fd = run->pending ? -1 : run->transcript, .events = POLLIN},
         {.fd = run->pending ? STDOUT_FILENO : -1, .events = POLLOUT},
@@ -408,10 +409,20 @@ int main(int count, char **arguments) {
     launch(&s);
     return 0;
   }
+  if (count == 2 && !strcmp(arguments[1], "action")) {
+    static struct Settings s;
+    free(action_begin(false));
+    read_settings(&s);
+    action_prepare(&s);
+    launch(&s);
+    action_end(&s);
+    return 0;
+  }
+  if (count == 3 && !strcmp(arguments[1], "action") && !strcmp(arguments[2], "probe")) return probe(action_begin(true));
   if (count == 3 && !strcmp(arguments[1], "probe")) return probe(arguments[2]);
   if (count == 3 && !strcmp(arguments[1], "clean")) return clean(arguments[2]);
   if (count == 3 && !strcmp(arguments[1], "filter")) return print_filter(arguments[2]);
-  fprintf(stderr, "synchronicity-sandbox-init is started by a node, with: run | probe STATE | clean STATE; or prints "
-                  "its system call filter, with: filter ARCHITECTURE\n");
+  fprintf(stderr, "synchronicity-sandbox-init is started by a node, with: run | probe STATE | clean STATE; by a remote "
+                  "engine, with: action | action probe; or prints its system call filter, with: filter ARCHITECTURE\n");
   return 2;
 }

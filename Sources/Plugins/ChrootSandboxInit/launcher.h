@@ -18,6 +18,8 @@
 //   fault CODE SENTENCE          the sandbox failed; CODE is a PluginError.Code
 //   end exited STATUS | signalled NUMBER | wall | cpu | memory | processes | disk | transcript
 //   wall NANOSECONDS, cpu NANOSECONDS, memory BYTES
+//
+// As the action of a remote engine it reads and writes files instead (action.c).
 #ifndef SYNCHRONICITY_LAUNCHER_H
 #define SYNCHRONICITY_LAUNCHER_H
 
@@ -74,6 +76,7 @@ struct Settings {
   bool has_own_directory;  // the working directory is a private folder, since the toolchain has none of that name
   uint64_t wall_seconds, cpu_seconds, memory_bytes, processes, disk_bytes, transcript_bytes;
   bool trial;  // a probe: everything is set up, nothing is executed
+  bool is_action;  // of a remote engine: there is no lifeline
 };
 
 // What a cgroup cannot enforce on this host, init samples.
@@ -129,6 +132,17 @@ bool receive_orders(int channel, struct Orders *orders);
 
 // settings.c
 void read_settings(struct Settings *settings);
+
+// action.c
+// Returns the state folder; for a probe it reads no settings.
+char *action_begin(bool is_probe);
+void action_prepare(struct Settings *settings);
+void action_end(const struct Settings *settings);
+// The path on this host of one that begins at the action's folder; as it is, when there is none.
+char *action_path(const char *value);
+
+// pack.c
+void pack_writable(const struct Settings *settings, const char *path);
 
 // identity.c
 struct Identity identity(void);

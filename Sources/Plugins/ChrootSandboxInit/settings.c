@@ -33,6 +33,8 @@ static const char *absolute(const char *key, const char *value) {
   return value;
 }
 
+static const char *host_path(const char *key, const char *value) { return action_path(absolute(key, value)); }
+
 static void take(struct Settings *s, char *key, char *value) {
   if (!strcmp(key, "argument") || !strcmp(key, "environment")) {
     bool is_argument = key[0] == 'a';
@@ -42,15 +44,15 @@ static void take(struct Settings *s, char *key, char *value) {
   } else if (!strcmp(key, "read") || !strcmp(key, "write")) {
     if (s->mount_count == MOUNTS_MAX) fault(FAULT_INVALID, "More than %d mounts", MOUNTS_MAX);
     s->mounts[s->mount_count++] = (struct Mount){
-        .host = absolute(key, value), .inside = NULL, .writable = key[0] == 'w', .tree = -1};
+        .host = host_path(key, value), .inside = NULL, .writable = key[0] == 'w', .tree = -1};
   } else if (!strcmp(key, "at")) {
     if (s->mount_count == 0 || s->mounts[s->mount_count - 1].inside)
       fault(FAULT_INVALID, "The setting 'at' wants a mount before it");
     s->mounts[s->mount_count - 1].inside = absolute(key, value);
   }
   else if (!strcmp(key, "run")) s->run = value;
-  else if (!strcmp(key, "state")) s->state = absolute(key, value);
-  else if (!strcmp(key, "toolchain")) s->toolchain = absolute(key, value);
+  else if (!strcmp(key, "state")) s->state = host_path(key, value);
+  else if (!strcmp(key, "toolchain")) s->toolchain = host_path(key, value);
   else if (!strcmp(key, "host-name")) s->host_name = value;
   else if (!strcmp(key, "directory")) s->directory = absolute(key, value);
   else if (!strcmp(key, "wall-seconds")) s->wall_seconds = number(key, value);
