@@ -310,8 +310,10 @@ private struct HostileWorld {
     }
   }
 
+  /// With a descriptor that no child keeps: who has a program open for writing keeps everybody from executing it.
   static func write(_ script: String, to path: String) throws {
-    try Data(script.utf8).write(to: URL(fileURLWithPath: path))
+    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o755)
+    try FileHandle(fileDescriptor: file, closeOnDealloc: true).write(contentsOf: Data(script.utf8))
     chmod(path, 0o755)
   }
 

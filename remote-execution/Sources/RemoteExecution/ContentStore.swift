@@ -25,8 +25,12 @@ extension Engine {
       var request = REFindMissingBlobsRequest()
       request.instanceName = options.instance
       request.blobDigests = Array(all.prefix(Self.digestsMax))
+      let asked = Set(request.blobDigests)
       all = all.dropFirst(Self.digestsMax)
       let response: REFindMissingBlobsResponse = try await unary("\(Self.store)/FindMissingBlobs", request)
+      guard response.missingBlobDigests.allSatisfy(asked.contains) else {
+        throw Fault(.io, "The engine says that it lacks content that it was not asked for")
+      }
       missing.formUnion(response.missingBlobDigests)
     }
     return missing
@@ -42,9 +46,7 @@ extension Engine {
     let total = lacking.reduce(0) { $0 + $1.sizeBytes }
     var done: Int64 = 0
     for digest in lacking.sorted(by: { $0.hash < $1.hash }) {
-      guard let blob = tree.blobs[digest].map(Blob.data) ?? tree.files[digest].map(Blob.file) else {
-        throw Fault(.io, "The engine lacks \(digest.hash), which nobody has offered")
-      }
+      guard let blob = tree.blobs[digest].map(Blob.data) ?? tree.files[digest].map(Blob.file) else { continue }
       // Beside the content there are digest, lengths and tags: 128 bytes are more than they take.
       guard digest.sizeBytes + 128 <= capabilities.batchBytesMax else {
         large.append((digest, blob))

@@ -161,6 +161,7 @@ import Testing
         $0.capabilities = { ($0.lowApiVersion.major, $0.highApiVersion.major) = (3, 3) }
       }
     ),
+    ("content that nobody has", .io, { $0.lacksTheUnknown = true }),
     ("no room", .unavailable, { $0.refusesUploads = true }),
   ]
 

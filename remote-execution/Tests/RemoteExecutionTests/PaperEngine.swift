@@ -26,6 +26,8 @@ final class PaperEngine: RegistrableRPCService {
     /// Changes content on its way out.
     var content: @Sendable (Data) -> Data = { $0 }
     var refusesUploads = false
+    /// Lacks what nobody has.
+    var lacksTheUnknown = false
   }
 
   struct State {
@@ -71,6 +73,13 @@ final class PaperEngine: RegistrableRPCService {
       var response = REFindMissingBlobsResponse()
       response.missingBlobDigests = self.state.withLock { state in
         request.blobDigests.filter { state.blobs[$0.hash] == nil }
+      }
+      if self.state.withLock({ $0.script.lacksTheUnknown }) {
+        for hash in ["x", "y"] {
+          var digest = REDigest()
+          (digest.hash, digest.sizeBytes) = (hash, .max)
+          response.missingBlobDigests.append(digest)
+        }
       }
       return response
     }
