@@ -9,6 +9,11 @@ struct Execution: Sendable {
   /// Answers that may be lost one behind the other, before the run is given up.
   private static let lossesMax = 6
   private static let cancelTime = Duration.seconds(3)
+  /// A connection that held so long is no failure when it ends.
+  private static let steadyTime = Duration.seconds(30)
+  private static let refusals: Set<RPCError.Code> = [
+    .notFound, .invalidArgument, .permissionDenied, .unauthenticated, .unimplemented, .failedPrecondition, .outOfRange,
+  ]
 
   let engine: Engine
   /// Where the engine's name for the work is kept, for `clean`.
@@ -60,7 +65,9 @@ struct Execution: Sendable {
 
   private func follow(_ request: REExecuteRequest, _ name: Name) async throws -> REExecuteResponse {
     var losses = 0
+    var words = "it ends its answers too early"
     while true {
+      let begin = ContinuousClock.now
       do {
         let consume: @Sendable (RPCAsyncSequence<REOperation, any Error>) async throws -> REOperation? = { operations in
           for try await operation in operations {
@@ -83,16 +90,15 @@ struct Execution: Sendable {
         }
         if let last { return try Self.response(of: last) }
       } catch let error as RPCError {
-        // What was refused stays refused; a connection may come back.
-        guard error.code == .unavailable || (error.code == .internalError && name.text != nil) else {
-          throw Self.fault(error.code.rawValue, error.message)
-        }
-        guard losses < Self.lossesMax, !engine.cancellation.isWanted else {
-          throw Fault(.unavailable, "The engine does not come back: \(Engine.words(error))")
-        }
+        // What was refused stays refused; a connection may come back. What stands between says it in many ways.
+        let isLost = name.text == nil ? error.code == .unavailable : !Self.refusals.contains(error.code)
+        guard isLost, !engine.cancellation.isWanted else { throw Self.fault(error.code.rawValue, error.message) }
+        words = Engine.words(error)
       }
+      // Long builds see many a connection end.
+      if ContinuousClock.now - begin > Self.steadyTime { losses = 0 }
       losses += 1
-      guard losses <= Self.lossesMax else { throw Fault(.unavailable, "The engine ends its answers too early") }
+      guard losses <= Self.lossesMax else { throw Fault(.unavailable, "The engine does not come back: \(words)") }
       // Without a name nothing tells whether the engine has begun: a build that runs twice is only slower.
       try await Task.sleep(for: .milliseconds(200 << losses))
     }
