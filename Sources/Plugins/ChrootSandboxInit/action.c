@@ -40,7 +40,8 @@ static void redirect(const char *name, int to) {
   char *path = action_path(name);
   int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
   if (file < 0 || dup2(file, to) < 0) fault(FAULT_IO, "Cannot write %s: %s", path, strerror(errno));
-  close(file);
+  // An engine may start it with a stream closed, whose number this is then.
+  if (file != to) close(file);
   free(path);
 }
 
@@ -55,9 +56,32 @@ static void give_home(struct Mount *mount, size_t index, uint64_t bytes_max) {
   if (source < 0 || target < 0) fault(FAULT_IO, "Cannot open %s: %s", from, strerror(errno));
   errno = 0;
   if (!harvest(source, target, &bytes_max, 0))
-    fault(FAULT_INVALID, "What %s holds cannot be copied: %s", mount->inside,
+    fault(errno ? FAULT_IO : FAULT_INVALID, "What %s holds cannot be copied: %s", mount->inside,
           errno ? strerror(errno) : "it is more than the disk limit");
   close(source), close(target);
+}
+
+// A file of the copy, with the mode that it has everywhere else.
+static void settle_file(int folder, const char *name) {
+  struct stat info;
+  if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) return;
+  if (fchmodat(folder, name, info.st_mode & 0111 ? 0755 : 0644, 0) != 0)
+    fault(FAULT_IO, "Cannot change the mode of %s: %s", name, strerror(errno));
+}
+
+static void settle_files(int parent, const char *name, int depth) {
+  int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *entries = folder < 0 || depth > FOLDERS_MAX ? NULL : fdopendir(folder);
+  if (!entries) fault(FAULT_IO, "Cannot open %s: %s", name, strerror(errno));
+  struct dirent *entry;
+  while ((entry = readdir(entries))) {
+    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+    struct stat info;
+    if (fstatat(folder, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (S_ISDIR(info.st_mode)) settle_files(folder, entry->d_name, depth + 1);
+    else settle_file(folder, entry->d_name);
+  }
+  closedir(entries);
 }
 
 // Engines keep no modes of folders, and some give them away to everybody; builds copy what they see.
@@ -92,21 +116,29 @@ char *action_begin(bool is_probe) {
   if (is_probe) return state;
   char *settings = action_path("/settings");
   int file = open(settings, O_RDONLY | O_CLOEXEC);
-  if (file < 0 || dup2(file, STDIN_FILENO) < 0) fault(FAULT_INVALID, "Cannot read %s: %s", settings, strerror(errno));
-  close(file);
+  if (file < 0 || dup2(file, STDIN_FILENO) < 0) fault(FAULT_IO, "Cannot read %s: %s", settings, strerror(errno));
+  if (file != STDIN_FILENO) close(file);
   free(settings);
   return state;
 }
 
 void action_prepare(struct Settings *s) {
   s->is_action = true;
+  close_folders(AT_FDCWD, s->toolchain, 0);
+  char *settings = action_path("/settings");
   struct stat info;
-  if (stat(s->toolchain, &info) == 0 && (info.st_mode & 07777) != FOLDER_MODE) {
-    close_folders(AT_FDCWD, s->toolchain, 0);
-    for (size_t i = 0; i < s->mount_count; i++) close_folders(AT_FDCWD, s->mounts[i].host, 0);
+  // Some engines give files that nobody may write: a build's copies of them would be such files too. Theirs are not
+  // ours to change, they may be links into a store.
+  bool has_usual_modes = stat(settings, &info) == 0 && (info.st_mode & 07777) == 0644;
+  free(settings);
+  for (size_t i = 0; i < s->mount_count; i++) {
+    struct Mount *m = &s->mounts[i];
+    close_folders(AT_FDCWD, m->host, 0);
+    bool is_folder = stat(m->host, &info) == 0 && S_ISDIR(info.st_mode);
+    if (!m->writable && (has_usual_modes || !is_folder)) continue;
+    give_home(m, i, m->writable ? s->disk_bytes : UINT64_MAX);
+    if (!has_usual_modes) settle_files(AT_FDCWD, m->host, 0);
   }
-  for (size_t i = 0; i < s->mount_count; i++)
-    if (s->mounts[i].writable) give_home(&s->mounts[i], i, s->disk_bytes);
 }
 
 void action_end(const struct Settings *s) {

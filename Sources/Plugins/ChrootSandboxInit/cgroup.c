@@ -114,7 +114,7 @@ static int write_number(const char *directory, const char *name, uint64_t number
 
 // A line "KEY NUMBER" of a file such as memory.events.
 static bool read_field(const char *directory, const char *name, const char *key, uint64_t *number) {
-  char text[8192];
+  static char text[1 << 16];
   if (!directory[0] || !read_text(directory, name, text, sizeof text)) return false;
   size_t length = strlen(key);
   for (char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
@@ -241,6 +241,18 @@ uint64_t groups_refusals(const struct Groups *groups) {
   uint64_t count = 0;
   if (groups->pids_version) read_field(groups->pids, "pids.events", "max", &count);
   return count;
+}
+
+// What the kernel did to somebody for a limit that is none of ours: of the host, or of a container around the launcher.
+struct Outside groups_outside(void) {
+  struct Outside outside = {0};
+  hierarchies();
+  read_field("/proc", "vmstat", "oom_kill", &outside.kills);
+  for (int i = PIDS; i <= SECOND; i += SECOND - PIDS) {
+    uint64_t count = 0;
+    if (all[i].version && read_field(all[i].base, "pids.events", "max", &count)) outside.refusals += count;
+  }
+  return outside;
 }
 
 static void remove_group(const char *path) {

@@ -67,6 +67,7 @@ struct Run {
   bool is_running, has_started, has_ended, is_cancelled, is_finished;
   enum Strike strike;
   struct Message end;
+  struct Outside outside;
   uint64_t forwarded;
   size_t pending, pending_from;
   char buffer[CHUNK_BYTES];
@@ -299,6 +300,13 @@ static void watch(struct Run *run) {
   }
 }
 
+// An action may run within bounds of its engine's. What those did to it is not how the build ends.
+static bool is_disturbed(const struct Run *run) {
+  struct Outside now = groups_outside();
+  bool by_memory = !groups.memory_version && now.kills > run->outside.kills;
+  return by_memory || (!groups.pids_version && now.refusals > run->outside.refusals);
+}
+
 // The precedence is documented at ChrootSandbox: a strike of the launcher's own, then the kernel's memory limit and
 // the processor's, then success; a failed run is put down to a limit that it is known to have met; else it speaks for
 // itself.
@@ -315,6 +323,8 @@ static void report(struct Run *run, uint64_t cpu) {
   else if (cpu / 1000000000 >= run->settings->cpu_seconds) dprintf(STDERR_FILENO, "end cpu\n");
   else if (end->harvest_overflow) dprintf(STDERR_FILENO, "end disk\n");
   else if (succeeded) dprintf(STDERR_FILENO, "end exited 0\n");
+  else if (run->settings->is_action && is_disturbed(run))
+    fault(FAULT_UNAVAILABLE, "The worker ran out of memory or of processes by a limit that is not the run's");
   else if (end->processes_full || groups_refusals(&groups)) dprintf(STDERR_FILENO, "end processes\n");
   else if (end->disk_full) dprintf(STDERR_FILENO, "end disk\n");
   else if (WIFSIGNALED(status)) dprintf(STDERR_FILENO, "end signalled %d\n", WTERMSIG(status));
@@ -329,6 +339,7 @@ static void launch(struct Settings *s) {
           errno == EWOULDBLOCK ? "a run of that name is going on" : strerror(errno));
   locked_state = s->state, locked_run = s->run;
   fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+  if (s->is_action) run.outside = groups_outside();
   start(&run, s);
   watch(&run);
   uint64_t cpu = run.end.cpu_nanoseconds, memory = run.end.memory_bytes;

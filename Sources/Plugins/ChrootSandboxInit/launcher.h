@@ -164,6 +164,10 @@ bool groups_anonymous(const struct Groups *groups, uint64_t *bytes);
 bool groups_peak(const struct Groups *groups, uint64_t *bytes);
 uint64_t groups_kills(const struct Groups *groups);
 uint64_t groups_refusals(const struct Groups *groups);
+struct Outside {
+  uint64_t kills, refusals;
+};
+struct Outside groups_outside(void);
 void groups_remove(struct Groups *groups);
 void groups_remove_leftovers(const char *run);
 

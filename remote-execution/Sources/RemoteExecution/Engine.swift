@@ -4,6 +4,12 @@ import GRPCNIOTransportHTTP2Posix
 import GRPCProtobuf
 import SwiftProtobuf
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
 /// One connection to an engine that speaks the Remote Execution API 2.
 ///
 /// Thread: any.
@@ -168,7 +174,11 @@ struct Engine: Sendable {
 }
 
 extension EngineOptions.Address {
-  var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+  /// By number, or as `localhost`: a name may lead anywhere.
+  var isLoopback: Bool {
+    var number = in_addr()
+    return host == "localhost" || host == "::1" || (host.hasPrefix("127.") && inet_pton(AF_INET, host, &number) == 1)
+  }
 }
 
 /// What of an engine's abilities matters here.
@@ -190,8 +200,9 @@ package struct EngineCapabilities: Sendable, Equatable {
     guard told.cacheCapabilities.digestFunctions.contains(.sha256) else {
       throw Fault(.unavailable, "The engine does not name content by SHA-256")
     }
-    guard low.major <= 2, high.major > 2 || (high.major == 2 && high.minor >= 1) else {
-      throw Fault(.unavailable, "The engine speaks the Remote Execution API \(versions); 2.1 or later is wanted")
+    // Some say 2.0 that know what 2.1 has brought; the probe's trial shows it.
+    guard low.major <= 2, high.major >= 2 else {
+      throw Fault(.unavailable, "The engine speaks the Remote Execution API \(versions); 2 is wanted")
     }
     let wanted = told.cacheCapabilities.maxBatchTotalSizeBytes
     batchBytesMax = wanted > 0 ? Int(min(wanted, Int64(Self.batchBytesDefault))) : Self.batchBytesDefault

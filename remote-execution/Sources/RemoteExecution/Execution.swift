@@ -3,6 +3,12 @@ import GRPCCore
 import SwiftProtobuf
 import Synchronization
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
 /// An action's way through the engine.
 struct Execution: Sendable {
   private static let service = "build.bazel.remote.execution.v2.Execution"
@@ -32,6 +38,8 @@ struct Execution: Sendable {
     request.actionDigest = action
     request.executionPolicy.priority = engine.options.priority
     let name = Name()
+    // What an earlier execution has left there is over.
+    unlink(noteFile)
     engine.cancellation.setFarewell {
       // Work without a name yet is ended as soon as it has one, by who follows it.
       if let text = name.text { await end(text) }
@@ -45,6 +53,7 @@ struct Execution: Sendable {
       name.isOver = true
       engine.cancellation.setFarewell(nil)
     }
+    guard !engine.cancellation.isWanted else { throw Fault(.cancelled, "The call was cancelled") }
     return try await follow(request, name)
   }
 
@@ -88,7 +97,10 @@ struct Execution: Sendable {
         } else {
           last = try await engine.download("\(Self.service)/Execute", request, time: nil, consume)
         }
-        if let last { return try Self.response(of: last) }
+        if let last {
+          unlink(noteFile)
+          return try Self.response(of: last)
+        }
       } catch let error as RPCError {
         // What was refused stays refused; a connection may come back. What stands between says it in many ways.
         let isLost = name.text == nil ? error.code == .unavailable : !Self.refusals.contains(error.code)
@@ -131,7 +143,8 @@ struct Execution: Sendable {
     case 3: Fault(.unavailable, "The engine refuses the action\(words)")
     case 4: Fault(.unavailable, "The engine ended the action at its time limit\(words)")
     case 7, 16: Fault(.unavailable, "The engine does not let this builder execute\(words)")
-    case 9: Fault(.notFound, "The engine lacks content of the action\(words)")
+    // Mostly content that it has dropped; also no worker of the platform.
+    case 9: Fault(.notFound, "The engine cannot execute the action as things are\(words)")
     default: Fault(.unavailable, "The engine could not execute the action (code \(code))\(words)")
     }
   }

@@ -9,7 +9,12 @@ public struct Fault: Error, Equatable, CustomStringConvertible {
   /// One sentence.
   public let message: String
 
-  public init(_ code: Code, _ message: String) { (self.code, self.message) = (code, message) }
+  private static let charactersMax = 2_000
+
+  /// - Parameter message: May hold an engine's words, which are cut.
+  public init(_ code: Code, _ message: String) {
+    (self.code, self.message) = (code, String(message.prefix(Self.charactersMax)))
+  }
 
   public var description: String { "\(code.rawValue): \(message)" }
 

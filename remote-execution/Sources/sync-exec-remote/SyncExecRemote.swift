@@ -103,8 +103,13 @@ import RemoteExecution
       answer = .fault(Fault(.unavailable, "The engine: \(error.code), \(error.message)"))
     } catch { answer = .fault(Fault(.io, "\(error)")) }
     try answer.write(for: request)
-    // What was cancelled may be going on at the engine: with this status the node calls 'clean'.
-    if case .fault(let fault) = answer, fault.code == .cancelled { Foundation.exit(75) }
+    // Work may be going on at the engine whose name is still noted: with this status the node calls 'clean'.
+    if case .fault(let fault) = answer,
+      fault.code == .cancelled || access(request.scratchFolder + "/operation", F_OK) == 0, verb != .clean
+    {
+      FileHandle.standardError.write(Data("sync-exec-remote: \(fault.message)\n".utf8))
+      Foundation.exit(75)
+    }
     Foundation.exit(0)
   }
 

@@ -154,7 +154,12 @@ import Testing
     ("the launcher's fault", .unavailable, { $0.files["report"] = Data("fault 1 no namespaces\n".utf8) }),
     ("no execution", .unavailable, { $0.capabilities = { $0.executionCapabilities.execEnabled = false } }),
     ("another digest function", .unavailable, { $0.capabilities = { $0.cacheCapabilities.digestFunctions = [] } }),
-    ("an old version", .unavailable, { $0.capabilities = { $0.highApiVersion.minor = 0 } }),
+    (
+      "an old version", .unavailable,
+      {
+        $0.capabilities = { ($0.lowApiVersion.major, $0.highApiVersion.major) = (1, 1) }
+      }
+    ),
     (
       "a later major version", .unavailable,
       {
