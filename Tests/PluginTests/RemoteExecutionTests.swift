@@ -139,6 +139,50 @@ import Testing
     }
   }
 
+  /// As engines lay out an action that keep every file read-only, and by hand: this one's engine does not.
+  @Test(.enabled { hasEngine && geteuid() == 0 }) func anActionGivesFilesTheirUsualModes() throws {
+    let program = try #require(Self.environment["SYNC_REMOTE_PROGRAM"])
+    let tiny = try #require(ChrootWorld.tinyToolchain)
+    let folder = NSTemporaryDirectory() + "action-\(UInt64.random(in: .min ... .max))"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let script = "cd /input/package; stat -c '%n %a' . file sub sub/program; exit 3"
+    let pairs = [
+      ("run", "r"), ("state", "/state"), ("toolchain", "/toolchain"), ("host-name", "b"), ("directory", "/build"),
+      ("wall-seconds", "9"), ("cpu-seconds", "9"), ("memory-bytes", "99999999"), ("processes", "40"),
+      ("disk-bytes", "9999999"), ("transcript-bytes", "9999"), ("argument", "/bin/sh"), ("argument", "-c"),
+      ("argument", script), ("environment", "PATH=/usr/bin:/bin"), ("read", "/mount/0"), ("at", "/input/package"),
+    ]
+    let body = pairs.flatMap { key, value -> [UInt8] in Array(key.utf8) + [0] + Array(value.utf8) + [0] }
+    let head: [UInt8] = (0..<8).map { UInt8(truncatingIfNeeded: body.count >> (8 * $0)) }
+    let manager = FileManager.default
+    try manager.createDirectory(atPath: folder + "/mount/0/sub", withIntermediateDirectories: true)
+    try manager.createDirectory(atPath: folder + "/toolchain", withIntermediateDirectories: true)
+    let launcher = (program as NSString).deletingLastPathComponent + "/sync-remote-launcher"
+    for (name, bytes, mode) in [
+      ("settings", head + body, 0o444), ("mount/0/file", [1], 0o444), ("mount/0/sub/program", [2], 0o555),
+    ] {
+      try Data(bytes).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+      chmod("\(folder)/\(name)", mode_t(mode))
+    }
+    chmod(folder + "/mount/0/sub", 0o777)
+    // The copy is made by a process of its own: nobody can execute what a child of this one has open for writing.
+    let act = """
+      cp '\(launcher)' '\(folder)/launcher'
+      tar xf '\(tiny.archive)' -C '\(folder)/toolchain' '--exclude=./dev/*' --no-same-owner
+      chown -R nobody '\(folder)' && cd '\(folder)'
+      setpriv --reuid nobody --regid nogroup --clear-groups ./launcher action </dev/null
+      """
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-ec", act]
+    try process.run()
+    process.waitUntilExit()
+    let report = try String(contentsOfFile: folder + "/answer/report", encoding: .utf8)
+    #expect(report.hasPrefix("end exited 3\n") && report.hasSuffix("packed\n"), "\(report)")
+    let said = try String(contentsOfFile: folder + "/answer/transcript", encoding: .utf8)
+    #expect(said == ". 755\nfile 644\nsub 755\nsub/program 755\n", "\(said)")
+  }
+
   /// The same crate gives the same bytes as in the chroot sandbox.
   @Test(.enabled { hasEngine && CrateWorkbench.isPossible }, .timeLimit(.minutes(20)))
   func aCrateHasTheBytesOfTheChrootSandbox() async throws {
