@@ -37,6 +37,13 @@ package struct RunMarks: Sendable {
     close(file)
   }
 
+  /// Leaves the mark for the next cleaner. Unlocked by name: a child that was started meanwhile shares the open file
+  /// until it executes something, and with it a lock that is only closed.
+  package func release(_ file: Int32) {
+    flock(file, LOCK_UN)
+    close(file)
+  }
+
   package func all() throws(PluginError) -> [String] {
     do { return try FileManager.default.contentsOfDirectory(atPath: directory).sorted() } catch {
       throw PluginError(.io, "Cannot list \(directory): \(error)")

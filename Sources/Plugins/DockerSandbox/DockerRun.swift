@@ -47,7 +47,7 @@ struct DockerRun {
     } catch {
       // The mark stays, unlocked: the next ``DockerSandbox/removeLeftovers()`` finishes this.
       try? DockerDisk.remove(diskPath)
-      close(mark)
+      marks.release(mark)
       throw signal.isCancelled ? PluginError(.cancelled, "The run was cancelled; \(error.message)") : error
     }
     marks.remove(request.runID, mark)

@@ -130,7 +130,7 @@ public struct DockerSandbox: LeftoverSandbox {
         try await removeContainer(of: run, isFresh: isFresh)
         try DockerDisk.remove(diskPath(of: run))
       } catch {
-        close(mark)
+        marks.release(mark)
         throw error
       }
       marks.remove(run, mark)

@@ -186,14 +186,14 @@ public struct ExecSandbox: LeftoverSandbox {
       let folder = try ExecFolder(making: path)
       let value = try await body(folder, &isLeft)
       if isLeft {
-        close(mark)
+        marks.release(mark)
       } else {
         try folder.remove()
         marks.remove(runID, mark)
       }
       return value
     } catch {
-      if !isLeft, (try? ExecFolder.remove(path)) != nil { marks.remove(runID, mark) } else { close(mark) }
+      if !isLeft, (try? ExecFolder.remove(path)) != nil { marks.remove(runID, mark) } else { marks.release(mark) }
       throw error
     }
   }
@@ -208,7 +208,7 @@ public struct ExecSandbox: LeftoverSandbox {
     for runID in try marks.all() {
       guard let mark = try marks.lock(runID) else { continue }
       do throws(PluginError) { try await clean(runID) } catch {
-        close(mark)
+        marks.release(mark)
         throw error
       }
       marks.remove(runID, mark)
