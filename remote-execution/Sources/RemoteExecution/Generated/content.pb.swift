@@ -10,6 +10,10 @@
 
 /// What this plugin needs of the Remote Execution API 2.1 to 2.12: content by its address. Field numbers and names are
 /// the API's; whatever it does not use is left out.
+///
+/// Sources/RemoteExecution/Generated is made of these files by protoc and swift-protobuf's protoc-gen-swift:
+///   protoc --proto_path=protos --swift_opt=Visibility=Package \
+///     --swift_out=Sources/RemoteExecution/Generated protos/*.proto
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
