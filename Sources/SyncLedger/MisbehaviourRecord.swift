@@ -99,7 +99,7 @@ public struct MisbehaviourRecord: Hashable, Sendable {
   }
 
   /// Whether a leaf says that it is such a record, of whatever version.
-  static func isNamed(by leaf: [UInt8]) -> Bool {
+  package static func isNamed(by leaf: [UInt8]) -> Bool {
     let name = Array("synchronicity-misbehaviour/".utf8)
     return leaf.prefix(name.count).elementsEqual(name)
   }

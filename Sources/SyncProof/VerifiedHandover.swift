@@ -10,9 +10,9 @@ public struct VerifiedHandover: Hashable, Sendable {
 }
 
 /// A hand-over's proof as it stands, taken apart and verified by nobody.
-struct InspectedHandover {
-  let proof: Proof
-  let handover: Handover
+public struct InspectedHandover: Hashable, Sendable {
+  public let proof: Proof
+  public let handover: Handover
 }
 
 extension Verifier {
@@ -30,7 +30,11 @@ extension Verifier {
   }
 
   /// Takes the proof apart and checks what needs no key: that the leaf is in the tree of the checkpoint.
-  static func inspectHandover(proof bytes: [UInt8]) throws(ProofError) -> InspectedHandover {
+  ///
+  /// - Parameter bytes: A `.tlog-proof` file whose leaf is a hand-over, at most 1 MiB.
+  /// - Throws: ``ProofError/Code/malformed``, ``ProofError/Code/tooLarge``, ``ProofError/Code/unsupportedVersion``,
+  ///   ``ProofError/Code/inclusionMismatch``, ``ProofError/Code/notHandover``.
+  public static func inspectHandover(proof bytes: [UInt8]) throws(ProofError) -> InspectedHandover {
     let proof = try Proof(parsing: bytes)
     // If these are not the bytes that are in the log, that is what is wrong with them.
     try verifyInclusion(of: proof)

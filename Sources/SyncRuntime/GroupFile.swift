@@ -5,6 +5,7 @@ import SyncProof
 public typealias Group = SyncLedger.Group
 public typealias GroupMember = SyncLedger.GroupMember
 public typealias LogAudit = SyncLedger.LogAudit
+public typealias MisbehaviourRecord = SyncLedger.MisbehaviourRecord
 public typealias PolicyChange = SyncLedger.PolicyChange
 
 /// What a builder hands to whoever creates the group: its name, where it is reached, and its public keys.
