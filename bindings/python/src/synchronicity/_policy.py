@@ -113,10 +113,10 @@ class Policy:
         other.
 
         :param handover: a hand-over's bytes, or the path of its file
-        :param epoch: the one that this policy is of, which the hand-over must end: 0 for a group's first policy, and one
-            more behind each hand-over. Take it from where the policy came from and never from the hand-over: most
-            builders stay from epoch to epoch, so that an earlier epoch's hand-over, which leads back to members who have
-            left, may hold as well.
+        :param epoch: the one that this policy is of, which the hand-over must end: 0 for a group's first policy, and
+            one more behind each hand-over. Take it from where the policy came from and never from the hand-over: most
+            builders stay from epoch to epoch, so that an earlier epoch's hand-over, which leads back to members who
+            have left, may hold as well.
         :raises NotVerifiedError: the policy does not believe it, or it is no hand-over, or another epoch's
         :raises MalformedError: what is no proof file
         :raises ValueError: an epoch out of range
