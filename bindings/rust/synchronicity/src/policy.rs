@@ -24,7 +24,8 @@ impl Policy {
     /// Goes on by a hand-over: a proof file's bytes, by which the builders of this policy hand over to those of the
     /// next epoch.
     ///
-    /// Gives another policy, by which proofs of either epoch hold. This one stays as it is, and neither needs the other.
+    /// Gives another policy, by which proofs of either epoch hold. This one stays as it is, and neither needs the
+    /// other.
     ///
     /// `epoch` is the one that this policy is of, which the hand-over must end, else [`Code::WrongEpoch`]: 0 for a
     /// group's first policy, and one more behind each hand-over. Take it from where the policy came from and never from
