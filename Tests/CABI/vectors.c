@@ -1,6 +1,6 @@
 /* usage: vectors FOLDER
  * Runs Tests/Vectors through the library: each proof by each way to verify it, what accepted proofs say, proofs inside
- * files, artifacts' digests. Prints each difference. */
+ * files, hand-overs, artifacts' digests. Prints each difference. */
 #include <dirent.h>
 #include <inttypes.h>
 #include <string.h>
@@ -413,6 +413,94 @@ static size_t run_embedded(void) {
   return files;
 }
 
+/* Follows the hand-overs at the paths, which spaces divide. *policy becomes what they lead to, and those before it are
+ * freed; where one is refused it stays the last that was accepted. */
+static answer follow_all(const char *name, sync_policy **policy, uint64_t epoch, char *paths) {
+  answer got = {.shown = SYNC_VERIFICATION_INIT};
+  for (char *path = paths; path != NULL && got.status == SYNC_OK; epoch++) {
+    char *space = strchr(path, ' ');
+    if (space != NULL) *space++ = 0;
+    file_bytes handover = read_below(path);
+    sync_policy *next = NULL;
+    sync_error *error = NULL;
+    got.status = sync_policy_follow(*policy, epoch, handover.data, handover.size, 0, &next, &error);
+    if ((got.status == SYNC_OK) != (next != NULL)) DIFFERS(name, "status %d, and a policy or none", got.status);
+    take_error(&got, error);
+    if (got.offset < -1 || got.offset > (int64_t)handover.size) DIFFERS(name, "stops at %" PRId64, got.offset);
+    free(handover.data);
+    if (next != NULL) {
+      sync_policy_destroy(*policy);
+      *policy = next;
+    }
+    path = space;
+  }
+  return got;
+}
+
+/* By a parsed policy, both ways. */
+static answer verify_by(const char *name, const sync_policy *policy, file_bytes proof, const uint8_t *artifact) {
+  answer got = {.shown = SYNC_VERIFICATION_INIT}, opened = got;
+  sync_proof *parsed = NULL;
+  sync_error *error = NULL;
+  got.status = sync_policy_verify(policy, proof.data, proof.size, artifact, 0, &got.shown, &error);
+  take_error(&got, error);
+  error = NULL;
+  opened.status = sync_proof_create(proof.data, proof.size, 0, &parsed, &error);
+  if (opened.status == SYNC_OK) {
+    opened.status = sync_proof_verify(parsed, policy, artifact, 0, &opened.shown, &error);
+    if (opened.status == SYNC_OK) check_shown(name, parsed, &opened.shown, artifact);
+  }
+  take_error(&opened, error);
+  sync_proof_destroy(parsed);
+  if (opened.status != got.status || memcmp(&opened.shown, &got.shown, sizeof got.shown) != 0) {
+    DIFFERS(name, "sync_proof_verify gives %d, sync_policy_verify %d, or they show else", opened.status, got.status);
+  }
+  return got;
+}
+
+/* name, policy, epoch, handovers, proof, sha256hex, status, why */
+static void run_handover(char *fields[8]) {
+  const char *name = fields[0];
+  const int is_followed = strcmp(fields[3], "-") != 0, is_verified = strcmp(fields[4], "-") != 0;
+  const sync_status wanted = (sync_status)strtol(fields[6], NULL, 10);
+  uint8_t artifact[SYNC_SHA256_SIZE] = {0};
+  if (is_verified && !digest_from_hex(fields[5], artifact)) DIFFERS(name, "`%s` is no digest", fields[5]);
+  file_bytes bytes = read_below(fields[1]);
+  sync_policy *policy = NULL;
+  if (sync_policy_create(bytes.data, bytes.size, 0, &policy, NULL) != SYNC_OK) DIFFERS(name, "no policy");
+  free(bytes.data);
+  answer got = {.shown = SYNC_VERIFICATION_INIT};
+  if (is_followed) got = follow_all(name, &policy, strtoull(fields[2], NULL, 10), fields[3]);
+  if (is_verified && got.status == SYNC_OK) {
+    bytes = read_below(fields[4]);
+    got = verify_by(name, policy, bytes, artifact);
+    free(bytes.data);
+  }
+  sync_policy_destroy(policy);
+  if (got.status != wanted) DIFFERS(name, "status %d, not %d: %s", got.status, wanted, got.message);
+  if (wanted != SYNC_OK && strlen(got.message) < 10) DIFFERS(name, "says `%s`", got.message);
+  if (wanted != SYNC_OK && memcmp(&got.shown, &nothing_shown, sizeof nothing_shown) != 0) {
+    DIFFERS(name, "shows something");
+  }
+}
+
+static size_t run_handovers(void) {
+  file_bytes file = read_below("handovers.tsv");
+  char *fields[8], *line = (char *)file.data;
+  size_t count = 0, rows = 0;
+  while ((line = next_line(line, fields, 8, &count)) != NULL) {
+    if (fields[0][0] == '#') continue;
+    if (count != 8) {
+      DIFFERS("handovers.tsv", "the line of `%s` has %zu fields", fields[0], count);
+      continue;
+    }
+    run_handover(fields);
+    rows++;
+  }
+  free(file.data);
+  return rows;
+}
+
 /* The files in artifacts/ are named after their digests. */
 static void run_hasher(void) {
   char path[4096];
@@ -446,9 +534,11 @@ int main(int argc, char **argv) {
   }
   folder = argv[1];
   const size_t cases = run_cases(), described = run_described(), embedded = run_embedded();
+  const size_t handovers = run_handovers();
   run_hasher();
-  printf("vectors: %zu cases, %zu described, %zu embedded", cases, described, embedded);
+  printf("vectors: %zu cases, %zu described, %zu embedded, %zu rows of hand-overs", cases, described, embedded,
+         handovers);
   if (differences > 0) printf("; %d differences", differences);
   putchar('\n');
-  return differences == 0 && cases > 0 && described > 0 && embedded > 0 ? 0 : 1;
+  return differences == 0 && cases > 0 && described > 0 && embedded > 0 && handovers > 0 ? 0 : 1;
 }

@@ -110,6 +110,53 @@ import Testing
     }
   }
 
+  /// A policy is followed through hand-overs, and a proof is verified by what they lead to.
+  @Test func everyRowOfHandoversHasItsStatus() throws {
+    var accepted = 0
+    var statuses: Set<Int32> = []
+    let rows = try Self.rows("handovers.tsv", fields: 8)
+    for row in rows {
+      let name = row.fields[0]
+      let wanted = try #require(Int32(row.fields[6]))
+      let paths = row.fields[3] == "-" ? [] : row.fields[3].split(separator: " ").map(String.init)
+      let epoch = UInt64(row.fields[2])
+      try #require((epoch == nil) == paths.isEmpty, "\(name)")
+      let handovers = try paths.map { try Self.bytes($0) }
+      let proof = try row.fields[4] == "-" ? nil : Self.bytes(row.fields[4])
+      let digest = Digest(hex: row.fields[5])
+      try #require((proof == nil) == (digest == nil), "\(name)")
+      var chain = PolicyChain(try Policy(parsing: Self.bytes(row.fields[1])), epoch: epoch)
+      let got = code {
+        for handover in handovers {
+          let verified = try chain.follow(proof: handover)
+          #expect(verified.handover.policy == chain.newest, "\(name)")
+        }
+        guard let proof, let digest else { return }
+        let result = try chain.verify(proof: proof, artifact: digest)
+        #expect(result.artifact?.sha256 == digest, "\(name)")
+      }
+      #expect((got?.rawValue ?? 0) == wanted, "\(name): \(row.fields[7])")
+      statuses.insert(wanted)
+      if wanted == 0 { accepted += 1 }
+    }
+    #expect(accepted >= 60 && rows.count - accepted >= 200)
+    // Every code that following can end with, and those of proofs by the chain.
+    #expect(statuses == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 19, 20])
+  }
+
+  /// Hand-overs that are accepted are written back byte by byte.
+  @Test func handoversAreCanonical() throws {
+    var count = 0
+    for row in try Self.rows("handovers.tsv", fields: 8) where row.fields[6] == "0" && row.fields[3] != "-" {
+      for path in row.fields[3].split(separator: " ") {
+        let proof = try Proof(parsing: Self.bytes(String(path)))
+        #expect(try Handover(parsing: proof.leaf).encode() == proof.leaf, "\(path)")
+        count += 1
+      }
+    }
+    #expect(count >= 60)
+  }
+
   /// Files of the largest size hold, and one byte more is refused: too large to be kept among the vectors.
   @Test func theLargestFilesAreTaken() throws {
     let row = try #require(try Self.rows("cases.tsv", fields: 6).first { $0.fields[0] == "lone" })

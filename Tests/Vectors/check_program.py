@@ -3,8 +3,8 @@
 
   check_program.py COMMAND…
 
-COMMAND takes --json, --policy, --proof, --sha256 and files, as synchronicity-verify does. Each difference is a line on
-standard error; exit 1 if there is one.
+COMMAND takes --json, --policy, --epoch, --handover, --proof, --sha256 and files, as synchronicity-verify does. Each
+difference is a line on standard error; exit 1 if there is one.
 """
 
 import json
@@ -16,6 +16,7 @@ import tempfile
 
 # Statuses of bytes that are not in their form; a policy that is refused for any reason counts as one too.
 MALFORMED = (1, 2, 3)
+NOT_EVIDENCE = 15
 # Bytes of the largest policy and of the largest proof.
 SIZE_MAX = 1 << 20
 
@@ -81,6 +82,21 @@ class Checker:
             if ended == 0:
                 self.differ(name, "a file without a proof is verified")
 
+    def handover(self, name, policy, epoch, handovers, proof, digest, status, _):
+        """Hand-overs come before the proof: where the row has none, the last of them is given as one, and is none."""
+        followed = [] if handovers == "-" else handovers.split(" ")
+        arguments = ["--policy", self.path(policy), *(["--epoch", epoch] if followed else [])]
+        for path in followed:
+            arguments += ["--handover", self.path(path)]
+        status = int(status)
+        if proof == "-":
+            proof, digest, status = followed[-1], "0" * 64, status or NOT_EVIDENCE
+        ended, answer = self.run(name, *arguments, "--proof", self.path(proof), "--sha256", digest)
+        exit_code = 0 if status == 0 else 2 if status in MALFORMED else 1
+        self.expect(name, ended, answer, exit_code, status or None)
+        if status == 0 and (answer.get("sha256") != digest or answer.get("verdict") != "reproduced"):
+            self.differ(name, "the answer is about another artifact")
+
     def sidecar(self):
         """A proof beside the artifact is found; one beside a changed artifact proves nothing."""
         with tempfile.TemporaryDirectory() as folder:
@@ -130,10 +146,14 @@ def main(arguments):
     files = checker.rows("embedded.tsv")
     for row in files:
         checker.embedded(*row)
+    handovers = checker.rows("handovers.tsv")
+    for row in handovers:
+        checker.handover(*row)
     checker.sidecar()
     checker.sizes()
     tail = f"; {checker.differences} differences" if checker.differences else ""
-    print(f"vectors: {len(cases)} cases, {accepted} accepted, {len(files)} embedded{tail}")
+    rows = f"{len(cases)} cases, {accepted} accepted, {len(files)} embedded, {len(handovers)} of hand-overs"
+    print(f"vectors: {rows}{tail}")
     return 0 if not checker.differences and accepted else 1
 
 

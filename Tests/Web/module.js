@@ -133,6 +133,27 @@ class SyncModule {
     });
   }
 
+  /** Follows hand-overs, of which the first ends the epoch, and verifies the proof, if any, by where they lead. */
+  follow(policy, epoch, handovers, proof, sha256) {
+    return this.with([policy, 4, ...handovers], (bytes, slot, ...blocks) => {
+      this.check((error) => this.exports.sync_policy_create(bytes, policy.length, 0, slot, error));
+      let newest = this.memory.word(slot);
+      try {
+        for (const [i, block] of blocks.entries()) {
+          this.check((error) => this.exports.sync_policy_follow(
+            newest, BigInt.asIntN(64, epoch + BigInt(i)), block, handovers[i].length, 0, slot, error));
+          this.exports.sync_policy_destroy(newest);
+          newest = this.memory.word(slot);
+        }
+        if (proof === undefined) return undefined;
+        return this.with([proof, sha256], (a, b) => this.fill("sync_verification", (out, error) =>
+          this.exports.sync_policy_verify(newest, a, proof.length, b, 0, out, error)));
+      } finally {
+        this.exports.sync_policy_destroy(newest);
+      }
+    });
+  }
+
   /** What a proof says: pairs of a key and a value, as Tests/Vectors/described has them. */
   describe(proof) {
     return this.with([proof, 4], (bytes, slot) => {

@@ -59,6 +59,13 @@ for (const [name, policyPath, proofPath, digest, status] of rows("cases.tsv")) {
   }
 }
 
+for (const [name, policy, epoch, paths, proof, digest, status] of rows("handovers.tsv")) {
+  const handovers = paths === "-" ? [] : paths.split(" ").map(read);
+  const verified = proof === "-" ? [] : [read(proof), Buffer.from(digest, "hex")];
+  const first = paths === "-" ? 0n : BigInt(epoch);
+  expect(name, statusOf(() => sync.follow(read(policy), first, handovers, ...verified)), Number(status));
+}
+
 for (const file of fs.readdirSync(path.join(vectors, "described")).sort()) {
   const wanted = read(path.join("described", file)).toString("utf8");
   const proof = read(path.join("proofs", file.replace(/\.txt$/, ".tlog-proof")));

@@ -42,7 +42,7 @@ const (
 	CodeInvalidSignature Code = C.SYNC_ERROR_INVALID_SIGNATURE
 	// CodeQuorumMissed: too few cosignatures for the policy's quorum.
 	CodeQuorumMissed Code = C.SYNC_ERROR_QUORUM_MISSED
-	// CodeReproducersMissed: too few builders of the policy revealed the artifact.
+	// CodeReproducersMissed: too few builders of the policy revealed the artifact, or approved the hand-over.
 	CodeReproducersMissed Code = C.SYNC_ERROR_REPRODUCERS_MISSED
 	// CodeArtifactMismatch: the artifact's digest is not among the artifacts on which the builders agreed.
 	CodeArtifactMismatch Code = C.SYNC_ERROR_ARTIFACT_MISMATCH

@@ -39,9 +39,42 @@ func ParsePolicy(policy []byte) (*Policy, error) {
 	if err := takeError(status, rawError); err != nil {
 		return nil, err
 	}
+	return newPolicy(raw), nil
+}
+
+// newPolicy takes over what the library has created.
+func newPolicy(raw *C.sync_policy) *Policy {
 	inner := &policyInner{raw: raw}
 	runtime.SetFinalizer(inner, (*policyInner).close)
-	return &Policy{inner}, nil
+	return &Policy{inner}
+}
+
+// Follow goes on by a hand-over: a proof file's bytes, by which the builders of the policy hand over to those of the
+// next epoch. It gives another policy, by which proofs of either epoch hold; p stays as it is, and neither needs the
+// other.
+//
+// The epoch is the one that p is of, which the hand-over must end, else the error is CodeWrongEpoch: 0 for a group's
+// first policy, and one more behind each hand-over. Take it from where the policy came from and never from the
+// hand-over: most builders stay from epoch to epoch, so that an earlier epoch's hand-over, which leads back to members
+// who have left, may hold as well.
+func (p *Policy) Follow(epoch uint64, handover []byte) (*Policy, error) {
+	inner := p.inner
+	if inner == nil {
+		return nil, ErrClosed
+	}
+	inner.lock.RLock()
+	defer inner.lock.RUnlock()
+	if inner.raw == nil {
+		return nil, ErrClosed
+	}
+	var raw *C.sync_policy
+	var rawError *C.sync_error
+	status := C.sync_policy_follow(inner.raw, C.uint64_t(epoch), start(handover), C.size_t(len(handover)), 0, &raw,
+		&rawError)
+	if err := takeError(status, rawError); err != nil {
+		return nil, err
+	}
+	return newPolicy(raw), nil
 }
 
 // Verify checks a proof file's bytes against the policy and an artifact. The error is nil only if the proof holds. It

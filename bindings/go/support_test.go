@@ -78,6 +78,38 @@ func caseNamed(t testing.TB, name string) testCase {
 	return testCase{}
 }
 
+type handoverRow struct {
+	name, policy string
+	epoch        uint64 // the policy's; 0 where nothing is followed
+	handovers    []string
+	proof        string // "" where nothing is verified
+	artifact     Digest
+	status       Code
+}
+
+func handoverRows(t testing.TB) []handoverRow {
+	t.Helper()
+	var all []handoverRow
+	for _, row := range rows(t, "handovers.tsv") {
+		each := handoverRow{name: row[0], policy: row[1], status: Code(number(t, row[6]))}
+		var err error
+		if row[3] != "-" {
+			each.handovers = strings.Split(row[3], " ")
+			if each.epoch, err = strconv.ParseUint(row[2], 10, 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if row[4] != "-" {
+			each.proof = row[4]
+			if each.artifact, err = ParseDigest(row[5]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all = append(all, each)
+	}
+	return all
+}
+
 type embeddedCase struct {
 	name, file string
 	want       Embedded

@@ -90,6 +90,16 @@ export class Policy {
   /** Reads and parses a policy file, at most 1 MiB of it. */
   static fromFile(path: FilePath): Promise<Policy>;
   /**
+   * Goes on by a hand-over: a proof file's bytes, by which the builders of this policy hand over to those of the next
+   * epoch. Gives another policy, by which proofs of either epoch hold; this one stays as it is.
+   * @param epoch The one that this policy is of, which the hand-over must end, else `SYNC_ERROR_WRONG_EPOCH`: 0 for a
+   * group's first policy, and one more behind each hand-over. Take it from where the policy came from and never from
+   * the hand-over: most builders stay from epoch to epoch, so that an earlier epoch's hand-over, which leads back to
+   * members who have left, may hold as well. A number is a safe integer.
+   * @throws {SyncError} if it is refused.
+   */
+  follow(epoch: bigint | number, handover: Uint8Array): Policy;
+  /**
    * Checks that a proof holds for the artifact with this digest (32 bytes, or 64 hexadecimal digits). Takes some
    * tenths of a millisecond, on this thread.
    * @throws {SyncError} if it does not hold.

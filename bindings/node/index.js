@@ -23,6 +23,13 @@ function word(words, number, what) {
 
 const textBytes = (value, name) => bytesOf(value, name, files.textBytesMax + 1);
 
+/** A whole number as the addon wants it, which looks at its upper end. */
+function numberOf(value, name) {
+  const number = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (typeof number !== 'bigint' || number < 0n) throw typeError(`${name} must be a bigint or a safe integer`);
+  return number;
+}
+
 function embeddedOf({ form, contentSize, proofOffset, proofSize }) {
   return { form: word(embeddedForms, form, 'form'), contentSize, proofOffset, proofSize };
 }
@@ -81,6 +88,11 @@ class Policy {
     return Policy.parse(await files.readText(files.pathOf(path, 'path')));
   }
 
+  follow(epoch, handover) {
+    const ended = numberOf(epoch, 'epoch');
+    return new Policy(inside, native.policyFollow(this.#handle, ended, textBytes(handover, 'handover')));
+  }
+
   verify(proof, digest) {
     const given = proof instanceof Proof ? handleOf(proof) : textBytes(proof, 'proof');
     const shown = native.policyVerify(this.#handle, given, digestOf(digest));
@@ -132,8 +144,7 @@ class Hasher {
 }
 
 function findEmbedded(head, tail, fileSize) {
-  const size = typeof fileSize === 'number' && Number.isSafeInteger(fileSize) ? BigInt(fileSize) : fileSize;
-  if (typeof size !== 'bigint' || size < 0n) throw typeError('fileSize must be a bigint or a safe integer');
+  const size = numberOf(fileSize, 'fileSize');
   return Object.freeze(embeddedOf(native.embeddedFind(bytesOf(head, 'head'), bytesOf(tail, 'tail'), size)));
 }
 

@@ -10,6 +10,7 @@ class Corpus:
         self.files = {}
         self.cases = []
         self.embedded = []
+        self.followed = []
         self.contents = {}
 
     def _file(self, path, data):
@@ -59,6 +60,17 @@ class Corpus:
         assert all(name != row[0] for row in self.embedded), name
         self.embedded.append((name, path, form, content_size, proof_offset, proof_size, status))
 
+    def handover_file(self, name, data):
+        self._file(f"handovers/{name}", data)
+        return f"handovers/{name}"
+
+    def follow(self, name, policy, epoch, handovers, proof, digest, status, why):
+        assert "\t" not in why and why and why[0].isupper() and why[-1] != ".", why
+        assert all(name != row[0] for row in self.followed), name
+        for path in (policy, *handovers, *([proof] if proof else [])):
+            assert path in self.files and " " not in path, path
+        self.followed.append((name, policy, epoch, handovers, proof, digest, status, why))
+
     def finish(self):
         text = b"# name\tpolicy\tproof\tsha256hex\tstatus\twhy\n"
         for name, policy, proof, digest, status, why in self.cases:
@@ -69,6 +81,12 @@ class Corpus:
         for row in self.embedded:
             text += b"\t".join(octets(field) for field in row) + b"\n"
         self._file("embedded.tsv", text)
+        text = b"# name\tpolicy\tepoch\thandovers\tproof\tsha256hex\tstatus\twhy\n"
+        for name, policy, epoch, handovers, proof, digest, status, why in self.followed:
+            followed = (epoch, " ".join(handovers)) if handovers else ("-", "-")
+            asked = (proof, digest.hex()) if proof else ("-", "-")
+            text += b"\t".join(octets(field) for field in (name, policy, *followed, *asked, status, why)) + b"\n"
+        self._file("handovers.tsv", text)
 
     def write(self, folder):
         for path, data in sorted(self.files.items()):

@@ -44,6 +44,19 @@ JNIEXPORT jlong JNICALL NATIVE(createPolicy)(JNIEnv *env, jclass native, jbyteAr
   return (jlong)(intptr_t)policy;
 }
 
+JNIEXPORT jlong JNICALL NATIVE(followPolicy)(JNIEnv *env, jclass native, jlong policy, jlong epoch,
+                                             jbyteArray array) {
+  byte_copy text;
+  if (!copy_bytes(env, array, SYNC_PROOF_BYTES_MAX + 1, &text)) return 0;
+  sync_policy *followed = NULL;
+  sync_error *error = NULL;
+  sync_status status = sync_policy_follow(FROM_HANDLE(sync_policy, policy), (uint64_t)epoch, text.data, text.size, 0,
+                                          &followed, &error);
+  free(text.data);
+  if (status != SYNC_OK) refuse(env, native, status, error);
+  return (jlong)(intptr_t)followed;
+}
+
 JNIEXPORT void JNICALL NATIVE(destroyPolicy)(JNIEnv *env, jclass native, jlong policy) {
   (void)env;
   (void)native;

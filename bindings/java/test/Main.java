@@ -9,6 +9,7 @@ public final class Main {
       new MemoryTests(vectors).run(runner);
     } else {
       new VectorTests(vectors).run(runner);
+      new HandoverTests(vectors).run(runner);
       new InterfaceTests(vectors).run(runner);
       new FileTests(vectors).run(runner);
       new ThreadTests(vectors).run(runner);

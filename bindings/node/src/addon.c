@@ -126,6 +126,7 @@ NAPI_MODULE_INIT() {
       FUNCTION("version", version),
       FUNCTION("accountedBytes", accounted_bytes),
       FUNCTION("policyCreate", policy_create),
+      FUNCTION("policyFollow", policy_follow),
       FUNCTION("policyVerify", policy_verify),
       FUNCTION("proofCreate", proof_create),
       FUNCTION("proofDescribe", proof_describe),

@@ -83,6 +83,7 @@ napi_value finish(record *made);
 
 /* What lib/native.js calls. */
 napi_value policy_create(napi_env env, napi_callback_info call);
+napi_value policy_follow(napi_env env, napi_callback_info call);
 napi_value policy_verify(napi_env env, napi_callback_info call);
 napi_value proof_create(napi_env env, napi_callback_info call);
 napi_value proof_describe(napi_env env, napi_callback_info call);

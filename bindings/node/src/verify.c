@@ -15,6 +15,24 @@ napi_value policy_create(napi_env env, napi_callback_info call) {
   return wrap(env, BOX_POLICY, policy, PARSED_BYTES(text.size));
 }
 
+/* policyFollow(policy, epoch, hand-over's bytes): another policy. */
+napi_value policy_follow(napi_env env, napi_callback_info call) {
+  napi_value arguments[3];
+  box *held;
+  uint64_t epoch;
+  byte_view text;
+  if (!get_arguments(env, call, 3, arguments) || !unwrap(env, arguments[0], BOX_POLICY, &held) ||
+      !get_uint64(env, arguments[1], &epoch) || !get_bytes(env, arguments[2], &text)) {
+    return NULL;
+  }
+  sync_policy *policy = NULL;
+  sync_error *error = NULL;
+  sync_status status = sync_policy_follow(held->object, epoch, text.data, text.size, 0, &policy, &error);
+  if (status != SYNC_OK) return throw_error(env, status, error);
+  /* It holds the policies before it, too. */
+  return wrap(env, BOX_POLICY, policy, (size_t)held->accounted + PARSED_BYTES(text.size));
+}
+
 napi_value proof_create(napi_env env, napi_callback_info call) {
   napi_value argument;
   byte_view text;

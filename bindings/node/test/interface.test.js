@@ -124,6 +124,7 @@ test('the addon refuses an object of another kind', () => {
   const wrong = { name: 'TypeError' };
   for (const value of [hasher, {}, null, undefined, 3, Buffer.alloc(8), native.setErrorFactory]) {
     assert.throws(() => native.policyVerify(value, proof, digest), wrong);
+    assert.throws(() => native.policyFollow(value, 0n, proof), wrong);
     assert.throws(() => native.proofDescribe(value), wrong);
   }
   assert.throws(() => native.policyVerify(native.policyCreate(read(row.policy)), hasher, digest), wrong);

@@ -11,6 +11,8 @@ const { accountedBytes, proofCreate } = require(path.join(packageFolder, 'lib/na
 const row = accepted();
 const policyBytes = read(row.policy);
 const proofBytes = read(row.proof);
+const handoverBytes = read('handovers/zero-to-one.tlog-proof');
+const behindBytes = read('handovers/evidence-1.tlog-proof');
 const policy = Policy.parse(policyBytes);
 
 /** Finalizers run in turns of their own. */
@@ -25,7 +27,9 @@ function work() {
   const proof = Proof.parse(proofBytes);
   policy.verify(proof, row.sha256hex);
   Policy.parse(policyBytes).verify(proofBytes, row.sha256hex);
+  policy.follow(0, handoverBytes).verify(behindBytes, row.sha256hex);
   for (const refused of [
+    () => policy.follow(1, handoverBytes),
     () => policy.verify(proof, '00'.repeat(32)),
     () => Proof.parse(proofBytes.subarray(0, 200)),
     () => Policy.parse(policyBytes.subarray(0, 50)),

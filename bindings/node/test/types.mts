@@ -8,6 +8,7 @@ declare const bytes: Uint8Array;
 
 const policy: Policy = Policy.parse(bytes);
 const proof: Proof = Proof.parse(bytes);
+const followed: Policy = policy.follow(0n, bytes).follow(1, bytes);
 const shown: Verification = policy.verify(proof, bytes);
 const same: Verification = policy.verify(bytes, '00');
 const verdict: 'reproduced' = shown.verdict;
@@ -52,5 +53,9 @@ proof.builders.push(builder);
 Policy.parse('policy');
 // @ts-expect-error: a digest is wanted
 policy.verify(proof);
+// @ts-expect-error: the epoch comes first, as a number
+policy.follow('0', bytes);
+// @ts-expect-error: a hand-over is bytes
+policy.follow(0, proof);
 
-void [verdict, leaf, said, artifact, source, signature, found, text];
+void [followed, verdict, leaf, said, artifact, source, signature, found, text];

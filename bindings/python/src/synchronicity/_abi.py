@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 import os
 import sys
 from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_uint64
@@ -136,6 +137,11 @@ _FUNCTIONS: List[Tuple[str, Any, List[Any]]] = [
     ("sync_error_destroy", None, [c_void_p]),
     ("sync_policy_create", c_int32, [*_BYTES, c_uint32, POINTER(c_void_p), _ERROR]),
     (
+        "sync_policy_follow",
+        c_int32,
+        [c_void_p, c_uint64, *_BYTES, c_uint32, POINTER(c_void_p), _ERROR],
+    ),
+    (
         "sync_policy_verify",
         c_int32,
         [c_void_p, *_BYTES, c_char_p, c_uint32, POINTER(RawVerification), _ERROR],
@@ -242,6 +248,14 @@ def filled(struct: Type[_Struct], function: Callable[..., int], *arguments: obje
 def as_bytes(data: Union[bytes, bytearray, memoryview]) -> bytes:
     """The bytes themselves or a copy; TypeError for anything else, also for a number, of which bytes() makes zeros."""
     return data if isinstance(data, bytes) else memoryview(data).tobytes()
+
+
+def as_epoch(epoch: int) -> int:
+    """The number itself, where it is one of 64 bits: of a larger one ctypes would take what is left of it."""
+    number = operator.index(epoch)
+    if not 0 <= number < 1 << 64:
+        raise ValueError(f"the epoch {number}; 0 to {(1 << 64) - 1} are possible")
+    return number
 
 
 def as_digest(digest: Union[bytes, bytearray, memoryview, str]) -> bytes:

@@ -30,7 +30,7 @@ class Code(enum.IntEnum):
     QUORUM_MISSED = 8
     """Too few cosignatures for the policy's quorum."""
     REPRODUCERS_MISSED = 9
-    """Too few builders of the policy revealed the artifact."""
+    """Too few builders of the policy revealed the artifact, or approved the hand-over."""
     ARTIFACT_MISMATCH = 10
     """The artifact's digest is not among the artifacts on which the builders agreed."""
     VERDICT_MISMATCH = 11

@@ -106,6 +106,32 @@ class Policy:
             raise ValueError("the policy is closed")
         return handle
 
+    def follow(self, handover: Union[Bytes, Path], epoch: int) -> Policy:
+        """Goes on by a hand-over, by which the builders of this policy hand over to those of the next epoch.
+
+        Returns another policy, by which proofs of either epoch hold; this one stays as it is, and neither needs the
+        other.
+
+        :param handover: a hand-over's bytes, or the path of its file
+        :param epoch: the one that this policy is of, which the hand-over must end: 0 for a group's first policy, and
+            one more behind each hand-over. Take it from where the policy came from and never from the hand-over: most
+            builders stay from epoch to epoch, so that an earlier epoch's hand-over, which leads back to members who
+            have left, may hold as well.
+        :raises NotVerifiedError: the policy does not believe it, or it is no hand-over, or another epoch's
+        :raises MalformedError: what is no proof file
+        :raises ValueError: an epoch out of range
+        :raises OSError: the file cannot be read
+        """
+        number = _abi.as_epoch(epoch)
+        handle = self._open()
+        if isinstance(handover, (str, os.PathLike)):
+            handover = read_bounded(handover, _abi.PROOF_BYTES_MAX)
+        data = _abi.as_bytes(handover)
+        created = ctypes.c_void_p()
+        _abi.call(
+            _abi.library.sync_policy_follow, handle.pointer, number, data, len(data), 0, ctypes.byref(created))
+        return Policy(_abi.Handle(created, _abi.library.sync_policy_destroy))
+
     def verify(
         self,
         proof: Union[Proof, Bytes, Path],

@@ -76,7 +76,7 @@ constants! {
     SYNC_ERROR_INVALID_SIGNATURE: sync_status = 7;
     /// Too few cosignatures for the policy's quorum.
     SYNC_ERROR_QUORUM_MISSED: sync_status = 8;
-    /// Too few builders of the policy revealed the artifact.
+    /// Too few builders of the policy revealed the artifact, or approved the hand-over.
     SYNC_ERROR_REPRODUCERS_MISSED: sync_status = 9;
     /// The artifact's digest is not among the artifacts on which the builders agreed.
     SYNC_ERROR_ARTIFACT_MISMATCH: sync_status = 10;

@@ -50,7 +50,7 @@ codes! {
     InvalidSignature = SYNC_ERROR_INVALID_SIGNATURE,
     /// Too few cosignatures for the policy's quorum.
     QuorumMissed = SYNC_ERROR_QUORUM_MISSED,
-    /// Too few builders of the policy revealed the artifact.
+    /// Too few builders of the policy revealed the artifact, or approved the hand-over.
     ReproducersMissed = SYNC_ERROR_REPRODUCERS_MISSED,
     /// The artifact's digest is not among the artifacts on which the builders agreed.
     ArtifactMismatch = SYNC_ERROR_ARTIFACT_MISMATCH,

@@ -25,6 +25,7 @@
 //! |---|---|
 //! | a file on disk, its proof inside it or beside it | [`verify_file`] |
 //! | the file's digest and the proof's bytes | [`Policy::verify`], or [`verify`] for a single one |
+//! | a hand-over to the group's next members | [`Policy::follow`] |
 //! | bytes that come in pieces | [`Hasher`] |
 //! | a proof to show to somebody | [`Proof`] |
 //! | a file that may hold a proof | [`embedded::find`] |
@@ -60,7 +61,7 @@ pub use verification::{Verdict, Verification};
 
 /// The most that [`Policy::parse`] takes, in bytes.
 pub const POLICY_BYTES_MAX: usize = synchronicity_sys::SYNC_POLICY_BYTES_MAX;
-/// The most that [`Policy::verify`] and [`Proof::parse`] take, in bytes.
+/// The most that [`Policy::verify`], [`Policy::follow`] and [`Proof::parse`] take, in bytes.
 pub const PROOF_BYTES_MAX: usize = synchronicity_sys::SYNC_PROOF_BYTES_MAX;
 
 /// The version of the library below, such as `0.1.0`.

@@ -30,6 +30,8 @@ final class Native {
 
   static native long createPolicy(byte[] policy) throws SyncException;
 
+  static native long followPolicy(long policy, long epoch, byte[] handover) throws SyncException;
+
   static native void destroyPolicy(long policy);
 
   static native byte[] verify(long policy, byte[] proof, byte[] digest) throws SyncException;

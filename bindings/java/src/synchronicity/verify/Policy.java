@@ -17,8 +17,8 @@ public final class Policy implements AutoCloseable {
   private final Handle handle;
   private final Cleaner.Cleanable cleanable;
 
-  private Policy(byte[] policy) throws SyncException {
-    handle = new Handle(Native.createPolicy(policy), Native::destroyPolicy);
+  private Policy(long address) {
+    handle = new Handle(address, Native::destroyPolicy);
     cleanable = handle.closeWith(this);
   }
 
@@ -30,7 +30,7 @@ public final class Policy implements AutoCloseable {
    * @throws SyncException if it is refused
    */
   public static Policy parse(byte[] policy) throws SyncException {
-    return new Policy(policy);
+    return new Policy(Native.createPolicy(policy));
   }
 
   /**
@@ -42,7 +42,28 @@ public final class Policy implements AutoCloseable {
    * @throws IOException if it cannot be read
    */
   public static Policy read(Path path) throws SyncException, IOException {
-    return new Policy(BoundedFile.readText(path));
+    return parse(BoundedFile.readText(path));
+  }
+
+  /**
+   * Goes on by a hand-over: a proof file, by which the builders of this policy hand over to those of the next epoch.
+   * Gives another policy, by which proofs of either epoch hold. This one stays as it is, and neither needs the other.
+   *
+   * @param epoch unsigned; the one that this policy is of, which the hand-over must end, else {@link
+   *     SyncException.Code#WRONG_EPOCH}: 0 for a group's first policy, and one more behind each hand-over. Take it from
+   *     where the policy came from and never from the hand-over: most builders stay from epoch to epoch, so that an
+   *     earlier epoch's hand-over, which leads back to members who have left, may hold as well
+   * @param handover the hand-over's bytes
+   * @return the policy, which the caller closes
+   * @throws SyncException if it is refused
+   */
+  public Policy follow(long epoch, byte[] handover) throws SyncException {
+    long policy = handle.acquire();
+    try {
+      return new Policy(Native.followPolicy(policy, epoch, handover));
+    } finally {
+      handle.release();
+    }
   }
 
   /**

@@ -29,7 +29,7 @@ public final class SyncException extends Exception {
     INVALID_SIGNATURE(7),
     /** Too few cosignatures for the policy's quorum. */
     QUORUM_MISSED(8),
-    /** Too few builders of the policy revealed the artifact. */
+    /** Too few builders of the policy revealed the artifact, or approved the hand-over. */
     REPRODUCERS_MISSED(9),
     /** The artifact's digest is not among the artifacts on which the builders agreed. */
     ARTIFACT_MISMATCH(10),

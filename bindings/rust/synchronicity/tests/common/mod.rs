@@ -54,6 +54,29 @@ pub fn case(name: &str) -> Case {
     cases().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("no case {}", name))
 }
 
+pub struct HandoverRow {
+    pub name: String,
+    pub policy: String,
+    /// The policy's; 0 where nothing is followed.
+    pub epoch: u64,
+    pub handovers: Vec<String>,
+    /// What is verified in the end, and for which artifact.
+    pub proof: Option<(String, Sha256Digest)>,
+    pub status: i32,
+}
+
+pub fn handover_rows() -> Vec<HandoverRow> {
+    let make = |row: Vec<String>| HandoverRow {
+        name: row[0].clone(),
+        policy: row[1].clone(),
+        epoch: if row[3] == "-" { 0 } else { row[2].parse().unwrap() },
+        handovers: row[3].split(' ').filter(|path| *path != "-").map(str::to_string).collect(),
+        proof: if row[4] == "-" { None } else { Some((row[4].clone(), row[5].parse().unwrap())) },
+        status: row[6].parse().unwrap(),
+    };
+    rows("handovers.tsv").into_iter().map(make).collect()
+}
+
 pub struct EmbeddedCase {
     pub name: String,
     pub file: String,
