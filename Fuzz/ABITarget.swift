@@ -26,7 +26,7 @@ private struct ABIRun {
     while !choices.isAtEnd, calls < 24 {
       calls += 1
       let i = Int(choices.byte() & 1)
-      switch choices.byte() % 14 {
+      switch choices.byte() % 15 {
       case 0: createPolicy(i)
       case 1: createProof(i)
       case 2: verifyOnce()
@@ -40,7 +40,8 @@ private struct ABIRun {
       case 10: findEmbedded()
       case 11: createHasher(i)
       case 12: updateHasher(i)
-      default: finishHasher(i)
+      case 13: finishHasher(i)
+      default: followPolicy(i)
       }
     }
     for i in 0..<2 {
@@ -90,6 +91,35 @@ private struct ABIRun {
     hold((status == SYNC_ERROR_UNKNOWN_FLAG) == (flags != 0), "Unknown flags are refused")
     hold(flags != 0 || (status == SYNC_OK) == ((try? Policy(parsing: policy)) != nil), "One parser")
     policies[i] = created
+  }
+
+  /// From a policy of the hand-overs' table, or from one that is there, to the other place or to its own.
+  private mutating func followPolicy(_ i: Int) {
+    let chain = Seeds.chains[choices.below(Seeds.chains.count)]
+    if choices.byte() & 1 == 0 {
+      sync_policy_destroy(policies[i])
+      policies[i] = nil
+      let policy = chain.policy
+      hold(
+        withBlock(policy) { sync_policy_create($0, policy.count, 0, &policies[i], nil) } == SYNC_OK
+          || (try? Policy(parsing: policy)) == nil, "One parser")
+    }
+    for handover in chain.handovers.prefix(4) {
+      let (from, flags) = (policies[i], flags())
+      let (text, epoch) = (text(handover), chain.epoch &+ UInt64(choices.byte() % 3))
+      var created: OpaquePointer? = OpaquePointer(bitPattern: 1)
+      let status = checked(&choices) { error in
+        withBlock(text) { sync_policy_follow(from, epoch, $0, text.count, flags, &created, error) }
+      }
+      hold((created != nil) == (status == SYNC_OK), "An object, or NULL")
+      hold(from != nil || status >= 100, "NULL is refused")
+      guard status == SYNC_OK else { return }
+      guard let parsed = try? Proof(parsing: text) else { preconditionFailure("What is followed is a proof") }
+      hold(flags == 0 && Seeds.isMade(parsed), "Nobody signed what this hand-over says")
+      let place = choices.byte() & 3 == 0 ? 1 - i : i
+      sync_policy_destroy(policies[place])
+      policies[place] = created
+    }
   }
 
   private mutating func createProof(_ i: Int) {
@@ -294,7 +324,7 @@ private func checked(
   let status = call(&error)
   hold((error == nil) == (status == SYNC_OK), "An error for each refusal")
   hold(sync_error_get_code(error) == status, "The error's code is the status")
-  hold(status == SYNC_OK || (1...18).contains(status) || (100...105).contains(status), "Statuses are known")
+  hold(status == SYNC_OK || (1...SYNC_ERROR_WRONG_EPOCH).contains(status) || (100...105).contains(status), "Statuses are known")
   guard let message = sync_error_get_message(error) else { preconditionFailure("A message is never NULL") }
   hold(strlen(message) > 0 || status == SYNC_OK, "A refusal says why")
   hold(sync_error_get_offset(error) >= -1, "An offset, or none")

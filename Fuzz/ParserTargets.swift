@@ -72,6 +72,40 @@ func fuzzEvidence(_ bytes: [UInt8]) {
   }
 }
 
+/// The input as a leaf, and as a proof to follow from wherever the vectors' chains lead.
+func fuzzHandover(_ bytes: [UInt8]) {
+  canonical(bytes) { bytes throws(ProofError) in try Handover(parsing: bytes).encode() }
+  if let handover = try? Handover(parsing: bytes) {
+    hold(bytes.count <= ProofLimits.leafBytesMax && handover.epoch < .max, "Bounds hold")
+    hold((1...ProofLimits.buildersMax).contains(handover.approvals.count), "Bounds hold")
+    hold(handover.policy.logs.allSatisfy { $0.key.name == handover.group }, "Another group has no say")
+    hold((try? Evidence(parsing: bytes)) == nil, "A leaf is of one kind")
+    for place in Seeds.places {
+      guard (try? place.verifyHandover(leaf: bytes, origin: handover.group)) != nil else { continue }
+      let signers = handover.approvals.filter {
+        Seeds.isSigned(
+          Handover.signedBytes(
+            group: handover.group, epoch: handover.epoch, policy: handover.policyDigest, builder: $0.builder))
+      }
+      hold(!signers.isEmpty, "Nobody signed this hand-over")
+    }
+  }
+  for place in Seeds.places {
+    var chain = place
+    guard (try? chain.follow(proof: bytes)) != nil else {
+      hold(chain == place, "After a refusal the chain is as it was")
+      continue
+    }
+    guard let proof = try? Proof(parsing: bytes) else { return hold(false, "What is followed is a proof") }
+    hold(Seeds.isMade(proof), "Nobody signed what this hand-over says")
+    hold(chain.policies.count == place.policies.count + 1, "One hand-over, one policy")
+    hold(chain.policies.dropLast().elementsEqual(place.policies), "What was followed before stays")
+    hold(chain.epoch == place.epoch.map { $0 + 1 }, "One hand-over, one epoch")
+    let end = chain
+    hold((try? chain.follow(proof: bytes)) == nil && chain == end, "A hand-over is followed once")
+  }
+}
+
 func fuzzSpec(_ bytes: [UInt8]) {
   canonical(bytes) { bytes throws(ProofError) in try BuildSpec(parsing: bytes).encode() }
   guard let spec = try? BuildSpec(parsing: bytes) else { return }

@@ -26,6 +26,46 @@ enum Seeds {
 
   static let accepted = cases.filter { $0.status == 0 }
 
+  /// A line of the hand-overs' table.
+  struct Chain {
+    let policy: [UInt8]
+    let epoch: UInt64
+    let handovers: [[UInt8]]
+    let status: Int32
+  }
+
+  static let chains: [Chain] = {
+    var out: [Chain] = []
+    for line in bytes("handovers.tsv").split(separator: 0x0a) where line.first != UInt8(ascii: "#") {
+      let fields = line.split(separator: 0x09).map { String(decoding: $0, as: UTF8.self) }
+      // Where nothing is followed there is no epoch.
+      if fields.count == 8, fields[2] == "-" { continue }
+      guard fields.count == 8, let epoch = UInt64(fields[2]), let status = Int32(fields[6]) else {
+        preconditionFailure("handovers.tsv has a line in another form")
+      }
+      let paths = fields[3].split(separator: " ").map(String.init)
+      out.append(Chain(policy: bytes(fields[1]), epoch: epoch, handovers: paths.map { bytes($0) }, status: status))
+    }
+    precondition(out.contains { $0.status == 0 } && out.contains { $0.status != 0 }, "The vectors have both kinds")
+    return out
+  }()
+
+  /// Each end of the accepted chains and each place on the way there, to follow made-up hand-overs from.
+  static let places: [PolicyChain] = {
+    var out: [PolicyChain] = []
+    func add(_ chain: PolicyChain) { if !out.contains(chain) { out.append(chain) } }
+    for row in chains where row.status == 0 {
+      guard let policy = try? Policy(parsing: row.policy) else { preconditionFailure("An accepted policy parses") }
+      var chain = PolicyChain(policy, epoch: row.epoch)
+      add(chain)
+      for handover in row.handovers {
+        guard (try? chain.follow(proof: handover)) != nil else { preconditionFailure("An accepted hand-over holds") }
+        add(chain)
+      }
+    }
+    return out
+  }()
+
   /// Policies to verify made-up proofs with.
   static let policies: [Policy] = ["four", "one", "seven", "nested", "mixed-order-witness"].compactMap {
     try? Policy(parsing: bytes("policies/\($0).policy"))

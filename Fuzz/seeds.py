@@ -48,6 +48,18 @@ def parts_of_proof(proof):
 def seeds(vectors):
     for name in sorted(os.listdir(os.path.join(vectors, "proofs"))):
         yield from parts_of_proof(read(vectors, f"proofs/{name}"))
+    for name in sorted(os.listdir(os.path.join(vectors, "handovers"))):
+        text = read(vectors, f"handovers/{name}")
+        if name.endswith(".policy"):
+            yield "policy", text
+            continue
+        yield "handover", text
+        for target, part in parts_of_proof(text):
+            # A hand-over's leaf, and what its policy holds.
+            if target == "evidence" and part.startswith(b"synchronicity-handover/"):
+                yield "handover", part
+                for policy in blocks(part, b"policy", 3):
+                    yield "policy", policy
     for name in sorted(os.listdir(os.path.join(vectors, "policies"))):
         policy = read(vectors, f"policies/{name}")
         yield "policy", policy
@@ -62,7 +74,7 @@ def seeds(vectors):
     # Calls on the C interface: create both, verify, look, hash; then any.
     for number in range(40):
         noise = b"".join(hashlib.sha256(b"%d %d" % (number, i)).digest() for i in range(number))
-        opening = b"".join(bytes([0, call]) + bytes(8) for call in (0, 1, 4, 5, 6, 7, 8, 9, 2, 11, 12, 13, 10))
+        opening = b"".join(bytes([0, call]) + bytes(8) for call in (0, 14, 1, 4, 5, 6, 7, 8, 9, 2, 11, 12, 13, 10))
         yield "abi", opening + noise
 
 
@@ -79,13 +91,13 @@ def signed(keys, proofs):
 def main(vectors, folder, signed_file):
     sys.dont_write_bytecode = True
     sys.path.insert(0, vectors)
-    from maker import accepted, embedded, refused
+    from maker import accepted, embedded, handovers, refused, refused_handover_forms, refused_handovers
     from maker.corpus import Corpus
     from maker.ed25519 import Key
     from maker.formats import Proof
 
     corpus = Corpus()
-    for part in (accepted, embedded, refused):
+    for part in (accepted, embedded, refused, handovers, refused_handover_forms, refused_handovers):
         part.add(corpus)
     undamaged = (("proof", data) for data in Proof.made.values())
     for target, data in itertools.chain(seeds(vectors), undamaged):
