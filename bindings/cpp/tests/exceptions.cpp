@@ -52,6 +52,12 @@ int check_exceptions(const std::string& vectors, const std::string& folder) {
   CHECK(thrown([&] { policy.verify(read_file(proof), sy::Digest{}); }) == sy::Code::artifact_mismatch);
   CHECK(thrown([&] { policy.verify(sy::Proof::load(proof), sy::Digest{}); }) == sy::Code::artifact_mismatch);
   CHECK(thrown([&] { sy::Policy::parse("x"); }) == sy::Code::malformed);
+  const std::string handover = read_file(vectors + "/handovers/zero-to-one.tlog-proof");
+  const auto followed = sy::Policy::load(vectors + "/policies/four.policy").follow(0, handover);
+  const std::string behind = vectors + "/handovers/evidence-1.tlog-proof";
+  CHECK(followed.verify(sy::Proof::load(behind), sy::sha256_file(artifact)).verdict == sy::Verdict::reproduced);
+  CHECK(thrown([&] { policy.follow(1, handover); }) == sy::Code::wrong_epoch);
+  CHECK(thrown([&] { policy.follow(0, read_file(proof)); }) == sy::Code::not_handover);
   CHECK(thrown([&] { sy::Proof::parse("x"); }) == sy::Code::malformed);
   // Read within a bound, whatever there is.
   const std::string huge = folder + "/huge";

@@ -2,6 +2,7 @@
 // The vectors that every form of the verifier and every binding runs, and what the classes promise. Compiles without
 // exceptions; FOLDER is for files that the test makes.
 #include <atomic>
+#include <limits>
 #include <sys/wait.h>
 #include <thread>
 #include <type_traits>
@@ -154,6 +155,42 @@ static void descriptions() {
   std::printf("described: %d proofs\n", count);
 }
 
+// The status of following the row's hand-overs, each by the policy that the one before it gave, and of its proof.
+static int status_of(const std::vector<std::string>& row) {
+  auto policy = sy::Policy::try_parse(read_file(vectors + "/" + row[1]));
+  if (!CHECK_ABOUT(row[0], policy.has_value())) return -1;
+  const auto paths = row[3] == "-" ? std::vector<std::string>() : split(row[3], ' ');
+  std::uint64_t epoch = std::strtoull(row[2].c_str(), nullptr, 10);
+  for (const auto& path : paths) {
+    auto next = policy->try_follow(epoch++, read_file(vectors + "/" + path));
+    if (!next) {
+      CHECK_ABOUT(row[0], !next.failure().message().empty());
+      return static_cast<int>(next.failure().code());
+    }
+    policy = std::move(next);
+  }
+  if (row[4] == "-") return 0;
+  const auto digest = sy::digest_from_hex(row[5]);
+  if (!CHECK_ABOUT(row[0], digest.has_value())) return -1;
+  const std::string proof = read_file(vectors + "/" + row[4]);
+  const auto shown = policy->try_verify(proof, *digest);
+  const auto parsed = sy::Proof::try_parse(proof);
+  const bool holds = parsed && policy->try_verify(*parsed, *digest);
+  CHECK_ABOUT(row[0], holds == shown.has_value());
+  return shown ? 0 : static_cast<int>(shown.failure().code());
+}
+
+static void handovers() {
+  int accepted = 0, refused = 0;
+  for (const auto& row : rows(vectors + "/handovers.tsv")) {
+    const int got = status_of(row);
+    CHECK_ABOUT(row[0] + ": got " + std::to_string(got) + ", wanted " + row[6], got == number(row[6]));
+    ++(row[6] == "0" ? accepted : refused);
+  }
+  CHECK(accepted >= 60 && refused >= 200);
+  std::printf("hand-overs: %d accepted, %d refused\n", accepted, refused);
+}
+
 static void embedded() {
   int count = 0;
   for (const auto& row : rows(vectors + "/embedded.tsv")) {
@@ -236,6 +273,44 @@ static void lives() {
   CHECK(sy::library_version() == "0.1.0");
 }
 
+static void followed_lives() {
+  const std::string first = read_file(vectors + "/handovers/zero-to-one.tlog-proof");
+  const std::string second = read_file(vectors + "/handovers/one-to-two.tlog-proof");
+  const std::string before = read_file(vectors + "/handovers/evidence-0.tlog-proof");
+  const std::string behind = read_file(vectors + "/handovers/evidence-1.tlog-proof");
+  const sy::Digest digest = Sample().digest;
+  std::optional<sy::Policy> policy = *sy::Policy::try_parse(Sample().policy);
+  auto followed = policy->try_follow(0, first);
+  CHECK(followed.has_value());
+  auto further = followed->try_follow(1, second);
+  CHECK(further.has_value());
+  // What holds by the first alone is as it was.
+  CHECK(policy->try_verify(before, digest).has_value());
+  CHECK(policy->try_verify(behind, digest).failure().code() == sy::Code::untrusted_log);
+  // A refusal leaves the policy.
+  const auto refused = [](const sy::Policy& by, std::uint64_t epoch, std::string_view handover) {
+    return by.try_follow(epoch, handover).failure().code();
+  };
+  CHECK(refused(*policy, 1, first) == sy::Code::wrong_epoch);
+  CHECK(refused(*policy, std::numeric_limits<std::uint64_t>::max(), first) == sy::Code::wrong_epoch);
+  CHECK(refused(*policy, 0, second) == sy::Code::wrong_epoch);
+  CHECK(refused(*policy, 0, before) == sy::Code::not_handover);
+  CHECK(refused(*policy, 0, {}) == sy::Code::malformed);
+  CHECK(refused(*policy, 0, std::string_view(first).substr(1)) == sy::Code::unsupported_version);
+  CHECK(refused(*policy, 0, std::string(SYNC_PROOF_BYTES_MAX + 1, '#')) == sy::Code::too_large);
+  // The first to be followed says of which epoch the policy is; from then on it is known.
+  CHECK(refused(*followed, 2, second) == sy::Code::wrong_epoch);
+  CHECK(refused(*followed, 0, first) == sy::Code::wrong_epoch);
+  CHECK(policy->try_follow(0, first).has_value());
+  // Each is of its own, and outlives the one that it came from.
+  policy.reset();
+  CHECK(followed->try_verify(before, digest).has_value() && followed->try_verify(behind, digest).has_value());
+  const sy::Policy last = *std::move(further);
+  followed = sy::Policy::try_parse("none");
+  CHECK(last.try_verify(before, digest).has_value() && last.try_verify(behind, digest).has_value());
+  CHECK(refused(*further, 2, second) == sy::Code::null_argument);
+}
+
 static void threads_and_fork() {
   const Sample sample;
   const sy::Policy policy = *sy::Policy::try_parse(sample.policy);
@@ -260,9 +335,11 @@ int main(int argc, char** argv) {
   vectors = argv[1];
   cases();
   descriptions();
+  handovers();
   embedded();
   hashing();
   lives();
+  followed_lives();
   threads_and_fork();
 #if SYNC_HAS_EXCEPTIONS
   std::printf("files: %d checks\n", check_exceptions(vectors, argv[2]));

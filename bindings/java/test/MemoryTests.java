@@ -13,6 +13,7 @@ import synchronicity.verify.SyncException;
 final class MemoryTests {
   private final byte[] policyBytes;
   private final byte[] proofBytes;
+  private final byte[] handoverBytes;
   private final Digest digest;
   private final Digest nothing = Digest.of(new byte[Digest.SIZE]);
 
@@ -21,6 +22,7 @@ final class MemoryTests {
     policyBytes = vectors.read(row.get("policy"));
     proofBytes = vectors.read(row.get("proof"));
     digest = Vectors.digest(row);
+    handoverBytes = vectors.read("handovers/zero-to-one.tlog-proof");
   }
 
   void run(Runner runner) {
@@ -70,6 +72,8 @@ final class MemoryTests {
       policy.verify(proof, digest);
       policy.verify(proofBytes, digest);
       hasher.update(proofBytes).digest();
+      policy.follow(0, handoverBytes).close();
+      Runner.thrown(SyncException.class, () -> policy.follow(1, handoverBytes));
       Runner.thrown(SyncException.class, () -> policy.verify(proof, nothing));
       Runner.thrown(SyncException.class, () -> Proof.parse(cut));
       Runner.thrown(SyncException.class, () -> Policy.parse(cut));

@@ -516,6 +516,23 @@ class Policy {
     return Policy(created);
   }
 
+  // Goes on by a hand-over: a proof file's bytes, by which the builders of this policy hand over to those of the next
+  // epoch. Gives another policy, by which proofs of either epoch hold; this one stays as it is, and neither needs the
+  // other.
+  //
+  // The epoch is the one that this policy is of, which the hand-over must end, else Code::wrong_epoch: 0 for a group's
+  // first policy, and one more behind each hand-over. Take it from where the policy came from and never from the
+  // hand-over: most builders stay from epoch to epoch, so that an earlier epoch's hand-over, which leads back to
+  // members who have left, may hold as well.
+  Result<Policy> try_follow(std::uint64_t epoch, std::string_view handover) const noexcept {
+    sync_policy* created = nullptr;
+    sync_error* error = nullptr;
+    const auto status = sync_policy_follow(
+        policy_.get(), epoch, detail::bytes(handover), handover.size(), 0, &created, &error);
+    if (status != SYNC_OK) return Failure(Code(status), error);
+    return Policy(created);
+  }
+
   // Checks that the policy's builders rebuilt this very artifact. The result has a value only if all of it holds.
   Result<Verification> try_verify(const Proof& proof, const Digest& artifact) const noexcept {
     sync_verification raw = SYNC_VERIFICATION_INIT;
@@ -538,6 +555,7 @@ class Policy {
   static Policy parse(std::string_view policy) { return try_parse(policy).value(); }
   // Reads a file, at most one byte more than a policy may have.
   static Policy load(const std::string& path);
+  Policy follow(std::uint64_t epoch, std::string_view handover) const { return try_follow(epoch, handover).value(); }
   Verification verify(const Proof& proof, const Digest& artifact) const { return try_verify(proof, artifact).value(); }
   Verification verify(std::string_view proof, const Digest& artifact) const {
     return try_verify(proof, artifact).value();
