@@ -324,7 +324,9 @@ private func checked(
   let status = call(&error)
   hold((error == nil) == (status == SYNC_OK), "An error for each refusal")
   hold(sync_error_get_code(error) == status, "The error's code is the status")
-  hold(status == SYNC_OK || (1...SYNC_ERROR_WRONG_EPOCH).contains(status) || (100...105).contains(status), "Statuses are known")
+  hold(
+    status == SYNC_OK || (1...SYNC_ERROR_WRONG_EPOCH).contains(status) || (100...105).contains(status),
+    "Statuses are known")
   guard let message = sync_error_get_message(error) else { preconditionFailure("A message is never NULL") }
   hold(strlen(message) > 0 || status == SYNC_OK, "A refusal says why")
   hold(sync_error_get_offset(error) >= -1, "An offset, or none")

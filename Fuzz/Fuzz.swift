@@ -10,8 +10,8 @@ import SyncProof
 /// Each reads the bytes in its own way and traps if a property does not hold.
 private let targets: [(name: String, run: @Sendable ([UInt8]) -> Void)] = [
   ("note", fuzzNote), ("checkpoint", fuzzCheckpoint), ("proof", fuzzProof), ("evidence", fuzzEvidence),
-  ("handover", fuzzHandover), ("policy", fuzzPolicy), ("embedded", fuzzEmbedded), ("spec", fuzzSpec), ("outcome", fuzzOutcome),
-  ("parts", fuzzParts), ("abi", fuzzABI),
+  ("handover", fuzzHandover), ("policy", fuzzPolicy), ("embedded", fuzzEmbedded), ("spec", fuzzSpec),
+  ("outcome", fuzzOutcome), ("parts", fuzzParts), ("abi", fuzzABI),
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {
