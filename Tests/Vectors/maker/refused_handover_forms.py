@@ -46,7 +46,7 @@ class Form:
         """All is of a group whose name is none: the log, its policy, what is handed over."""
         old = self.table.policy(f"group-{name}", lone_policy("dee", group))
         leaf = Handover(lone_policy("eve", group), approving("dee"), group=group).encode()
-        self.refuse(f"group-{name}", why, leaf, policy=old, origin=group)
+        self.refuse(f"group-{name}", why, leaf, policy=old, origin=group, logs=("dee",))
 
 
 def add_head(form):

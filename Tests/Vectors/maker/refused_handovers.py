@@ -35,6 +35,9 @@ def add_log(table):
         ("unknown", "The head is signed by a log that nobody knows", ("zoe",)),
     ):
         refuse(f"log-{name}", UNTRUSTED_LOG, why, ZERO.proof(leaf, logs=logs))
+    own = Handover(ONE.policy(), approving("cyd", "dee", "eve")).encode()
+    refuse("log-all-of-next", UNTRUSTED_LOG, "The next epoch's log, witnesses and builders hand over to themselves",
+           ZERO.proof(own, logs=("cyd",), cosigners=("cyd", "dee", "eve")))
     foreign = ZERO.proof(Handover(ONE.policy(), approving("ada", "bob", "cyd")).encode(), origin=b"other.example")
     refuse("log-of-other-origin", UNTRUSTED_LOG, "The head is another log's, under the same keys", foreign)
     for name, why, cosigners in (
@@ -44,6 +47,8 @@ def add_log(table):
         ("next-all", "All of the next epoch's that are new", ("eve", "fay", "gus", "hal")),
     ):
         refuse(f"quorum-{name}", QUORUM, why, ZERO.proof(leaf, cosigners=cosigners))
+    refuse("quorum-all-of-next", QUORUM, "The next epoch's witnesses and builders, and a log of both epochs",
+           ZERO.proof(own, logs=("bob",), cosigners=("cyd", "dee", "eve")))
     proof = ZERO.proof(leaf, cosigners=("ada", "bob"))
     proof.signatures.append(proof.signatures[-1])
     refuse("quorum-one-twice", QUORUM, "One witness of the three that are wanted is there twice", proof)
@@ -136,6 +141,10 @@ def add_groups(table):
     leaf = Handover(other.policy(), approving(*MEMBERS), group=b"other.example").encode()
     table.row("group-other", GROUP, "The log holds another group's hand-over",
               [table.file("group-other", ZERO.proof(leaf))])
+    as_ours = [Approval(name, signed=dict(group=ORIGIN)) for name in MEMBERS]
+    leaf = Handover(other.policy(), as_ours, group=b"other.example").encode()
+    table.row("group-other-approved-as-ours", GROUP, "The same, and its approvals are signed for this group",
+              [table.file("group-other-approved-as-ours", ZERO.proof(leaf))])
     shorter = Epoch(0, MEMBERS, ("ada",), "ada", origin=b"ectors.example")
     leaf = Handover(shorter.policy(), approving(*MEMBERS), group=b"ectors.example").encode()
     table.row("group-shorter", GROUP, "The hand-over is of a group whose name is the end of the log's",
@@ -180,6 +189,8 @@ def add_epochs(table):
             ONE.handover(TWO.policy(), approving("ada", "bob", "cyd")))
     chained("second-under-first-head", UNTRUSTED_LOG, "The next epoch's hand-over under a head of the first's log",
             ONE.proof(Handover(TWO.policy(), approving("bob", "cyd", "dee"), 1).encode(), logs=("ada",)))
+    chained("second-all-of-first", UNTRUSTED_LOG, "The first epoch's log, witnesses and builders hand over once more",
+            ZERO.handover(TWO.policy(), epoch=1))
     chained("second-first-witnesses", QUORUM, "The next epoch's hand-over under the first's witnesses",
             ONE.proof(Handover(TWO.policy(), approving("bob", "cyd", "dee"), 1).encode(), cosigners=MEMBERS[:3]))
     newer = key("bob", "newer builder")
