@@ -45,7 +45,7 @@ enum Calls {
       for _ in 0..<100 { _ = await view.status() }
     }
     row("sync_verify", verifying, calls: 50, "bound 1.2\(verifying.ratio <= 1.2 ? "" : " NOT KEPT")")
-    // A thread that waits costs two changes of threads; a task of Swift's waits without one.
+    // Of an idle node. A busy one is asked, for which a thread waits, at two changes of threads; a task needs none.
     row("sync_node_get_status", asking, calls: 100, "wanted 1.2")
     return verifying.ratio <= 1.2
   }

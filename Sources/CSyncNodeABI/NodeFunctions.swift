@@ -245,6 +245,12 @@ public func sync_node_copy_artifact_path(
 
 // MARK: - At a glance
 
+/// A node that has done nothing since it was asked last need not be asked again.
+private func nodeStatus(of view: NodeSuccession, until deadline: UInt64? = nil) throws(CallError) -> NodeStatus {
+  if let status = view.node.unchangedStatus { return status }
+  return try asking(view, until: deadline) { (view) throws(PluginError) in await view.status() }
+}
+
 @c @implementation
 public func sync_node_get_status(
   _ node: OpaquePointer!, _ status: UnsafeMutablePointer<sync_node_status>!,
@@ -256,7 +262,7 @@ public func sync_node_get_status(
     var form = sync_node_status()
     if let view = try? object.view() {
       form.state = SYNC_NODE_RUNNING
-      let status = try asking(view) { (view) throws(PluginError) in await view.status() }
+      let status = try nodeStatus(of: view)
       form.is_observing = status.isObserving ? 1 : 0
       (form.epoch, form.view, form.height) = (status.epoch, status.view, status.height)
       (form.log_size, form.checkpoint_size) = (status.logSize, status.checkpointSize)
@@ -276,8 +282,7 @@ public func sync_node_copy_status_json(
 ) -> sync_status {
   call(error) { () throws(CallError) in
     let created = try slot(created)
-    let view = try nodeObject(node).view()
-    let status = try asking(view) { (view) throws(PluginError) in await view.status() }
+    let status = try nodeStatus(of: try nodeObject(node).view())
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let json = try? encoder.encode(status) else { preconditionFailure("A status is plain") }
@@ -293,9 +298,7 @@ public func sync_node_drain(
     let object = try nodeObject(node)
     let deadline = Monitor.deadline(timeout)
     try follow(object, until: deadline) { () throws(CallError) in
-      let view = try object.view()
-      let status = try asking(view, until: patience(deadline)) { (view) throws(PluginError) in await view.status() }
-      return status.openJobs == 0
+      return try nodeStatus(of: object.view(), until: patience(deadline)).openJobs == 0
     }
   }
 }

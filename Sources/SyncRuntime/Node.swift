@@ -6,6 +6,7 @@ import ServiceLifecycle
 import SyncConsensus
 import SyncLedger
 import SyncProof
+import Synchronization
 
 extension Ledger: StateMachine {
   public func mayAdmitLater(_ entry: [UInt8]) -> Bool { refusal(of: entry)?.mayPass ?? true }
@@ -32,7 +33,9 @@ public actor Node: NodeView, Service {
   let divergences: DivergenceStore
   let statement: BuilderStatement
   let observer: (@Sendable (NodeEvent) -> Void)?
-  private let executor: NodeExecutor
+  let executor: NodeExecutor
+  /// The status that ``currentStatus()`` told last.
+  nonisolated let toldStatus = Mutex<NodeStatus?>(nil)
 
   let room: ConsensusRoom
   var replica: Replica<Ledger>

@@ -29,12 +29,22 @@ final class NodeExecutor: SerialExecutor {
 
   private let loop: any EventLoop
   private let state = Mutex(State.open)
+  private let hasRun = Atomic<Bool>(true)
+
+  /// Whether nothing has run on the node since the piece of work that said ``noteUntouched()`` as its last: what that
+  /// read is still so.
+  var isUntouched: Bool { !hasRun.load(ordering: .sequentiallyConsistent) }
+
+  func noteUntouched() { hasRun.store(false, ordering: .sequentiallyConsistent) }
 
   init(_ loop: any EventLoop) { self.loop = loop }
 
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    schedule { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+    schedule {
+      self.hasRun.store(true, ordering: .sequentiallyConsistent)
+      job.runSynchronously(on: self.asUnownedSerialExecutor())
+    }
   }
 
   private func schedule(_ work: @escaping Work) {

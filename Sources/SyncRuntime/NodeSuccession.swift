@@ -43,7 +43,7 @@ public final class NodeSuccession: NodeView, Service {
     await node.finish()
   }
 
-  public func status() async -> NodeStatus { await node.status() }
+  public func status() async -> NodeStatus { await node.currentStatus() }
   public func submit(_ request: SubmitRequest) async throws(PluginError) -> Digest { try await node.submit(request) }
   public func jobs(limit: Int, before: Digest?) async -> [JobStatus] { await node.jobs(limit: limit, before: before) }
   public func job(_ id: Digest) async -> JobStatus? { await node.job(id) }

@@ -17,6 +17,23 @@ extension Node {
       isObserving: replica.isObserving)
   }
 
+  /// ``status()``, which is told without asking the node where nothing has happened there since it was told last: an
+  /// idle node's costs no change of threads. Thread: any.
+  nonisolated public func currentStatus() async -> NodeStatus {
+    if let status = unchangedStatus { return status }
+    return await noteStatus()
+  }
+
+  /// The status that was told last, if nothing has happened since; thread: any, and waits for nothing.
+  nonisolated public var unchangedStatus: NodeStatus? { executor.isUntouched ? toldStatus.withLock { $0 } : nil }
+
+  private func noteStatus() -> NodeStatus {
+    let status = status()
+    toldStatus.withLock { $0 = status }
+    executor.noteUntouched()
+    return status
+  }
+
   /// Of replicas, then of builders.
   private var misbehaviourProofs: [MisbehaviourProof] {
     replica.misbehaviours.map { MisbehaviourProof($0, of: configuration.group) }

@@ -247,6 +247,33 @@ struct NodeTests {
     return true
   }
 
+  @Test func `a status is told again without asking as long as nothing happens`() async throws {
+    let world = try World(recipes: ["x": "echo out same"], commitSeconds: 60, revealSeconds: 60)
+    try world.start([0, 1, 2, 3])
+    let node = try world.node(1)
+    var sizes: [UInt64] = []
+    for rebuild in 1...2 {
+      var request = SubmitRequest(package: "pkg:echo/x@1")
+      request.rebuild = UInt64(rebuild)
+      let job = try await world.node(0).submit(request)
+      // Whatever is told without asking may not be older than what was seen before.
+      _ = try await world.wait(job, on: 1) { $0.phase == .cosigned }
+      sizes.append(await node.currentStatus().logSize)
+      _ = await node.job(job)
+      #expect(node.unchangedStatus == nil, "something has run there")
+      let asked = await node.status()
+      #expect(await node.currentStatus() == asked)
+    }
+    #expect(sizes == [1, 2])
+    // Idle, it is soon the same twice.
+    while node.unchangedStatus == nil { _ = await node.currentStatus() }
+    let (told, asked) = (node.unchangedStatus, await node.status())
+    #expect(told == asked && told?.connectedPeers.count == 3)
+    await world.stop([3])
+    while await node.currentStatus().connectedPeers.count == 3 { try await Task.sleep(for: .milliseconds(5)) }
+    await world.stop()
+  }
+
   struct LossRow: CustomTestStringConvertible, Sendable {
     let name: String
     /// What the second build gives; the first gives "same".
