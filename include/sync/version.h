@@ -64,7 +64,7 @@ typedef int32_t sync_status;
 #define SYNC_ERROR_INVALID_KEY 12
 /* A trust policy is well-formed but does not hold together: a name twice, an unknown name, no quorum. */
 #define SYNC_ERROR_INVALID_POLICY 13
-/* The evidence names another group than the log that holds it. */
+/* The evidence or hand-over names another group than the log that holds it, or than the hand-overs before it. */
 #define SYNC_ERROR_GROUP_MISMATCH 14
 /* The proof carries no leaf, or one that is not evidence. */
 #define SYNC_ERROR_NOT_EVIDENCE 15
