@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import SyncConsensus
 import SyncProof
+import SyncRuntime
 import SyncTesting
 import Synchronization
 
@@ -18,6 +19,8 @@ final class BenchGroup: Sendable {
     var submitters = 4
     /// Whether lanes go on by themselves.
     var isClosedLoop = true
+    /// Whether each entry ends with a signature that every replica checks, as entries of the ledger do.
+    var signsEntries = false
   }
 
   private struct Progress {
@@ -91,7 +94,25 @@ final class BenchGroup: Sendable {
       progress.next[lane] += 1
       return progress.next[lane]
     }
-    return number.map { LaneLog.Entry(lane: lane, number: $0).bytes(size: options.entryBytes) }
+    return number.map { number in
+      let entry = LaneLog.Entry(lane: lane, number: number)
+      guard options.signsEntries else { return entry.bytes(size: options.entryBytes) }
+      let bytes = entry.bytes(size: options.entryBytes - Signature.byteCount)
+      return bytes + fixture.keys[lane % options.submitters].sign(bytes).bytes
+    }
+  }
+
+  /// Whether an entry is signed by its lane's submitter; with a memory of its own, as a node's ledger has one.
+  func entryCheck() -> (@Sendable ([UInt8]) -> Bool)? {
+    guard options.signsEntries else { return nil }
+    let (known, keys, lanes) = (AcceptedSignatures(), fixture.keys.map(\.publicKey), options.lanes)
+    let submitters = options.submitters
+    return { bytes in
+      guard bytes.count > Signature.byteCount, let entry = LaneLog.Entry(bytes, lanes: lanes),
+        let signature = Signature(bytes: bytes.suffix(Signature.byteCount))
+      else { return false }
+      return known.accepts(keys[entry.lane % submitters], signature, Array(bytes.dropLast(Signature.byteCount)))
+    }
   }
 
   /// Submits a lane's next entry.

@@ -75,7 +75,7 @@ final class BenchReplica: Sendable {
       }
     }
     return try Replica(
-      configuration: group.configuration(of: index), genesis: LaneLog(lanes: group.lanes),
+      configuration: group.configuration(of: index), genesis: LaneLog(lanes: group.lanes, accepts: group.entryCheck()),
       recovered: RecoveredRecords(scan: scan)
     ) { _ throws(ConsensusError) in }
   }

@@ -28,8 +28,13 @@ struct LaneLog: StateMachine {
   }
 
   private var last: [UInt64]
+  /// Where entries are signed: checks the signature at an entry's end, as often as it is asked.
+  private let accepts: (@Sendable ([UInt8]) -> Bool)?
 
-  init(lanes: Int) { last = [UInt64](repeating: 0, count: lanes) }
+  init(lanes: Int, accepts: (@Sendable ([UInt8]) -> Bool)? = nil) {
+    last = [UInt64](repeating: 0, count: lanes)
+    self.accepts = accepts
+  }
 
   var logSize: UInt64 { 0 }
   var logRoot: Digest { .zero }
@@ -38,16 +43,18 @@ struct LaneLog: StateMachine {
   /// What is refused here stays so.
   func mayAdmitLater(_ entry: [UInt8]) -> Bool { false }
 
-  func admits(_ entry: [UInt8]) -> Bool {
-    guard let entry = Entry(entry, lanes: last.count) else { return false }
-    return entry.number > last[entry.lane]
+  func admits(_ bytes: [UInt8]) -> Bool {
+    guard let entry = Entry(bytes, lanes: last.count) else { return false }
+    return entry.number > last[entry.lane] && accepts?(bytes) ?? true
   }
 
   mutating func apply(entries: [[UInt8]], height: UInt64, timeMilliseconds: UInt64) -> [Entry] {
     var applied: [Entry] = []
     applied.reserveCapacity(entries.count)
     for bytes in entries {
-      guard let entry = Entry(bytes, lanes: last.count), entry.number > last[entry.lane] else { continue }
+      guard let entry = Entry(bytes, lanes: last.count), entry.number > last[entry.lane],
+        accepts?(bytes) ?? true
+      else { continue }
       last[entry.lane] = entry.number
       applied.append(entry)
     }

@@ -33,6 +33,8 @@ enum ConsensusBench {
     try bench.stream("4 waiting, durable", .init(), seconds: 5, least: 400)
     try bench.stream("4 waiting, in memory", .init(isDurable: false), seconds: 5, least: 1_000)
     try bench.stream("16,384 waiting, durable", .init(lanes: 16_384), seconds: 10, least: 20_000)
+    try bench.stream(
+      "1,024 waiting, each signed, durable", .init(lanes: 1_024, signsEntries: true), seconds: 10, least: 400)
     for replicas in [10, 31] {
       let options = BenchGroup.Options(replicas: replicas, lanes: 4_096, submitters: replicas)
       try bench.stream("4,096 waiting, durable, n = \(replicas)", options, seconds: 10, least: nil)
@@ -94,6 +96,7 @@ struct ConsensusFigures {
     let floor =
       Double(after.signed - before.signed) * sign + Double(after.checked - before.checked) * check
       + Double(entries * options.replicas) * hash
+      + (options.signsEntries ? Double(entries) * (sign + Double(options.replicas) * check) : 0)
     Self.row(
       name,
       "\(Int(Double(entries) / passed)) entries/s, \(Self.text(cpu / Double(entries) * 1e6)) µs of processor each,"

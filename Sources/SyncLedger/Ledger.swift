@@ -14,8 +14,8 @@ import SyncProof
 public struct Ledger: Sendable {
   public let group: Group
   let chainID: Digest
-  /// Checks a signature. Only a simulation of many replicas in one process puts something else here: the same check,
-  /// remembered for all of them.
+  /// Checks a signature. What is put here in its place is the same check, with a memory: a node's own, or in a
+  /// simulation one for all replicas of the process.
   package var acceptsSignature: @Sendable (PublicKey, Signature, [UInt8]) -> Bool = { $0.accepts($1, on: $2) }
   /// Whether a replica's record proves what it says: the consensus' own statements are not the ledger's to read. A pure
   /// function, the same on every replica.

@@ -99,9 +99,12 @@ public struct MisbehaviourProof: Hashable, Sendable {
 }
 
 extension Ledger {
-  /// The ledger with the consensus' reading of what replicas have signed.
+  /// The ledger with the consensus' reading of what replicas have signed, and a memory of the signatures that it has
+  /// checked, which all its copies share.
   package init(ofNode group: Group, history: LedgerHistory = LedgerHistory()) {
     self.init(group: group, history: history, judge: MisbehaviourProof.isProven)
+    let signatures = AcceptedSignatures()
+    acceptsSignature = { signatures.accepts($0, $1, $2) }
   }
 }
 
