@@ -132,9 +132,13 @@ final class BenchGroup: Sendable {
     victim?.stop()
   }
 
-  func stop() {
+  /// - Returns: The most ``BenchReplica/viewsBeyondBlocks`` of a replica that ran to the end.
+  @discardableResult
+  func stop() -> UInt64 {
     progress.withLock { $0.isFlowing = false }
+    let last = members.withLock { $0.compactMap { $0 } }
     for index in 0..<options.replicas { kill(index) }
+    return last.map(\.viewsBeyondBlocks).max() ?? 0
   }
 
   struct Counts {

@@ -21,6 +21,7 @@ final class BenchReplica: Sendable {
   private let storage: SQLiteStorage?
   private let inbox = Mutex(Inbox())
   private let bell = DispatchSemaphore(value: 0)
+  private let ending = Mutex<UInt64>(0)
   private let ended = DispatchSemaphore(value: 0)
 
   /// - Parameter journal: The path of an SQLite journal, or `nil` for none: nothing is stored.
@@ -49,6 +50,10 @@ final class BenchReplica: Sendable {
     ended.wait()
     storage?.close()
   }
+
+  /// Once it is stopped: how many more views there were than decided blocks. Without a timeout each view has a block, of
+  /// which the last two are not decided yet and the view behind them has none: three at most.
+  var viewsBeyondBlocks: UInt64 { ending.withLock { $0 } }
 
   func start() {
     let thread = Thread { [self] in
@@ -93,7 +98,11 @@ final class BenchReplica: Sendable {
         inbox.inputs = []
         return inbox.isStopped
       }
-      if isStopped { return }
+      if isStopped {
+        let (view, height) = (replica.currentView, replica.head.height)
+        ending.withLock { $0 = view - min(view, height) }
+        return
+      }
       guard !inputs.isEmpty else {
         let deadline = replica.nextWakeUp.map { DispatchTime(uptimeNanoseconds: $0) } ?? .distantFuture
         _ = bell.wait(timeout: deadline)
