@@ -51,8 +51,8 @@ final class BenchReplica: Sendable {
     storage?.close()
   }
 
-  /// Once it is stopped: how many more views there were than decided blocks. Without a timeout each view has a block, of
-  /// which the last two are not decided yet and the view behind them has none: three at most.
+  /// Once it is stopped: how many more views there were than decided blocks. Without a timeout each view has a block,
+  /// of which the last two are not decided yet and the view behind them has none: three at most.
   var viewsBeyondBlocks: UInt64 { ending.withLock { $0 } }
 
   func start() {

@@ -61,8 +61,8 @@ struct ConsensusFigures {
 
   private static func text(_ value: Double, _ digits: Int = 1) -> String { String(format: "%.\(digits)f", value) }
 
-  /// Milliseconds from submitted to decided at the replica that it was submitted to, ascending, one entry at a time; and
-  /// what ``BenchGroup/stop()`` returns.
+  /// Milliseconds from submitted to decided at the replica that it was submitted to, ascending, one entry at a time;
+  /// and what ``BenchGroup/stop()`` returns.
   private func alone(entries: Int) throws -> (times: [Double], viewsBeyondBlocks: UInt64) {
     let group = try group(.init(isClosedLoop: false))
     Thread.sleep(forTimeInterval: 0.5)
