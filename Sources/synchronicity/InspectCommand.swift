@@ -121,7 +121,9 @@ private struct HandoverInspection: LeafInspection {
 
   var lines: [String] {
     [
-      "NOT VERIFIED: the file says this of itself. Check: synchronicity policy follow --epoch \(epoch) POLICY FILE",
+      // Never with the file's own epoch: that would let an old hand-over lead back.
+      "NOT VERIFIED: the file says this of itself. Check: synchronicity policy follow --epoch N POLICY FILE",
+      "N is the epoch of your POLICY, from where you keep it, and not from this file",
       "",
       "hand-over  of \(visible(group)), epoch \(epoch) to \(nextEpoch)",
       "policy     \(policySHA256), of epoch \(nextEpoch)",
@@ -150,7 +152,9 @@ private struct MisbehaviourInspection: LeafInspection {
 
   var lines: [String] {
     [
-      "NOT VERIFIED: the file says this of itself. Check: synchronicity misbehaviour check --group GROUP FILE",
+      log == nil
+        ? "NOT VERIFIED: the file says this of itself. Check: synchronicity misbehaviour check --group GROUP FILE"
+        : "NOT VERIFIED: the file says this of itself. Check the whole log: synchronicity log audit --group GROUP",
       "",
       "member     \(visible(member))",
       "kind       \(kind)",
