@@ -25,14 +25,14 @@ package final class AcceptedSignatures: Sendable {
   package var count: Int { known.withLock { $0.digests.count } }
 
   package func accepts(_ key: PublicKey, _ signature: Signature, _ message: [UInt8]) -> Bool {
-    // Two fields of fixed size before the message: no two questions have the same bytes.
-    var stream = SHA256.Stream()
-    stream.update(key.bytes)
-    stream.update(signature.bytes)
-    stream.update(message)
-    let digest = stream.finish()
+    accepts(key, signature, message) { key.accepts(signature, on: message) }
+  }
+
+  /// - Parameter check: Answers what is not remembered.
+  func accepts(_ key: PublicKey, _ signature: Signature, _ message: [UInt8], check: () -> Bool) -> Bool {
+    let digest = Self.digest(key, signature, message)
     if known.withLock({ $0.digests.contains(digest) }) { return true }
-    guard key.accepts(signature, on: message) else { return false }
+    guard check() else { return false }
     known.withLock { known in
       guard known.digests.insert(digest).inserted else { return }
       guard known.order.count == AcceptedSignatures.countMax else { return known.order.append(digest) }
@@ -41,5 +41,19 @@ package final class AcceptedSignatures: Sendable {
       known.oldest = (known.oldest + 1) % AcceptedSignatures.countMax
     }
     return true
+  }
+
+  func remembers(_ key: PublicKey, _ signature: Signature, _ message: [UInt8]) -> Bool {
+    let digest = Self.digest(key, signature, message)
+    return known.withLock { $0.digests.contains(digest) }
+  }
+
+  /// Two fields of fixed size before the message: no two questions have the same bytes.
+  private static func digest(_ key: PublicKey, _ signature: Signature, _ message: [UInt8]) -> Digest {
+    var stream = SHA256.Stream()
+    stream.update(key.bytes)
+    stream.update(signature.bytes)
+    stream.update(message)
+    return stream.finish()
   }
 }

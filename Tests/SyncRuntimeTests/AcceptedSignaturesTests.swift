@@ -41,5 +41,31 @@ import Testing
     #expect(known.count == max)
     for (message, signature) in all.prefix(5) { #expect(known.accepts(key.publicKey, signature, message)) }
     #expect(known.count == max)
+    // The last ones stayed, and the first three had gone: asking them again pushed out what then was the oldest.
+    let first = AcceptedSignatures()
+    for (message, signature) in all { _ = first.accepts(key.publicKey, signature, message) }
+    let remembered = all.map { first.remembers(key.publicKey, $1, $0) }
+    #expect(remembered.prefix(3).allSatisfy { !$0 } && remembered.dropFirst(3).allSatisfy { $0 })
+  }
+
+  @Test func `what is remembered is not checked again`() {
+    let known = AcceptedSignatures()
+    let message = [UInt8]("a job".utf8)
+    let signature = key.sign(message)
+    var checks = 0
+    for _ in 0..<3 {
+      #expect(
+        known.accepts(key.publicKey, signature, message) {
+          checks += 1; return true
+        })
+    }
+    #expect(checks == 1)
+    for _ in 0..<3 {
+      #expect(
+        !known.accepts(key.publicKey, signature, message + [0]) {
+          checks += 1; return false
+        })
+    }
+    #expect(checks == 4)
   }
 }
