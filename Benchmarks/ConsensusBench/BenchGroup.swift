@@ -28,6 +28,7 @@ final class BenchGroup: Sendable {
     /// Of the first submitter's decisions: when, monotonic nanoseconds, and how many entries each had.
     var decisions: [(at: UInt64, entries: Int)] = []
     var isFlowing = true
+    var writes: [(start: UInt64, end: UInt64)] = []
   }
 
   let options: Options
@@ -69,6 +70,13 @@ final class BenchGroup: Sendable {
     signed.add(1, ordering: .relaxed)
     return fixture.keys[index].sign(message)
   }
+
+  func wrote(from start: UInt64, to end: UInt64) {
+    if !options.isClosedLoop { progress.withLock { $0.writes.append((start, end)) } }
+  }
+
+  /// Without a closed loop: each durable write of a journal, in monotonic nanoseconds.
+  var writes: [(start: UInt64, end: UInt64)] { progress.withLock { $0.writes } }
 
   func deliver(_ bytes: [UInt8], from sender: Int, to peer: Int) {
     members.withLock { $0[peer] }?.push(.message(from: ReplicaIndex(rawValue: UInt16(sender)), bytes))

@@ -123,7 +123,10 @@ final class BenchReplica: Sendable {
         changes.append(record.value.map { .put(key: record.key, value: $0) } ?? .delete(key: record.key))
       }
     }
-    if !changes.isEmpty { try storage.apply(StorageBatch(changes), durable: true) }
+    guard !changes.isEmpty else { return }
+    let start = DispatchTime.now().uptimeNanoseconds
+    try storage.apply(StorageBatch(changes), durable: true)
+    group.wrote(from: start, to: DispatchTime.now().uptimeNanoseconds)
   }
 
   private func perform(_ effects: [Effect<LaneLog>], _ own: inout [Input]) {
