@@ -266,7 +266,10 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: settings),
-    .testTarget(name: "CommandTests", dependencies: ["SyncRuntime", "synchronicity"], swiftSettings: settings),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: ["CSyncNodeABI", "NodeAssembly", "SyncProof", "SyncRuntime", "synchronicity"],
+      swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]
 )

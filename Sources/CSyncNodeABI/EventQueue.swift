@@ -1,3 +1,4 @@
+import Glibc
 import NativePlugins
 import SyncRuntime
 import Synchronization
@@ -9,7 +10,13 @@ final class EventQueue: Sendable {
     var first = 0
     var dropped: UInt32 = 0
     var isClosed = false
+    /// The thread on which a function gets the events.
+    var observer = Observer.none
     var count: Int { events.count - first }
+  }
+
+  private enum Observer {
+    case none, thread(pthread_t?), ended
   }
 
   private let capacity: Int
@@ -51,6 +58,41 @@ final class EventQueue: Sendable {
         state.first = 0
       }
       return .event(taken.event, dropped: taken.dropped)
+    }
+  }
+
+  var isObserved: Bool {
+    state.withLock { state in
+      if case .none = state.observer { return false }
+      return true
+    }
+  }
+
+  /// Hands each event to a function from now on, on a thread of its own, and `nil` behind the last.
+  func observe(_ function: @escaping @Sendable ((event: NodeEvent, dropped: UInt32)?) -> Void) {
+    state.withLock { $0.observer = .thread(nil) }
+    CallThreads.detach { [self] in
+      state.withLock { $0.observer = .thread(pthread_self()) }
+      while case .event(let event, let dropped) = take(until: nil) { function((event, dropped)) }
+      function(nil)
+      state.withLock { $0.observer = .ended }
+      monitor.signal()
+    }
+  }
+
+  /// Drops what waits, and returns when no function is called any more; on the function's own thread at once.
+  func end() {
+    state.withLock { state in
+      state.isClosed = true
+      state.events = []
+      state.first = 0
+    }
+    monitor.signal()
+    monitor.wait(until: nil) {
+      state.withLock { state in
+        guard case .thread(let thread) = state.observer else { return true }
+        return thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false
+      }
     }
   }
 }

@@ -35,22 +35,46 @@ public func sync_node_create(
   call(error) { () throws(CallError) in
     let created = try slot(created)
     let bytes = try Input(configuration, configurationSize, "configuration").copy(max: ConfigurationFile.bytesMax)
-    let folder = try text(folder, "folder")
-    let plugins = try registry.map { (pointer) throws(CallError) in
-      try object(pointer, "registry", RegistryObject.self).plugins.withLock { $0 }
+    created.pointee = try makeNode(folder, registry, options) { (folder, plugins) throws(PluginError) in
+      try ConfigurationFile(bytes, path: "The configuration", folder: folder, plugins: plugins)
     }
-    let given = try options.map { (options) throws(CallError) in
-      try readStruct(UnsafeRawPointer(options), as: sync_node_options.self, "options")
+  }
+}
+
+@c @implementation
+public func sync_node_create_of_struct(
+  _ configuration: UnsafePointer<sync_node_configuration>!, _ folder: UnsafePointer<CChar>!,
+  _ registry: OpaquePointer!, _ options: UnsafePointer<sync_node_options>!,
+  _ created: UnsafeMutablePointer<OpaquePointer?>!, _ error: UnsafeMutablePointer<OpaquePointer?>!
+) -> sync_status {
+  call(error) { () throws(CallError) in
+    let created = try slot(created)
+    let given = UnsafeRawPointer(try required(configuration, "configuration"))
+    let settings = try ConfigurationStruct(readStruct(given, as: sync_node_configuration.self, "configuration"))
+    created.pointee = try makeNode(folder, registry, options) { (folder, plugins) throws(PluginError) in
+      try settings.file(folder: folder, plugins: plugins)
     }
-    let made = try failing { () throws(PluginError) in
-      let file = try ConfigurationFile(
-        bytes, path: "The configuration", folder: folder, plugins: plugins ?? PluginRegistry.shipped)
+  }
+}
+
+private func makeNode(
+  _ folder: UnsafePointer<CChar>?, _ registry: OpaquePointer?, _ options: UnsafePointer<sync_node_options>?,
+  _ read: (_ folder: String, _ plugins: PluginRegistry) throws(PluginError) -> ConfigurationFile
+) throws(CallError) -> OpaquePointer {
+  let folder = try text(folder, "folder")
+  let plugins = try registry.map { (pointer) throws(CallError) in
+    try object(pointer, "registry", RegistryObject.self).plugins.withLock { $0 }
+  }
+  let given = try options.map { (options) throws(CallError) in
+    try readStruct(UnsafeRawPointer(options), as: sync_node_options.self, "options")
+  }
+  return retained(
+    try failing { () throws(PluginError) in
+      let file = try read(folder, plugins ?? PluginRegistry.shipped)
       let group = try GroupFile.load(file.group)
       let pump = given.flatMap { given in given.log.map { LogPump($0, given.log_user_data) } }
       return NodeObject(file, group: group, isRestored: (given?.is_restored ?? 0) != 0, pump: pump)
-    }
-    created.pointee = retained(made)
-  }
+    })
 }
 
 @c @implementation
@@ -143,7 +167,7 @@ private func form(of job: JobStatus?) -> sync_job_status {
   return form
 }
 
-private func verdictNumber(_ word: String?) -> Int32 {
+func verdictNumber(_ word: String?) -> Int32 {
   switch word {
   case "reproduced": SYNC_VERDICT_REPRODUCED
   case "diverged": SYNC_VERDICT_DIVERGED
@@ -246,9 +270,9 @@ public func sync_node_copy_artifact_path(
 // MARK: - At a glance
 
 /// A node that has done nothing since it was asked last need not be asked again.
-private func nodeStatus(of view: NodeSuccession, until deadline: UInt64? = nil) throws(CallError) -> NodeStatus {
-  if let status = view.node.unchangedStatus { return status }
-  return try asking(view, until: deadline) { (view) throws(PluginError) in await view.status() }
+private func figures(of view: NodeSuccession, until deadline: UInt64? = nil) throws(CallError) -> NodeStatus.Figures {
+  if let figures = view.node.unchangedFigures { return figures }
+  return try asking(view, until: deadline) { (view) throws(PluginError) in await view.status().figures }
 }
 
 @c @implementation
@@ -262,12 +286,12 @@ public func sync_node_get_status(
     var form = sync_node_status()
     if let view = try? object.view() {
       form.state = SYNC_NODE_RUNNING
-      let status = try nodeStatus(of: view)
-      form.is_observing = status.isObserving ? 1 : 0
-      (form.epoch, form.view, form.height) = (status.epoch, status.view, status.height)
-      (form.log_size, form.checkpoint_size) = (status.logSize, status.checkpointSize)
-      (form.open_jobs, form.connected_peers) = (UInt32(status.openJobs), UInt32(status.connectedPeers.count))
-      (form.replicas, form.quorum) = (UInt32(status.replicas), UInt32(status.quorum))
+      let figures = try figures(of: view)
+      form.is_observing = figures.isObserving ? 1 : 0
+      (form.epoch, form.view, form.height) = (figures.epoch, figures.view, figures.height)
+      (form.log_size, form.checkpoint_size) = (figures.logSize, figures.checkpointSize)
+      (form.open_jobs, form.connected_peers) = (UInt32(figures.openJobs), UInt32(figures.connectedPeers))
+      (form.replicas, form.quorum) = (UInt32(figures.replicas), UInt32(figures.quorum))
     } else {
       form.state = object.phase
     }
@@ -282,7 +306,7 @@ public func sync_node_copy_status_json(
 ) -> sync_status {
   call(error) { () throws(CallError) in
     let created = try slot(created)
-    let status = try nodeStatus(of: try nodeObject(node).view())
+    let status = try asking(try nodeObject(node).view()) { (view) throws(PluginError) in await view.status() }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let json = try? encoder.encode(status) else { preconditionFailure("A status is plain") }
@@ -298,82 +322,7 @@ public func sync_node_drain(
     let object = try nodeObject(node)
     let deadline = Monitor.deadline(timeout)
     try follow(object, until: deadline) { () throws(CallError) in
-      return try nodeStatus(of: object.view(), until: patience(deadline)).openJobs == 0
+      try figures(of: object.view(), until: patience(deadline)).openJobs == 0
     }
   }
-}
-
-// MARK: - Events
-
-@c @implementation
-public func sync_node_subscribe(
-  _ node: OpaquePointer!, _ capacity: UInt32, _ created: UnsafeMutablePointer<OpaquePointer?>!,
-  _ error: UnsafeMutablePointer<OpaquePointer?>!
-) -> sync_status {
-  call(error) { () throws(CallError) in
-    let created = try slot(created)
-    guard (1...65_536).contains(capacity) else {
-      throw CallError(SYNC_ERROR_OUT_OF_RANGE, Text("capacity is \(Int(capacity)); 1 to 65536 events can wait"))
-    }
-    created.pointee = retained(try nodeObject(node).subscribe(capacity: Int(capacity)))
-  }
-}
-
-@c @implementation
-public func sync_events_next(
-  _ events: OpaquePointer!, _ timeout: UInt64, _ event: UnsafeMutablePointer<sync_event>!,
-  _ error: UnsafeMutablePointer<OpaquePointer?>!
-) -> sync_status {
-  call(error) { () throws(CallError) in
-    let fields = try OpenStruct(event, "event")
-    let events = try object(events, "events", EventQueue.self)
-    switch events.take(until: Monitor.deadline(timeout)) {
-    case .event(let event, let dropped): fields.fill(from: form(of: event, dropped))
-    case .none: throw CallError(SYNC_ERROR_TIMED_OUT, "No event came")
-    case .over: throw CallError(SYNC_ERROR_STATE, "The node has ended, and no event is left")
-    }
-  }
-}
-
-@c @implementation
-public func sync_events_close(_ events: OpaquePointer!) {
-  guard let events else { return }
-  Unmanaged<EventQueue>.fromOpaque(UnsafeRawPointer(events)).takeUnretainedValue().close()
-}
-
-@c @implementation
-public func sync_events_destroy(_ events: OpaquePointer!) {
-  guard let events else { return }
-  Unmanaged<EventQueue>.fromOpaque(UnsafeRawPointer(events)).takeUnretainedValue().close()
-  release(events, EventQueue.self)
-}
-
-private func form(of event: NodeEvent, _ dropped: UInt32) -> sync_event {
-  var form = sync_event()
-  form.dropped = dropped
-  func set(_ kind: Int32, job: Digest? = nil, number: UInt64 = 0, text: String = "") {
-    form.kind = kind
-    form.number = number
-    if let job { store(job, in: &form.job) }
-    var bytes = Array(text.utf8.prefix(MemoryLayout.size(ofValue: form.text) - 1))
-    // No half of a character stays.
-    while !bytes.isEmpty, String(validating: bytes, as: UTF8.self) == nil { bytes.removeLast() }
-    withUnsafeMutableBytes(of: &form.text) { $0.copyBytes(from: bytes) }
-  }
-  switch event {
-  case .started: break
-  case .ordered(let job, let package): set(SYNC_EVENT_ORDERED, job: job, text: package.string)
-  case .committed(let job, let builder): set(SYNC_EVENT_COMMITTED, job: job, text: builder.string)
-  case .abstained(let job, let builder): set(SYNC_EVENT_ABSTAINED, job: job, text: builder.string)
-  case .revealing(let job): set(SYNC_EVENT_REVEALING, job: job)
-  case .revealed(let job, let builder): set(SYNC_EVENT_REVEALED, job: job, text: builder.string)
-  case .verdict(let job, let verdict):
-    set(SYNC_EVENT_VERDICT, job: job, number: UInt64(verdictNumber(verdict.text.string)), text: verdict.text.string)
-  case .logged(let job, let index): set(SYNC_EVENT_LOGGED, job: job, number: index)
-  case .cosigned(let size): set(SYNC_EVENT_COSIGNED, number: size)
-  case .misbehaviour(let member, _): set(SYNC_EVENT_MISBEHAVIOUR, text: member.string)
-  case .epochEnded(let epoch): set(SYNC_EVENT_EPOCH_ENDED, number: epoch)
-  case .fault(let error): set(SYNC_EVENT_FAULT, text: error.message)
-  }
-  return form
 }

@@ -15,7 +15,8 @@ final class NodeObject: Sendable {
     /// Makes the node and runs it.
     var life: Task<Void, Never>?
     var failure: PluginError?
-    /// The node takes part.
+    /// The node's face, once it takes part.
+    var running: NodeSuccession?
     var hasStarted = false
     var queues: [EventQueue] = []
     /// What callers wait for that may take long; cancelled when the node ends.
@@ -46,11 +47,11 @@ final class NodeObject: Sendable {
 
   /// The running node's face.
   func view() throws(CallError) -> NodeSuccession {
-    let (phase, node) = state.withLock { ($0.phase, $0.hasStarted ? $0.node : nil) }
-    guard let node, phase == SYNC_NODE_RUNNING else {
+    let (phase, running) = state.withLock { ($0.phase, $0.running) }
+    guard let running, phase == SYNC_NODE_RUNNING else {
       throw CallError(SYNC_ERROR_STATE, Text("The node does not run: its state is \(Int(phase)); start it first"))
     }
-    return node.succession
+    return running
   }
 
   // MARK: Starting and ending
@@ -97,6 +98,7 @@ final class NodeObject: Sendable {
       state.phase = SYNC_NODE_STOPPED
       state.failure = isWanted ? nil : failure
       state.node = nil
+      state.running = nil
       state.life = nil
       return state.queues
     }
@@ -176,7 +178,10 @@ final class NodeObject: Sendable {
   /// On the node's own thread.
   private func observe(_ event: NodeEvent) {
     if event == .started {
-      state.withLock { $0.hasStarted = true }
+      state.withLock { state in
+        state.hasStarted = true
+        state.running = state.node?.succession
+      }
       return monitor.signal()
     }
     for queue in state.withLock({ $0.queues }) { queue.put(event) }

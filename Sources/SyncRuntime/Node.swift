@@ -35,7 +35,7 @@ public actor Node: NodeView, Service {
   let observer: (@Sendable (NodeEvent) -> Void)?
   let executor: NodeExecutor
   /// The status that ``currentStatus()`` told last.
-  nonisolated let toldStatus = Mutex<NodeStatus?>(nil)
+  nonisolated let toldStatus = Mutex<(status: NodeStatus, figures: NodeStatus.Figures)?>(nil)
 
   let room: ConsensusRoom
   var replica: Replica<Ledger>

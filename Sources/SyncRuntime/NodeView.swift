@@ -119,6 +119,26 @@ public struct NodeStatus: Sendable, Equatable, Codable {
     self.misbehaved = misbehaved
     self.isObserving = isObserving
   }
+
+  /// The numbers alone, which cost nothing to copy.
+  public struct Figures: Sendable, Equatable, BitwiseCopyable {
+    public let epoch: UInt64
+    public let view: UInt64
+    public let height: UInt64
+    public let logSize: UInt64
+    public let checkpointSize: UInt64
+    public let openJobs: Int
+    public let connectedPeers: Int
+    public let replicas: Int
+    public let quorum: Int
+    public let isObserving: Bool
+  }
+
+  public var figures: Figures {
+    Figures(
+      epoch: epoch, view: view, height: height, logSize: logSize, checkpointSize: checkpointSize, openJobs: openJobs,
+      connectedPeers: connectedPeers.count, replicas: replicas, quorum: quorum, isObserving: isObserving)
+  }
 }
 
 /// What a node shows to those who serve it to others (the gateway, the command line).

@@ -20,16 +20,18 @@ extension Node {
   /// ``status()``, which is told without asking the node where nothing has happened there since it was told last: an
   /// idle node's costs no change of threads. Thread: any.
   nonisolated public func currentStatus() async -> NodeStatus {
-    if let status = unchangedStatus { return status }
+    if executor.isUntouched, let told = toldStatus.withLock({ $0?.status }) { return told }
     return await noteStatus()
   }
 
-  /// The status that was told last, if nothing has happened since; thread: any, and waits for nothing.
-  nonisolated public var unchangedStatus: NodeStatus? { executor.isUntouched ? toldStatus.withLock { $0 } : nil }
+  /// The numbers of the status that was told last, if nothing has happened since; thread: any, and waits for nothing.
+  nonisolated public var unchangedFigures: NodeStatus.Figures? {
+    executor.isUntouched ? toldStatus.withLock { $0?.figures } : nil
+  }
 
   private func noteStatus() -> NodeStatus {
     let status = status()
-    toldStatus.withLock { $0 = status }
+    toldStatus.withLock { $0 = (status, status.figures) }
     executor.noteUntouched()
     return status
   }

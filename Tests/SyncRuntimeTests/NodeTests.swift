@@ -260,7 +260,7 @@ struct NodeTests {
       _ = try await world.wait(job, on: 1) { $0.phase == .cosigned }
       sizes.append(await node.currentStatus().logSize)
       _ = await node.job(job)
-      #expect(node.unchangedStatus == nil, "something has run there")
+      #expect(node.unchangedFigures == nil, "something has run there")
       let (asked, told) = (await node.status(), await node.currentStatus())
       // Views may go on between the two; these do not.
       #expect(told.logSize == asked.logSize && told.openJobs == asked.openJobs && told.epoch == asked.epoch)
@@ -272,8 +272,9 @@ struct NodeTests {
     var isTheSame = false
     while !isTheSame, ContinuousClock.now < deadline {
       _ = await node.currentStatus()
-      let told = node.unchangedStatus
-      isTheSame = await node.status() == told && told?.connectedPeers.count == 3
+      let told = node.unchangedFigures
+      let (asked, again) = (await node.status(), await node.currentStatus())
+      isTheSame = told == asked.figures && again == asked && told?.connectedPeers == 3
     }
     #expect(isTheSame)
     await world.stop([3])

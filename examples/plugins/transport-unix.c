@@ -265,11 +265,13 @@ static int take_in(transport *self, int fd) {
   if (given == NULL) return 0;
   *given = (stranger){.self = self, .fd = fd, .place = 0};
   while (self->accepted[given->place] >= 0) given->place++;
+  /* The thread's from its beginning on. */
+  size_t place = given->place;
   if (!begin_thread(self, serve, given)) {
     free(given);
     return 0;
   }
-  self->accepted[given->place] = fd;
+  self->accepted[place] = fd;
   self->strangers++;
   return 1;
 }

@@ -100,6 +100,90 @@ sync_status sync_node_create(
   const uint8_t *configuration, size_t configuration_size, const char *folder, const sync_registry *registry,
   const sync_node_options *options, sync_node **created, sync_error **error);
 
+/* One of a plugin's own settings, as [settings.PLUGIN] of a configuration has them. */
+typedef struct sync_plugin_setting {
+  const char *plugin;
+  const char *name;
+  const char *value;
+} sync_plugin_setting;
+
+/* A configuration, field by field. Each is the setting of its name; errors name that. NULL and 0 are what a text has
+ * that does not say it; name and listen_transport are wanted. Paths are relative to the folder, lists have at most
+ * 1,000 members. */
+typedef struct sync_node_configuration {
+  uint32_t struct_size; /* sizeof(sync_node_configuration) */
+  uint32_t abi_version; /* SYNC_ABI_VERSION */
+  const char *name;     /* this builder's in the group file */
+  const char *group;    /* path of the group file */
+  const char *seed;     /* path of the file from which the keys derive, for the signer "seed" */
+  const char *data;     /* path of a folder: journal, artifacts, sources, transcripts, reports */
+  const char *cache;    /* path of a folder that nodes of one host may share */
+  const char *listen_transport; /* HOST:PORT */
+  /* Names of plugins, of the registry or built in. */
+  const char *plugins_sandbox;
+  const char *plugins_signer;
+  const char *plugins_storage;
+  const char *plugins_transport;
+  const char *const *plugins_source; /* in the order of preference */
+  size_t plugins_source_count;
+  /* Shared objects that hold plugins, and folders in which NAME.so is looked for. */
+  const char *const *plugins_libraries;
+  size_t plugins_libraries_count;
+  const char *const *plugins_folders;
+  size_t plugins_folders_count;
+  /* For plugins that are not built in. */
+  const sync_plugin_setting *settings;
+  size_t settings_count;
+  /* Of the plugins that are built in. */
+  const char *plugins_docker_socket;
+  const char *plugins_exec_command;
+  const char *const *plugins_exec_arguments;
+  size_t plugins_exec_arguments_count;
+  const char *const *plugins_exec_environment;
+  size_t plugins_exec_environment_count;
+  const char *plugins_source_directory;
+  const char *plugins_registry;
+  const char *plugins_pypi_index;
+  int32_t plugins_registry_allow_http; /* 1: yes */
+  int32_t plugins_exec_patience_seconds;
+  /* SHA-256 of toolchains' tars, 64 hexadecimal digits: of all packages, and of those of some types instead. */
+  const char *toolchain_digest;
+  const char *toolchain_cargo;
+  const char *toolchain_deb;
+  const char *toolchain_generic;
+  const char *toolchain_pypi;
+  const char *const *toolchain_directories;
+  size_t toolchain_directories_count;
+  uint64_t build_memory; /* bytes */
+  int32_t build_cores;
+  int32_t build_concurrent;
+  uint64_t retention_artifacts; /* bytes */
+  uint64_t retention_sources;   /* bytes */
+  const char *retention_proven;
+  int32_t retention_diverged_days;
+  int32_t retention_diverged_megabytes;
+  int32_t retention_report_days;
+  int32_t retention_report_megabytes;
+  int32_t retention_transcript_days;
+  int32_t retention_transcript_megabytes;
+  const char *divergence_compare;
+  const char *divergence_toolchain;
+  int32_t divergence_seconds;
+  int32_t divergence_memory_megabytes;
+  const char *log_level;
+  int32_t consensus_timeout_base_milliseconds;
+  int32_t reserved;
+} sync_node_configuration;
+
+/* All that is not named is NULL or 0. */
+#define SYNC_NODE_CONFIGURATION_INIT \
+  {.struct_size = sizeof(sync_node_configuration), .abi_version = SYNC_ABI_VERSION}
+
+/* sync_node_create of a configuration that is no text. Nothing of it is used behind the call. [any-thread] */
+sync_status sync_node_create_of_struct(
+  const sync_node_configuration *configuration, const char *folder, const sync_registry *registry,
+  const sync_node_options *options, sync_node **created, sync_error **error);
+
 /* Opens keys, journal and plugins, listens, and begins to take part; returns when it does. SYNC_ERROR_STATE when it
  * was started before: a node is started once. [any-thread] */
 sync_status sync_node_start(sync_node *node, sync_error **error);
@@ -252,16 +336,26 @@ typedef struct sync_events sync_events;
  * node. [any-thread] */
 sync_status sync_node_subscribe(sync_node *node, uint32_t capacity, sync_events **created, sync_error **error);
 
+/* The same, but each event goes to a function instead: one at a time, in their order, on one thread of its own that is
+ * neither the node's nor the runtime's. So it may take its time and call whatever is here, stop and destroy too; what
+ * comes meanwhile waits, as many as capacity. The event is the runtime's until the function returns; its struct_size
+ * says how much of it there is. Behind the last event, when the node has ended, or the subscription, the function is
+ * called once more with NULL, and then never again. [any-thread] */
+sync_status sync_node_observe(
+  sync_node *node, uint32_t capacity, void (*observe)(void *user_data, const sync_event *event), void *user_data,
+  sync_events **created, sync_error **error);
+
 /* Takes the oldest event. SYNC_ERROR_TIMED_OUT when none came, SYNC_ERROR_STATE when the node has ended and none is
- * left. [any-thread] */
+ * left, or a function gets them. [any-thread] */
 sync_status sync_events_next(sync_events *events, uint64_t timeout_ns, sync_event *event, sync_error **error);
 
-/* Ends the subscription: what waits in it can still be taken, and whoever waits for more gets SYNC_ERROR_STATE. Does
- * nothing for NULL. [any-thread] */
+/* Ends the subscription: what waits in it can still be taken, or still goes to the function, and whoever waits for more
+ * gets SYNC_ERROR_STATE. Does nothing for NULL. [any-thread] */
 void sync_events_close(sync_events *events);
 
-/* Before or after the node's destroy, and not while a thread is in sync_events_next. Does nothing for NULL. [owner-
- * thread] */
+/* Before or after the node's destroy, and not while a thread is in sync_events_next. Of events that go to a function,
+ * those that wait are dropped, and it returns behind the last call; called from the function itself, it returns at
+ * once, and the call with NULL follows. Does nothing for NULL. [owner-thread] */
 void sync_events_destroy(sync_events *events);
 
 #ifdef __cplusplus

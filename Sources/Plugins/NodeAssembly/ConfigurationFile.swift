@@ -98,6 +98,10 @@ public struct ConfigurationFile: Sendable {
     } catch {
       throw PluginError(.invalid, "\(path) is not TOML: \(error)")
     }
+    try self.init(table, path: path, folder: folder, plugins: plugins)
+  }
+
+  init(_ table: TOMLTable, path: String, folder: String, plugins: PluginRegistry) throws(PluginError) {
     try ConfigurationFile.refuseUnknown(table, path)
     let reader = ConfigurationReader(table: table, path: path, folder: folder)
     name = try reader.required("name")

@@ -21,6 +21,7 @@ Method = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_void_p)
 """Every method of a plugin, and create: instance or user data, request, call."""
 Destroy = CFUNCTYPE(None, c_void_p)
 Log = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+Observe = CFUNCTYPE(None, c_void_p, c_void_p)
 
 # ---- plugin.h ----
 
@@ -224,6 +225,70 @@ class RawPlugin(OpenStruct):
 # ---- node.h ----
 
 
+class RawPluginSetting(Structure):
+    _fields_ = [("plugin", c_char_p), ("name", c_char_p), ("value", c_char_p)]
+
+
+class RawNodeConfiguration(OpenStruct):
+    _fields_ = [
+        ("name", c_char_p),
+        ("group", c_char_p),
+        ("seed", c_char_p),
+        ("data", c_char_p),
+        ("cache", c_char_p),
+        ("listen_transport", c_char_p),
+        ("plugins_sandbox", c_char_p),
+        ("plugins_signer", c_char_p),
+        ("plugins_storage", c_char_p),
+        ("plugins_transport", c_char_p),
+        ("plugins_source", _TEXTS),
+        ("plugins_source_count", c_size_t),
+        ("plugins_libraries", _TEXTS),
+        ("plugins_libraries_count", c_size_t),
+        ("plugins_folders", _TEXTS),
+        ("plugins_folders_count", c_size_t),
+        ("settings", POINTER(RawPluginSetting)),
+        ("settings_count", c_size_t),
+        ("plugins_docker_socket", c_char_p),
+        ("plugins_exec_command", c_char_p),
+        ("plugins_exec_arguments", _TEXTS),
+        ("plugins_exec_arguments_count", c_size_t),
+        ("plugins_exec_environment", _TEXTS),
+        ("plugins_exec_environment_count", c_size_t),
+        ("plugins_source_directory", c_char_p),
+        ("plugins_registry", c_char_p),
+        ("plugins_pypi_index", c_char_p),
+        ("plugins_registry_allow_http", c_int32),
+        ("plugins_exec_patience_seconds", c_int32),
+        ("toolchain_digest", c_char_p),
+        ("toolchain_cargo", c_char_p),
+        ("toolchain_deb", c_char_p),
+        ("toolchain_generic", c_char_p),
+        ("toolchain_pypi", c_char_p),
+        ("toolchain_directories", _TEXTS),
+        ("toolchain_directories_count", c_size_t),
+        ("build_memory", c_uint64),
+        ("build_cores", c_int32),
+        ("build_concurrent", c_int32),
+        ("retention_artifacts", c_uint64),
+        ("retention_sources", c_uint64),
+        ("retention_proven", c_char_p),
+        ("retention_diverged_days", c_int32),
+        ("retention_diverged_megabytes", c_int32),
+        ("retention_report_days", c_int32),
+        ("retention_report_megabytes", c_int32),
+        ("retention_transcript_days", c_int32),
+        ("retention_transcript_megabytes", c_int32),
+        ("divergence_compare", c_char_p),
+        ("divergence_toolchain", c_char_p),
+        ("divergence_seconds", c_int32),
+        ("divergence_memory_megabytes", c_int32),
+        ("log_level", c_char_p),
+        ("consensus_timeout_base_milliseconds", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
 class RawNodeOptions(OpenStruct):
     _fields_ = [("log", Log), ("log_user_data", c_void_p), ("is_restored", c_int32), ("reserved", c_int32)]
 
@@ -314,6 +379,11 @@ _FUNCTIONS: List[Tuple[str, Any, List[Any]]] = [
         c_int32,
         [c_char_p, c_size_t, c_char_p, c_void_p, POINTER(RawNodeOptions), _CREATED, _ERROR],
     ),
+    (
+        "sync_node_create_of_struct",
+        c_int32,
+        [POINTER(RawNodeConfiguration), c_char_p, c_void_p, POINTER(RawNodeOptions), _CREATED, _ERROR],
+    ),
     ("sync_node_start", c_int32, [c_void_p, _ERROR]),
     ("sync_node_stop", c_int32, [c_void_p, c_uint64, _ERROR]),
     ("sync_node_destroy", None, [c_void_p]),
@@ -334,6 +404,7 @@ _FUNCTIONS: List[Tuple[str, Any, List[Any]]] = [
     ("sync_node_copy_status_json", c_int32, [c_void_p, _CREATED, _ERROR]),
     ("sync_node_drain", c_int32, [c_void_p, c_uint64, _ERROR]),
     ("sync_node_subscribe", c_int32, [c_void_p, c_uint32, _CREATED, _ERROR]),
+    ("sync_node_observe", c_int32, [c_void_p, c_uint32, Observe, c_void_p, _CREATED, _ERROR]),
     ("sync_events_next", c_int32, [c_void_p, c_uint64, POINTER(RawEvent), _ERROR]),
     ("sync_events_close", None, [c_void_p]),
     ("sync_events_destroy", None, [c_void_p]),

@@ -89,4 +89,5 @@ pub fn visit_layouts(visit: &mut dyn FnMut(&str, usize, &[(&str, usize, usize)])
     plugin::visit_open(visit);
     plugin::visit_fixed(visit);
     node::visit_open(visit);
+    node::visit_fixed(visit);
 }

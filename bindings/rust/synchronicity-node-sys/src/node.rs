@@ -3,6 +3,65 @@ use core::ffi::c_void;
 use crate::{c_char, sync_bytes, sync_error, sync_events, sync_node, sync_plugin, sync_registry, sync_status};
 
 open_structs! {
+    /// A configuration, field by field.
+    struct sync_node_configuration {
+        name: *const c_char,
+        group: *const c_char,
+        seed: *const c_char,
+        data: *const c_char,
+        cache: *const c_char,
+        listen_transport: *const c_char,
+        plugins_sandbox: *const c_char,
+        plugins_signer: *const c_char,
+        plugins_storage: *const c_char,
+        plugins_transport: *const c_char,
+        plugins_source: *const *const c_char,
+        plugins_source_count: usize,
+        plugins_libraries: *const *const c_char,
+        plugins_libraries_count: usize,
+        plugins_folders: *const *const c_char,
+        plugins_folders_count: usize,
+        settings: *const sync_plugin_setting,
+        settings_count: usize,
+        plugins_docker_socket: *const c_char,
+        plugins_exec_command: *const c_char,
+        plugins_exec_arguments: *const *const c_char,
+        plugins_exec_arguments_count: usize,
+        plugins_exec_environment: *const *const c_char,
+        plugins_exec_environment_count: usize,
+        plugins_source_directory: *const c_char,
+        plugins_registry: *const c_char,
+        plugins_pypi_index: *const c_char,
+        plugins_registry_allow_http: i32,
+        plugins_exec_patience_seconds: i32,
+        toolchain_digest: *const c_char,
+        toolchain_cargo: *const c_char,
+        toolchain_deb: *const c_char,
+        toolchain_generic: *const c_char,
+        toolchain_pypi: *const c_char,
+        toolchain_directories: *const *const c_char,
+        toolchain_directories_count: usize,
+        build_memory: u64,
+        build_cores: i32,
+        build_concurrent: i32,
+        retention_artifacts: u64,
+        retention_sources: u64,
+        retention_proven: *const c_char,
+        retention_diverged_days: i32,
+        retention_diverged_megabytes: i32,
+        retention_report_days: i32,
+        retention_report_megabytes: i32,
+        retention_transcript_days: i32,
+        retention_transcript_megabytes: i32,
+        divergence_compare: *const c_char,
+        divergence_toolchain: *const c_char,
+        divergence_seconds: i32,
+        divergence_memory_megabytes: i32,
+        log_level: *const c_char,
+        consensus_timeout_base_milliseconds: i32,
+        reserved: i32,
+    }
+
     /// What a node is made with, beside its configuration.
     struct sync_node_options {
         log: Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, line: *const c_char)>,
@@ -58,6 +117,15 @@ open_structs! {
     }
 }
 
+fixed_structs! {
+    /// One of a plugin's own settings.
+    struct sync_plugin_setting {
+        plugin: *const c_char,
+        name: *const c_char,
+        value: *const c_char,
+    }
+}
+
 extern "C" {
     pub fn sync_bytes_get_start(bytes: *const sync_bytes) -> *const u8;
     pub fn sync_bytes_get_size(bytes: *const sync_bytes) -> usize;
@@ -85,6 +153,14 @@ extern "C" {
     pub fn sync_node_create(
         configuration: *const u8,
         configuration_size: usize,
+        folder: *const c_char,
+        registry: *const sync_registry,
+        options: *const sync_node_options,
+        created: *mut *mut sync_node,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_node_create_of_struct(
+        configuration: *const sync_node_configuration,
         folder: *const c_char,
         registry: *const sync_registry,
         options: *const sync_node_options,
@@ -144,6 +220,14 @@ extern "C" {
     pub fn sync_node_subscribe(
         node: *mut sync_node,
         capacity: u32,
+        created: *mut *mut sync_events,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_node_observe(
+        node: *mut sync_node,
+        capacity: u32,
+        observe: Option<unsafe extern "C" fn(user_data: *mut c_void, event: *const sync_event)>,
+        user_data: *mut c_void,
         created: *mut *mut sync_events,
         error: *mut *mut sync_error,
     ) -> sync_status;
