@@ -1,4 +1,5 @@
-/* Counted checks that go on after a failure, so that one run shows what is wrong; the first 20 are told. */
+/* Counted checks that go on after a failure, so that one run shows what is wrong; the first 20 are told. On any
+ * thread. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -10,9 +11,9 @@ static int checks, failures;
 
 #define CHECK(condition) \
   do { \
-    checks++; \
+    __atomic_add_fetch(&checks, 1, __ATOMIC_RELAXED); \
     if (!(condition)) { \
-      if (++failures <= 20) fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+      if (__atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED) <= 20) fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
     } \
   } while (0)
 
