@@ -38,6 +38,7 @@ final class BenchGroup: Sendable {
   private let members = Mutex<[BenchReplica?]>([])
   private let signed = Atomic<Int>(0)
   private let checked: Atomic<Int>
+  private let signedTimeouts = Atomic<Int>(0)
   private let arrived = DispatchSemaphore(value: 0)
 
   var lanes: Int { options.lanes }
@@ -70,6 +71,11 @@ final class BenchGroup: Sendable {
     signed.add(1, ordering: .relaxed)
     return fixture.keys[index].sign(message)
   }
+
+  func signsTimeout() { signedTimeouts.add(1, ordering: .relaxed) }
+
+  /// How often a replica gave up on a view.
+  var timeouts: Int { signedTimeouts.load(ordering: .relaxed) }
 
   func wrote(from start: UInt64, to end: UInt64) {
     if !options.isClosedLoop { progress.withLock { $0.writes.append((start, end)) } }
@@ -140,13 +146,9 @@ final class BenchGroup: Sendable {
     victim?.stop()
   }
 
-  /// - Returns: The most ``BenchReplica/viewsBeyondBlocks`` of a replica that ran to the end.
-  @discardableResult
-  func stop() -> UInt64 {
+  func stop() {
     progress.withLock { $0.isFlowing = false }
-    let last = members.withLock { $0.compactMap { $0 } }
     for index in 0..<options.replicas { kill(index) }
-    return last.map(\.viewsBeyondBlocks).max() ?? 0
   }
 
   struct Counts {

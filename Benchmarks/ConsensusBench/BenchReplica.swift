@@ -21,7 +21,6 @@ final class BenchReplica: Sendable {
   private let storage: SQLiteStorage?
   private let inbox = Mutex(Inbox())
   private let bell = DispatchSemaphore(value: 0)
-  private let ending = Mutex<UInt64>(0)
   private let ended = DispatchSemaphore(value: 0)
 
   /// - Parameter journal: The path of an SQLite journal, or `nil` for none: nothing is stored.
@@ -50,10 +49,6 @@ final class BenchReplica: Sendable {
     ended.wait()
     storage?.close()
   }
-
-  /// Once it is stopped: how many more views there were than decided blocks. Without a timeout each view has a block,
-  /// of which the last two are not decided yet and the view behind them has none: three at most.
-  var viewsBeyondBlocks: UInt64 { ending.withLock { $0 } }
 
   func start() {
     let thread = Thread { [self] in
@@ -98,11 +93,7 @@ final class BenchReplica: Sendable {
         inbox.inputs = []
         return inbox.isStopped
       }
-      if isStopped {
-        let (view, height) = (replica.currentView, replica.head.height)
-        ending.withLock { $0 = view - min(view, height) }
-        return
-      }
+      if isStopped { return }
       guard !inputs.isEmpty else {
         let deadline = replica.nextWakeUp.map { DispatchTime(uptimeNanoseconds: $0) } ?? .distantFuture
         _ = bell.wait(timeout: deadline)
@@ -133,7 +124,9 @@ final class BenchReplica: Sendable {
     for effect in effects {
       switch effect {
       case .persist(_, let then): perform(then, &own)
-      case .sign(let request): own.append(.signed(request, group.sign(request.message, as: index)))
+      case .sign(let request):
+        if case .timeout = request.subject { group.signsTimeout() }
+        own.append(.signed(request, group.sign(request.message, as: index)))
       case .send(let peer, let bytes): group.deliver(bytes, from: index, to: Int(peer.rawValue))
       case .broadcast(let bytes):
         for peer in group.others(than: index) { group.deliver(bytes, from: index, to: peer) }

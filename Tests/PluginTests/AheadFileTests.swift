@@ -246,7 +246,7 @@ import Testing
     }
   }
 
-  @Test func theFirstLayoutIsTakenOver() throws {
+  @Test(arguments: [1, 2]) func earlierLayoutsAreTakenOver(_ version: Int) throws {
     try withFolder { folder in
       let queue = try DatabaseQueue(path: folder + "/j")
       try queue.writeWithoutTransaction { database in
@@ -254,11 +254,19 @@ import Testing
           sql: """
             CREATE TABLE entry (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
             PRAGMA application_id = \(SQLiteStorage.applicationID);
-            PRAGMA user_version = 1;
+            PRAGMA user_version = \(version);
             INSERT INTO entry VALUES (x'01', x'02');
+            """)
+        guard version == 2 else { return }
+        try database.execute(
+          sql: """
+            CREATE TABLE ahead (key BLOB NOT NULL, generation INTEGER NOT NULL, is_open INTEGER NOT NULL) STRICT;
+            INSERT INTO ahead VALUES (randomblob(32), 0, 0);
             """)
       }
       try queue.close()
+      // What it gives its marks to has them from then on.
+      try SQLiteStorage(path: folder + "/j").close()
       let storage = try SQLiteStorage(path: folder + "/j")
       defer { storage.close() }
       #expect(try storage.get([1]) == [2])

@@ -68,6 +68,8 @@ func isHarmless(_ error: any Error) -> Bool {
 
 /// Whether the file's state is unknown after this error, so that nothing more may be written.
 func isFatal(_ error: any Error) -> Bool {
+  // A record that is not as it was written.
+  if let error = error as? PluginError { return error.code == .io }
   guard let error = error as? DatabaseError else { return false }
   return [.SQLITE_IOERR, .SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
 }

@@ -13,13 +13,16 @@ import Synchronization
 /// in one transaction when that file is full and when the storage is closed. What a process has left there that did not
 /// come to that, the next opening brings home. Without room for the file each batch is a transaction of its own.
 ///
+/// Each record carries a mark of itself, and the database the total of all marks: what the disk gives back otherwise
+/// than it was written, or from before it was, is found at the next opening, and in a record that is read at once.
+///
 /// Thread: any, one call at a time; calls block on the disk. After an I/O error nothing more is written: what the
 /// system did with the pages of a failed sync is unknown, so only opening the file again tells what it holds.
 public final class SQLiteStorage: Storage {
   /// What every file of this format carries: the ASCII letters "Sync" in SQLite's `application_id`.
   static let applicationID = 0x5379_6E63
-  /// The newest layout, in SQLite's `user_version`. The first had no file beside it.
-  static let schemaVersion = 2
+  /// The newest layout, in SQLite's `user_version`. The first had no file beside it, the second no marks.
+  static let schemaVersion = 3
 
   public static let keyBytesMax = 1_024
   public static let valueBytesMax = 64 << 20
@@ -32,6 +35,8 @@ public final class SQLiteStorage: Storage {
   /// What the database does not have yet.
   private struct Ahead {
     var file: AheadFile
+    /// Of the marks of all that the database has.
+    var total: Int64
     /// The newest value of each key that has changed; `nil`: deleted. At most what the file holds.
     var changed: [[UInt8]: [UInt8]?] = [:]
   }
@@ -73,10 +78,10 @@ public final class SQLiteStorage: Storage {
     }
     do {
       let database = try DatabaseQueue(path: path, configuration: configuration)
-      let (key, generation, isNeeded) = try database.writeWithoutTransaction {
+      let (key, generation, isNeeded, total) = try database.writeWithoutTransaction {
         try SQLiteStorage.prepare($0, path: path, pagesMax: pagesMax)
       }
-      var ahead = Ahead(file: AheadFile(absent: path + "-ahead", generation: generation))
+      var ahead = Ahead(file: AheadFile(absent: path + "-ahead", generation: generation), total: total)
       let mayHaveFile = try isNeeded || SQLiteStorage.forget(path + "-ahead", database)
       if mayHaveFile {
         ahead.file = try AheadFile(
@@ -120,38 +125,47 @@ public final class SQLiteStorage: Storage {
   /// Gives the database all that it does not have, behind which the ahead file begins anew.
   private static func commit(_ database: Database, _ ahead: inout Ahead, isOpen: Bool) throws {
     let next = ahead.file.generation &+ 1
+    var total = ahead.total
     try database.inTransaction(.immediate) {
       for (key, value) in ahead.changed.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
-        try perform(value.map { .put(key: key, value: $0) } ?? .delete(key: key), on: database)
+        try perform(value.map { .put(key: key, value: $0) } ?? .delete(key: key), on: database, &total)
       }
-      let statement = try database.cachedStatement(sql: "UPDATE ahead SET generation = ?, is_open = ?")
-      try statement.execute(arguments: [Int64(bitPattern: next), isOpen])
+      let statement = try database.cachedStatement(sql: "UPDATE ahead SET generation = ?, is_open = ?, total = ?")
+      try statement.execute(arguments: [Int64(bitPattern: next), isOpen, total])
       return .commit
     }
     ahead.file.begin(generation: next)
+    ahead.total = total
     ahead.changed = [:]
   }
 
-  /// - Returns: The ahead file's key, its generation that counts, and whether it may have what the database has not.
-  private static func prepare(_ database: Database, path: String, pagesMax: Int?) throws -> ([UInt8], UInt64, Bool) {
+  /// - Returns: The ahead file's key, its generation that counts, whether it may have what the database has not, and the
+  ///   total of the marks.
+  private static func prepare(_ database: Database, path: String, pagesMax: Int?) throws -> (
+    [UInt8], UInt64, Bool, Int64
+  ) {
     try checkLayout(database, path: path)
     let finding = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
     guard finding == "ok" else {
       throw PluginError(.io, damagedJournal(path, finding.replacing("\n", with: ": ")))
     }
     if let pagesMax { try database.execute(sql: "PRAGMA max_page_count = \(pagesMax)") }
-    guard let row = try Row.fetchOne(database, sql: "SELECT key, generation, is_open FROM ahead"),
+    guard let row = try Row.fetchOne(database, sql: "SELECT key, generation, is_open, total FROM ahead"),
       let key = row[0] as Data?, key.count == AheadFile.keyBytes
     else { throw PluginError(.io, damagedJournal(path, "no key of the file beside it")) }
-    let (generation, isOpen): (Int64, Bool) = (row[1], row[2])
-    return ([UInt8](key), UInt64(bitPattern: generation), isOpen)
+    let (generation, isOpen, total): (Int64, Bool, Int64) = (row[1], row[2], row[3])
+    guard try RecordMark.total(database, path: path) == total else {
+      throw PluginError(.io, damagedJournal(path, "some records are missing, or are of an earlier moment than others"))
+    }
+    return ([UInt8](key), UInt64(bitPattern: generation), isOpen, total)
   }
 
   private static func checkLayout(_ database: Database, path: String) throws {
     let ahead = """
-      CREATE TABLE ahead (key BLOB NOT NULL, generation INTEGER NOT NULL, is_open INTEGER NOT NULL) STRICT;
-      INSERT INTO ahead VALUES (randomblob(\(AheadFile.keyBytes)), 0, 0);
-      PRAGMA user_version = \(schemaVersion);
+      CREATE TABLE ahead (
+        key BLOB NOT NULL, generation INTEGER NOT NULL, is_open INTEGER NOT NULL, total INTEGER NOT NULL DEFAULT 0
+      ) STRICT;
+      INSERT INTO ahead VALUES (randomblob(\(AheadFile.keyBytes)), 0, 0, 0);
       """
     try database.inTransaction(.immediate) {
       let application = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
@@ -160,8 +174,11 @@ public final class SQLiteStorage: Storage {
       if application == 0 && version == 0 && tables == 0 {
         try database.execute(
           sql: """
-            CREATE TABLE entry (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID, STRICT;
+            CREATE TABLE entry (
+              key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL, mark INTEGER NOT NULL DEFAULT 0
+            ) WITHOUT ROWID, STRICT;
             PRAGMA application_id = \(applicationID);
+            PRAGMA user_version = \(schemaVersion);
             \(ahead)
             """)
         return .commit
@@ -169,8 +186,11 @@ public final class SQLiteStorage: Storage {
       guard application == applicationID else {
         throw PluginError(.invalid, "\(path) is an SQLite file of another program; name a new file for the journal")
       }
-      if version == 1 {
-        try database.execute(sql: ahead)
+      if version == 1 || version == 2 {
+        try database.execute(
+          sql: version == 1 ? ahead : "ALTER TABLE ahead ADD COLUMN total INTEGER NOT NULL DEFAULT 0")
+        try RecordMark.begin(database)
+        try database.execute(sql: "PRAGMA user_version = \(schemaVersion)")
         return .commit
       }
       guard version == schemaVersion else {
@@ -187,8 +207,8 @@ public final class SQLiteStorage: Storage {
     try checkState()
     if let changed = ahead.withLock({ $0.changed[key] }) { return changed }
     return try access { database in
-      let statement = try database.cachedStatement(sql: "SELECT value FROM entry WHERE key = ?")
-      return try Data.fetchOne(statement, arguments: [Data(key)]).map { [UInt8]($0) }
+      let statement = try database.cachedStatement(sql: "SELECT key, value, mark FROM entry WHERE key = ?")
+      return try Row.fetchOne(statement, arguments: [Data(key)]).map { try RecordMark.check($0, path: path).value }
     }
   }
 
@@ -221,13 +241,13 @@ public final class SQLiteStorage: Storage {
     try access { database in
       let bound = high == nil ? "" : " AND key < ?"
       let statement = try database.cachedStatement(
-        sql: "SELECT key, value FROM entry WHERE key >= ?\(bound) ORDER BY key")
+        sql: "SELECT key, value, mark FROM entry WHERE key >= ?\(bound) ORDER BY key")
       let arguments: StatementArguments = if let high { [Data(low), Data(high)] } else { [Data(low)] }
       let cursor = try Row.fetchCursor(statement, arguments: arguments)
       var found: [(key: [UInt8], value: [UInt8])] = []
       while found.count < limit, let row = try cursor.next() {
-        let key = [UInt8](row[0] as Data)
-        if isWanted(key) { found.append((key, [UInt8](row[1] as Data))) }
+        let record = try RecordMark.check(row, path: path)
+        if isWanted(record.key) { found.append((record.key, record.value)) }
       }
       return found
     }
@@ -273,13 +293,21 @@ public final class SQLiteStorage: Storage {
     }
   }
 
-  private static func perform(_ change: StorageChange, on database: Database) throws {
+  private static func perform(_ change: StorageChange, on database: Database, _ total: inout Int64) throws {
+    let before = try database.cachedStatement(sql: "SELECT mark FROM entry WHERE key = ?")
     switch change {
     case .put(let key, let value):
+      total &-= try Int64.fetchOne(before, arguments: [Data(key)]) ?? 0
+      let mark = RecordMark.of(key, value)
       let statement = try database.cachedStatement(
-        sql: "INSERT INTO entry (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-      try statement.execute(arguments: [Data(key), Data(value)])
+        sql: """
+          INSERT INTO entry (key, value, mark) VALUES (?, ?, ?)
+          ON CONFLICT (key) DO UPDATE SET value = excluded.value, mark = excluded.mark
+          """)
+      try statement.execute(arguments: [Data(key), Data(value), mark])
+      total &+= mark
     case .delete(let key):
+      total &-= try Int64.fetchOne(before, arguments: [Data(key)]) ?? 0
       try database.cachedStatement(sql: "DELETE FROM entry WHERE key = ?").execute(arguments: [Data(key)])
     }
   }
@@ -302,6 +330,9 @@ public final class SQLiteStorage: Storage {
   func synchronousLevel() throws(PluginError) -> Int {
     try access { try Int.fetchOne($0, sql: "PRAGMA synchronous") ?? -1 }
   }
+
+  /// Reads the file anew, for tests.
+  func forgetPages() throws(PluginError) { try access { try $0.execute(sql: "PRAGMA shrink_memory") } }
 
   private func checkState() throws(PluginError) {
     let refusal = state.withLock { state in

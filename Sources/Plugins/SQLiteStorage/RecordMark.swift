@@ -1,0 +1,64 @@
+import Foundation
+import GRDB
+import SyncProof
+import SyncRuntime
+
+/// What a record carries, so that bytes which the disk gives back otherwise than they were written are no record: the
+/// first 64 bits of the SHA-256 of "entry", the key's length in four bytes, the key and the value. It is no secret, and
+/// keeps off nobody who writes to the file.
+enum RecordMark {
+  static func of(_ key: [UInt8], _ value: [UInt8]) -> Int64 {
+    var hash = SHA256.Stream()
+    let count = UInt32(key.count)
+    hash.update([UInt8]("entry".utf8) + (0..<4).map { UInt8(truncatingIfNeeded: count >> (24 - 8 * $0)) } + key)
+    hash.update(value)
+    return Int64(bitPattern: hash.finish().bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) })
+  }
+
+  /// - Parameter row: Key, value and mark.
+  /// - Throws: ``PluginError/Code/io`` for another record than was written.
+  static func check(_ row: Row, path: String) throws -> (key: [UInt8], value: [UInt8], mark: Int64) {
+    // What rots may be of another type.
+    guard let name = Data.fromDatabaseValue(row[0]), let text = Data.fromDatabaseValue(row[1]) else {
+      throw PluginError(.io, damagedJournal(path, "a record has neither key nor value"))
+    }
+    let (key, value) = ([UInt8](name), [UInt8](text))
+    let mark = of(key, value)
+    guard mark == Int64.fromDatabaseValue(row[2]) else {
+      let name = key.prefix(40).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+      throw PluginError(.io, damagedJournal(path, "the record of the key \(name) is not as it was written"))
+    }
+    return (key, value, mark)
+  }
+
+  /// Checks all records.
+  ///
+  /// - Returns: The total of their marks, modulo 2⁶⁴.
+  static func total(_ database: Database, path: String) throws -> Int64 {
+    let rows = try Row.fetchCursor(database, sql: "SELECT key, value, mark FROM entry")
+    var total: Int64 = 0
+    while let row = try rows.next() { total &+= try check(row, path: path).mark }
+    return total
+  }
+
+  /// Gives marks to records that have none yet.
+  static func begin(_ database: Database) throws {
+    let function = DatabaseFunction("record_mark", argumentCount: 2, pure: true) { values in
+      guard let key = Data.fromDatabaseValue(values[0]), let value = Data.fromDatabaseValue(values[1]) else {
+        return nil
+      }
+      return of([UInt8](key), [UInt8](value))
+    }
+    database.add(function: function)
+    defer { database.remove(function: function) }
+    try database.execute(
+      sql: """
+        ALTER TABLE entry ADD COLUMN mark INTEGER NOT NULL DEFAULT 0;
+        UPDATE entry SET mark = record_mark(key, value);
+        """)
+    let marks = try Int64.fetchCursor(database, sql: "SELECT mark FROM entry")
+    var total: Int64 = 0
+    while let mark = try marks.next() { total &+= mark }
+    try database.execute(sql: "UPDATE ahead SET total = ?", arguments: [total])
+  }
+}
