@@ -12,9 +12,12 @@ package enum Folder {
     }
   }
 
-  /// Removes a tree; a missing one is fine. Symbolic links are removed, not followed.
+  /// Removes a tree, also one that is deeper than any path, as a build may leave it; a missing one is fine. Symbolic
+  /// links are removed, not followed.
   package static func remove(_ path: String) {
-    try? FileManager.default.removeItem(atPath: path)
+    if unlink(path) == 0 || errno == ENOENT { return }
+    if (try? FolderCopy.empty(path)) == nil, chmod(path, S_IRWXU) == 0 { try? FolderCopy.empty(path) }
+    _ = rmdir(path)
   }
 
   /// The bytes of a regular file, reached through no link; `nil` where there is none.

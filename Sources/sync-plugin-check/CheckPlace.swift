@@ -61,7 +61,8 @@ struct CheckPlace: Sendable {
     return findings + [await TransportCompatTest(make: honest).keepsApart(foreign)]
   }
 
-  func checkSandbox(_ archive: String) async throws -> [CompatFinding] {
+  /// - Parameter escapes: What may leave it, with the reasons; `nil`: nothing tries to.
+  func checkSandbox(_ archive: String, escapes: [String: String]?) async throws -> [CompatFinding] {
     let path = URL(fileURLWithPath: archive).standardizedFileURL.path
     let digest = try FileDigest.sha256(path: path).digest
     let scratch = folder + "/scratch"
@@ -69,9 +70,9 @@ struct CheckPlace: Sendable {
     let sandbox = try await ForeignSandbox(
       plugin, node: "checked", stateDirectory: folder + "/state", settings: settings)
     _ = try await sandbox.removeLeftovers()
-    let findings = await SandboxCompatTest(
-      sandbox: sandbox, toolchain: digest, archive: path, scratchDirectory: scratch
-    ).run()
+    let suite = SandboxCompatTest(sandbox: sandbox, toolchain: digest, archive: path, scratchDirectory: scratch)
+    var findings = await suite.run()
+    if let escapes { findings += await suite.escapes(allowing: escapes) }
     await sandbox.close()
     return findings
   }

@@ -23,6 +23,12 @@ struct PluginCheck: AsyncParsableCommand {
   var settings: [String] = []
   @Option(help: "For a sandbox: a tar archive with /bin/sh, bash, coreutils and busybox.")
   var toolchain: String?
+  @Flag(help: "For a sandbox: also every attempt to leave it; compiled here by cc, and made as root of this host.")
+  var escapes = false
+  @Option(
+    name: .customLong("allow"), help: "NAME=REASON: an attempt that may succeed, and why that does no harm; repeatable."
+  )
+  var allowed: [String] = []
   @Option(help: "For a source: a package that it has, with its version.")
   var package: String?
   @Flag(help: "Print JSON.")
@@ -41,7 +47,7 @@ struct PluginCheck: AsyncParsableCommand {
     } catch {
       throw ValidationError(error.message)
     }
-    let place = CheckPlace(plugin, settings: try pairs())
+    let place = CheckPlace(plugin, settings: try pairs(settings, "--setting"))
     defer { place.remove() }
     let findings: [CompatFinding]
     switch plugin.kind {
@@ -50,7 +56,7 @@ struct PluginCheck: AsyncParsableCommand {
     case .transport: findings = await place.checkTransport()
     case .sandbox:
       guard let toolchain else { throw ValidationError("A sandbox is checked with --toolchain ARCHIVE") }
-      findings = try await place.checkSandbox(toolchain)
+      findings = try await place.checkSandbox(toolchain, escapes: escapes ? try pairs(allowed, "--allow") : nil)
     case .source:
       guard let package else { throw ValidationError("A source is checked with --package PURL") }
       findings = try await place.checkSource(package)
@@ -68,13 +74,13 @@ struct PluginCheck: AsyncParsableCommand {
     if findings.contains(where: { !$0.hasPassed }) { throw ExitCode(1) }
   }
 
-  private func pairs() throws -> [String: String] {
+  private func pairs(_ texts: [String], _ option: String) throws -> [String: String] {
     var pairs: [String: String] = [:]
-    for setting in settings {
-      guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
-        throw ValidationError("--setting is NAME=VALUE; this one is '\(setting)'")
+    for text in texts {
+      guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+        throw ValidationError("\(option) is a name, '=' and a text; this one is '\(text)'")
       }
-      pairs[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
+      pairs[String(text[..<equals])] = String(text[text.index(after: equals)...])
     }
     return pairs
   }

@@ -26,6 +26,27 @@ import Testing
     #expect(try FolderCopy.isEmpty(scratch.path))
   }
 
+  /// Whatever a build leaves: depth, names that are no text, folders without rights, links to what is not its own.
+  @Test func aFolderIsRemovedAsABuildLeavesIt() throws {
+    let (scratch, other) = (try Scratch(), try Scratch())
+    let path = scratch.path + "/output"
+    mkdir(path, 0o755)
+    Self.nest(path, depth: 6_000)
+    mkdir(path + "/closed", 0o755)
+    #expect(FileManager.default.createFile(atPath: path + "/closed/file", contents: nil))
+    chmod(path + "/closed", 0)
+    let folder = open(path, O_RDONLY | O_DIRECTORY)
+    #expect(mkdirat(folder, [CChar(bitPattern: 0xFF), 0], 0o755) == 0)
+    close(folder)
+    #expect(FileManager.default.createFile(atPath: other.path + "/kept", contents: nil))
+    symlink(other.path, path + "/link")
+    symlink(other.path, scratch.path + "/top")
+    chmod(path, 0)
+    for name in ["/output", "/top", "/nothing"] { Folder.remove(scratch.path + name) }
+    #expect(try FolderCopy.isEmpty(scratch.path))
+    #expect(access(other.path + "/kept", F_OK) == 0)
+  }
+
   @Test func aDeepTreeStaysBehindBelowItsBound() throws {
     let (from, to) = (try Scratch(), try Scratch())
     Self.nest(from.path, depth: 6_000)
