@@ -10,6 +10,12 @@ func demand(_ name: String, _ failure: String?) {
   exit(1)
 }
 
+// What takes no time goes first.
+demand("rules", try RuleTrial.observer())
+demand("rules", try RuleTrial.epochEnd())
+demand("rules", try RuleTrial.joins())
+demand("rules", try RuleTrial.timer())
+demand("rules", try RuleTrial.fetches())
 for adversary in AdversaryCatalogue.all {
   demand("adversaries", try AdversaryTrial.run(adversary, replicas: 4, seed: 0).failure)
 }
@@ -17,8 +23,6 @@ for seed in 0..<20 as Range<UInt64> {
   demand("rules", try RuleTrial.safetyRules(seed: seed))
   demand("rules", try RuleTrial.certificates(seed: seed))
 }
-demand("rules", try RuleTrial.observer())
-demand("rules", try RuleTrial.epochEnd())
 for twin in 0..<4 as Range<UInt16> {
   demand("twins", try TwinsEnumeration.run(twin: twin, views: 2, alphabet: .tiny, healEvery: 4).failure)
 }

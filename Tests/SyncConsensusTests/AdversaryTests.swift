@@ -27,6 +27,12 @@ import Testing
 
   @Test func whoMayHaveForgottenSignsNothing() throws { #expect(try RuleTrial.observer() == nil) }
 
+  @Test func timeoutsAreJoined() throws { #expect(try RuleTrial.joins() == nil) }
+
+  @Test func theTimerFollowsTheViews() throws { #expect(try RuleTrial.timer() == nil) }
+
+  @Test func fetchedBlocksHangTogether() throws { #expect(try RuleTrial.fetches() == nil) }
+
   @Test func behindAnEpochsEndNothingChanges() throws { #expect(try RuleTrial.epochEnd() == nil) }
 
   @Test func certificatesHoldByThePublishedRules() throws {

@@ -79,9 +79,9 @@ package struct CertificateOracle {
     return head + (commit.map { [1] + bytes(of: $0) } ?? [0]) + SHA256.hash(hashed).bytes
   }
 
-  /// The bytes under a timeout.
-  package func timeoutBytes(_ view: UInt64, highQCView: UInt64) -> [UInt8] {
-    Array("synchronicity-consensus-timeout/v1\n".utf8) + group.chainID.bytes + bigEndian(group.set.epoch)
+  /// The bytes under a timeout, of the group's epoch where no other is given.
+  package func timeoutBytes(_ view: UInt64, highQCView: UInt64, epoch: UInt64? = nil) -> [UInt8] {
+    Array("synchronicity-consensus-timeout/v1\n".utf8) + group.chainID.bytes + bigEndian(epoch ?? group.set.epoch)
       + bigEndian(view) + bigEndian(highQCView)
   }
 

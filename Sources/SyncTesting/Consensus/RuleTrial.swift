@@ -15,10 +15,10 @@ package enum RuleTrial {
     var (voted, lock) = (UInt64(0), UInt64(0))
     var lastTimeout: UnsignedTimeout?
     for call in 0..<calls {
-      let view = voted + random.below(3)
+      let view = max(voted + random.below(4), 1) - 1
       let current = random.happens(perMille: 900) ? view : view + 1
       let qc = bareCertificate(view: random.below(view + 2), epoch: random.happens(perMille: 950) ? 1 : 2)
-      let tc = random.happens(perMille: 600) ? bareTC(view: view - min(view, random.below(2)), &random) : nil
+      let tc = random.happens(perMille: 600) ? bareTC(view: view - min(view, random.below(3)), &random) : nil
       if random.happens(perMille: 500) {
         let block = Block(
           epoch: random.happens(perMille: 950) ? 1 : 2, view: view, height: 1,
@@ -139,15 +139,16 @@ package enum RuleTrial {
     of group: FixtureGroup, _ oracle: CertificateOracle, _ qc: Certificate, _ random: inout SeededGenerator
   ) -> TimeoutCertificate {
     let view = qc.view + (random.happens(perMille: 900) ? 1 + random.below(2) : 0)
+    let epoch = group.set.epoch + (random.happens(perMille: 900) ? 0 : 1)
     let seen = signers(of: group, &random).map { signer in
       (signer, random.happens(perMille: 850) ? qc.view : qc.view - 1 + random.below(3))
     }
     return TimeoutCertificate(
-      epoch: group.set.epoch, view: view, highQC: qc,
+      epoch: epoch, view: view, highQC: qc,
       shares: seen.map { (signer, highQCView) in
         TimeoutCertificate.Share(
           signer: ReplicaIndex(rawValue: UInt16(signer)), highQCView: highQCView,
-          signature: group.keys[signer].sign(oracle.timeoutBytes(view, highQCView: highQCView)))
+          signature: group.keys[signer].sign(oracle.timeoutBytes(view, highQCView: highQCView, epoch: epoch)))
       })
   }
 

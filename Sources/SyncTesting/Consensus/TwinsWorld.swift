@@ -120,7 +120,9 @@ package struct TwinsWorld {
   package mutating func deliver(_ fate: (Envelope) -> Fate) {
     drain()
     var held: [Envelope] = []
+    let first = steps
     while !waiting.isEmpty, checker.failure == nil {
+      if steps - first > Self.settleStepsMax { return checker.fail("messages never end") }
       let batch = waiting
       waiting = []
       for envelope in batch {
@@ -217,6 +219,10 @@ package struct TwinsWorld {
         emit(bytes, of: instance, to: (0..<UInt16(group.set.count)).filter { $0 != index })
       case .decided(let block):
         if isHonest(instance) {
+          let key = Array("d/".utf8) + (0..<8).map { UInt8(truncatingIfNeeded: block.height >> (56 - 8 * $0)) }
+          if !block.block.entries.isEmpty, instances[instance].disk[key] == nil {
+            checker.fail("instance \(instance) tells of height \(block.height), whose entries are not durable")
+          }
           checker.decided(block, by: instance, isReplay: false, wallMilliseconds: now.wallMilliseconds)
         }
       case .misbehaviour(let proof):
