@@ -24,6 +24,49 @@ struct DocumentTests {
     #expect(findings.isEmpty, "\(listed(findings))")
   }
 
+  /// Targets, suites and tests, and the planted mutants.
+  private func testNames() throws -> Set<String> {
+    var names: Set<String> = []
+    for path in repository.paths(extensions: ["swift"]) {
+      guard path.contains("Tests/") || path.hasPrefix("Sources/SyncTesting/") else { continue }
+      names.formUnion(path.split(separator: "/").dropLast().map(String.init))
+      names.formUnion(declaredNames(try repository.text(path)))
+    }
+    for line in try repository.text("Tests/Mutants/mutants.toml").split(separator: "\n") {
+      if line.hasPrefix("name = \"") { names.insert(String(line.dropFirst(8).dropLast())) }
+    }
+    return names
+  }
+
+  @Test("The threat model's tests exist")
+  func threats() throws {
+    let table = ThreatTable(path: "THREAT_MODEL.md", text: try repository.text("THREAT_MODEL.md"))
+    try #require(table.tests.count > 60)
+    let findings = table.findings(names: try testNames(), exists: repository.exists)
+    #expect(findings.isEmpty, "\(listed(findings))")
+  }
+
+  static let threatRows: [(name: String, cell: String, wanted: [String])] = [
+    ("a suite of a target", "ATests: BTests", []),
+    ("a suite alone, a test, and words", "BTests (words, Words); ATests: aTestOfIt, BTests", []),
+    ("a path, a command, and words", "scripts/test: words; `run --it`: words", []),
+    ("a mutant", "Tests/Mutants: a-mutant, a-mutant", []),
+    ("a sentence", "ATests: words of a test", ["ATests: words of a test is no test"]),
+    ("a suite that is gone", "BTests; ATests: CTests", ["ATests: CTests is no test"]),
+    ("a target that is gone", "DTests: BTests", ["DTests: BTests is no test"]),
+    ("a path that is gone", "scripts/none (scripts/none)", ["scripts/none is not there", "scripts/none is not there"]),
+    ("a mutant that is gone", "Tests/Mutants: a-mutant, none", ["none is no test"]),
+  ]
+
+  @Test("A planted row is judged", arguments: threatRows)
+  func plantedThreats(name: String, cell: String, wanted: [String]) {
+    let text = "| attacker | wants | what stops it | test |\n|---|---|---|---|\n| a | b | c | \(cell) |\n"
+    let names: Set<String> = ["ATests", "BTests", "aTestOfIt", "a-mutant"]
+    let there: Set<String> = ["scripts/test", "Tests/Mutants"]
+    let findings = ThreatTable(path: "T.md", text: text).findings(names: names, exists: there.contains)
+    #expect(findings.map(\.what) == wanted)
+  }
+
   static let planted: [(name: String, text: String, wanted: [String])] = [
     ("a link that resolves", "See [it](../README.md#top).", []),
     ("a link that does not", "See [it](missing.md).", ["missing.md is not there"]),
