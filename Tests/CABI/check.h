@@ -13,7 +13,8 @@ static int checks, failures;
   do { \
     __atomic_add_fetch(&checks, 1, __ATOMIC_RELAXED); \
     if (!(condition)) { \
-      if (__atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED) <= 20) fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+      if (__atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED) <= 20) \
+        fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
     } \
   } while (0)
 

@@ -139,8 +139,8 @@ public final class SQLiteStorage: Storage {
     ahead.changed = [:]
   }
 
-  /// - Returns: The ahead file's key, its generation that counts, whether it may have what the database has not, and the
-  ///   total of the marks.
+  /// - Returns: The ahead file's key, its generation that counts, whether it may have what the database has not, and
+  ///   the total of the marks.
   private static func prepare(_ database: Database, path: String, pagesMax: Int?) throws -> (
     [UInt8], UInt64, Bool, Int64
   ) {
@@ -155,7 +155,8 @@ public final class SQLiteStorage: Storage {
     else { throw PluginError(.io, damagedJournal(path, "no key of the file beside it")) }
     let (generation, isOpen, total): (Int64, Bool, Int64) = (row[1], row[2], row[3])
     guard try RecordMark.total(database, path: path) == total else {
-      throw PluginError(.io, damagedJournal(path, "some records are missing, or are of an earlier moment than others"))
+      let finding = "some records are missing, or are of an earlier moment than others"
+      throw PluginError(.io, damagedJournal(path, finding))
     }
     return ([UInt8](key), UInt64(bitPattern: generation), isOpen, total)
   }
