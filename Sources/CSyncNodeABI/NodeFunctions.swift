@@ -68,6 +68,11 @@ private func makeNode(
   let given = try options.map { (options) throws(CallError) in
     try readStruct(UnsafeRawPointer(options), as: sync_node_options.self, "options")
   }
+  if let given, given.reserved != 0 || !(0...1).contains(given.is_restored) {
+    throw CallError(
+      SYNC_ERROR_INVALID_ARGUMENT,
+      Text("options.is_restored is \(Int(given.is_restored)), which is 0 or 1, and reserved \(Int(given.reserved)), 0"))
+  }
   return retained(
     try failing { () throws(PluginError) in
       let file = try read(folder, plugins ?? PluginRegistry.shipped)

@@ -16,7 +16,9 @@ package enum Folder {
   /// links are removed, not followed.
   package static func remove(_ path: String) {
     if unlink(path) == 0 || errno == ENOENT { return }
-    if (try? FolderCopy.empty(path)) == nil, chmod(path, S_IRWXU) == 0 { try? FolderCopy.empty(path) }
+    // Its owner may have taken his own rights.
+    _ = chmod(path, S_IRWXU)
+    try? FolderCopy.empty(path)
     _ = rmdir(path)
   }
 

@@ -152,6 +152,8 @@ package struct FolderCopy {
       }
       guard below >= 0 else { throw failure(name) }
       defer { close(below) }
+      // A folder that is read alone gives none of its names back.
+      _ = fchmod(below, S_IRWXU)
       try removeContents(below, root: root, depth: depth + 1, moved: &moved)
       guard unlinkat(folder, name, AT_REMOVEDIR) == 0 else { throw failure(name) }
     }

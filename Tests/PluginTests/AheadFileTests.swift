@@ -200,7 +200,7 @@ import Testing
   }
 
   /// Its generations have been used before, for other batches.
-  @Test func anOlderCopyOfTheDatabaseIsNotLedAstray() throws {
+  @Test func anOlderCopyOfTheDatabaseAloneIsRefused() throws {
     try withFolder { folder in
       for number in 0..<3 {
         let storage = try SQLiteStorage(path: folder + "/j")
@@ -209,13 +209,67 @@ import Testing
         if number == 0 { try FileManager.default.copyItem(atPath: folder + "/j", toPath: folder + "/older") }
       }
       try FileManager.default.removeItem(atPath: folder + "/j")
-      try FileManager.default.moveItem(atPath: folder + "/older", toPath: folder + "/j")
+      try FileManager.default.copyItem(atPath: folder + "/older", toPath: folder + "/j")
+      let error = #expect(throws: PluginError.self) { try SQLiteStorage(path: folder + "/j") }
+      #expect(error?.message.contains("copies of different moments") == true)
+      // Without the file beside it, it is what it was then.
+      try FileManager.default.removeItem(atPath: folder + "/j-ahead")
       let storage = try SQLiteStorage(path: folder + "/j")
       defer { storage.close() }
-      try storage.apply(Self.put(99), durable: true)
-      let again = try SQLiteStorage(path: try copy(of: folder, named: "killed") + "/j")
-      defer { again.close() }
-      #expect(try again.scan(prefix: [], from: [], limit: 99).map(\.key) == [[0], [1], [2], [3], [4], [99]])
+      #expect(try storage.scan(prefix: [], from: [], limit: 99).map(\.key) == [[0], [1], [2], [3], [4]])
+    }
+  }
+
+  @Test func aFileWithoutItsDatabaseIsRefused() throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      try storage.apply(Self.put(1), durable: true)
+      storage.close()
+      try FileManager.default.removeItem(atPath: folder + "/j")
+      let error = #expect(throws: PluginError.self) { try SQLiteStorage(path: folder + "/j") }
+      #expect(error?.message.contains("a journal that is not here") == true)
+    }
+  }
+
+  /// A killed node's database and its log, one bit of which the disk gives back otherwise: what was durable is found, or
+  /// the opening is refused.
+  @Test(arguments: [UInt64](1...4)) func aFlippedBitOfAKilledJournalLosesNothing(_ seed: UInt64) throws {
+    try withFolder { folder in
+      let storage = try SQLiteStorage(path: folder + "/j")
+      defer { storage.close() }
+      for key in 0..<4 { try storage.apply(Self.put(UInt8(key)), durable: true) }
+      let wanted: [[UInt8]] = [[0], [1], [2], [3]]
+      var random = SeededGenerator(seed: seed)
+      let copy = try copy(of: folder, named: "copy")
+      var files: [String: Data] = [:]
+      for name in try FileManager.default.contentsOfDirectory(atPath: copy) {
+        files[name] = try Data(contentsOf: URL(filePath: copy + "/" + name))
+      }
+      #expect(files["j-wal"]?.isEmpty == false && files["j-ahead"]?.isEmpty == false)
+      var refused = 0
+      for name in ["j", "j-wal"] {
+        guard let bytes = files[name], !bytes.isEmpty else { continue }
+        for _ in 0..<60 {
+          for name in try FileManager.default.contentsOfDirectory(atPath: copy) {
+            try FileManager.default.removeItem(atPath: copy + "/" + name)
+          }
+          for (name, bytes) in files { try bytes.write(to: URL(filePath: copy + "/" + name)) }
+          var damaged = bytes
+          let (place, bit) = (Int.random(in: 0..<bytes.count, using: &random), Int.random(in: 0..<8, using: &random))
+          damaged[place] ^= 1 << UInt8(bit)
+          try damaged.write(to: URL(filePath: copy + "/" + name))
+          do {
+            let again = try SQLiteStorage(path: copy + "/j")
+            let found = try again.scan(prefix: [], from: [], limit: 99).map(\.key)
+            #expect(found == wanted, "\(name) byte \(place) bit \(bit)")
+            again.close()
+          } catch let error as PluginError {
+            #expect([.io, .invalid].contains(error.code))
+            refused += 1
+          }
+        }
+      }
+      #expect(refused > 20)
     }
   }
 

@@ -56,6 +56,8 @@ struct DocumentTests {
     ("a target that is gone", "DTests: BTests", ["DTests: BTests is no test"]),
     ("a path that is gone", "scripts/none (scripts/none)", ["scripts/none is not there", "scripts/none is not there"]),
     ("a mutant that is gone", "Tests/Mutants: a-mutant, none", ["none is no test"]),
+    ("words alone", "(BTests)", ["it names no test"]),
+    ("a cell too many", "BTests | BTests", ["it names no test"]),
   ]
 
   @Test("A planted row is judged", arguments: threatRows)

@@ -12,8 +12,9 @@ struct ThreatTable {
     var rows: [(String, Int)] = []
     for (offset, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
       let cells = line.split(separator: "|").map { $0.trimmed }
-      guard line.hasPrefix("|"), cells.count == 4, cells[3] != "test", cells[3] != "---" else { continue }
-      rows.append((cells[3], offset + 1))
+      guard line.hasPrefix("|"), cells.last != "test", cells.last != "---" else { continue }
+      // Another number of cells is no row that can be read.
+      rows.append((cells.count == 4 ? cells[3] : "", offset + 1))
     }
     return rows
   }
@@ -24,6 +25,7 @@ struct ThreatTable {
   func findings(names: Set<String>, exists: (String) -> Bool) -> [Finding] {
     var findings: [Finding] = []
     for (cell, line) in tests {
+      if ThreatTable.items(cell).isEmpty { findings.append(Finding(path: path, line: line, what: "it names no test")) }
       for item in ThreatTable.items(cell) where !isKnown(item, names, exists) {
         findings.append(Finding(path: path, line: line, what: "\(item) is no test"))
       }

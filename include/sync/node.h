@@ -10,9 +10,10 @@
  *     sync_node_copy_proof(node, job, &proof, &error);
  *     sync_node_destroy(node);
  *
- * Several nodes may live in one process. Each has a thread of its own; builds run in processes of their own. Functions
- * that wait take a timeout in nanoseconds: 0 looks and returns, SYNC_FOREVER waits. They block the caller's thread
- * only, and no function of a plugin is ever called on it.
+ * Several nodes may live in one process. Each has a thread of its own, and one for its connections; builds run in
+ * processes of their own. Functions that wait for what the group does take a timeout in nanoseconds: with 0 they look
+ * and return, SYNC_FOREVER waits. The others ask the node at most, whose thread may be at its disk or at an answer of a
+ * plugin. They block the caller's thread only, and no function of a plugin is ever called on it.
  *
  * After fork() a child may use verify.h and nothing of this header. The library stays in memory once it is loaded.
  */
@@ -85,9 +86,9 @@ typedef struct sync_node_options {
   void (*log)(void *user_data, int32_t level, const char *line);
   void *log_user_data;
   /* 1, for one start: the data folder was put back from an older copy, or is new although this builder has signed
-   * before. */
+   * before. Else 0. */
   int32_t is_restored;
-  int32_t reserved;
+  int32_t reserved; /* 0 */
 } sync_node_options;
 
 #define SYNC_NODE_OPTIONS_INIT {sizeof(sync_node_options), SYNC_ABI_VERSION, NULL, NULL, 0, 0}
@@ -175,9 +176,10 @@ typedef struct sync_node_configuration {
   int32_t reserved;
 } sync_node_configuration;
 
-/* All that is not named is NULL or 0. */
 #define SYNC_NODE_CONFIGURATION_INIT \
-  {.struct_size = sizeof(sync_node_configuration), .abi_version = SYNC_ABI_VERSION}
+  {sizeof(sync_node_configuration), SYNC_ABI_VERSION, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+   NULL, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, 0, NULL, 0, NULL, NULL, NULL, 0, 0, NULL, \
+   NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, 0}
 
 /* sync_node_create of a configuration that is no text. Nothing of it is used behind the call. [any-thread] */
 sync_status sync_node_create_of_struct(
@@ -191,7 +193,7 @@ sync_status sync_node_start(sync_node *node, sync_error **error);
 /* Ends the node: builds are killed and begin anew at the next start; nothing is lost. Returns when all is closed, or
  * with SYNC_ERROR_TIMED_OUT, and then goes on ending. In every state: a node that was not started has ended then, and
  * one that has ended stays so. The error is the one with which the node ended by itself or did not start, if so.
- * SYNC_ERROR_STATE on a thread that runs a plugin's method. [any-thread] */
+ * SYNC_ERROR_STATE on a thread that runs a plugin's method or the log's function. [any-thread] */
 sync_status sync_node_stop(sync_node *node, uint64_t timeout_ns, sync_error **error);
 
 /* Stops the node, waits for that, and frees it. Does nothing for NULL. Not while another thread is in a call with it,
@@ -338,7 +340,8 @@ sync_status sync_node_subscribe(sync_node *node, uint32_t capacity, sync_events 
 
 /* The same, but each event goes to a function instead: one at a time, in their order, on one thread of its own that is
  * neither the node's nor the runtime's. So it may take its time and call whatever is here, stop and destroy too; what
- * comes meanwhile waits, as many as capacity. The event is the runtime's until the function returns; its struct_size
+ * comes meanwhile waits, as many as capacity. Where it uses the node, end its events before another thread destroys
+ * that. The event is the runtime's until the function returns; its struct_size
  * says how much of it there is. Behind the last event, when the node has ended, or the subscription, the function is
  * called once more with NULL, and then never again. [any-thread] */
 sync_status sync_node_observe(

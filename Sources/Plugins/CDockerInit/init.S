@@ -22,8 +22,8 @@
 
   .section .rodata
   .balign 16
-  .globl sync_docker_init_begin, sync_docker_init_end, sync_docker_init_bounds, sync_docker_init_bounds_end
-sync_docker_init_begin:
+  .globl synchronicity_docker_init_begin, synchronicity_docker_init_end, synchronicity_docker_init_bounds, synchronicity_docker_init_bounds_end
+synchronicity_docker_init_begin:
   // The ELF header: 64 bits, little endian, an executable at a fixed address.
   .ascii "\177ELF"
   .byte 2, 1, 1, 0
@@ -35,13 +35,13 @@ sync_docker_init_begin:
   .2byte 183
 #endif
   .4byte 1
-  .8byte BASE + (start - sync_docker_init_begin)
+  .8byte BASE + (start - synchronicity_docker_init_begin)
   .8byte 64, 0
   .4byte 0
   .2byte 64, 56, 2, 64, 0, 0
   // One segment to read and execute; all that is written lies on the stack, which is not executed.
   .4byte 1, 5
-  .8byte 0, BASE, BASE, sync_docker_init_end - sync_docker_init_begin, sync_docker_init_end - sync_docker_init_begin
+  .8byte 0, BASE, BASE, synchronicity_docker_init_end - synchronicity_docker_init_begin, synchronicity_docker_init_end - synchronicity_docker_init_begin
   .8byte 0x10000
   .4byte 0x6474e551, 6
   .8byte 0, 0, 0, 0, 0, 16
@@ -51,10 +51,10 @@ cannot:
 cannot_end:
   .balign 8
   // A resource's number, its soft and its hard bound, of 8 bytes each; written by who writes the file.
-sync_docker_init_bounds:
+synchronicity_docker_init_bounds:
 bounds:
   .zero 7 * 24
-sync_docker_init_bounds_end:
+synchronicity_docker_init_bounds_end:
 bounds_end:
 
 #if defined(__x86_64__)
@@ -429,7 +429,7 @@ leave:
 
 #endif
 
-sync_docker_init_end:
+synchronicity_docker_init_end:
   .byte 0
 
   .section .note.GNU-stack, "", %progbits

@@ -31,9 +31,9 @@ enum DockerInit {
   /// process 1 sets them itself.
   private static func program(bounds: [ContainerSpec.Ulimit]) -> [UInt8]? {
     var (count, size) = (0, 0)
-    guard let begin = sync_docker_init(&count) else { return nil }
+    guard let begin = synchronicity_docker_init(&count) else { return nil }
     var bytes = [UInt8](UnsafeRawBufferPointer(start: begin, count: count))
-    let at = sync_docker_init_bounds_at(&size)
+    let at = synchronicity_docker_init_bounds_at(&size)
     let words = bounds.flatMap { [$0.resource, $0.soft, $0.hard] }
     precondition(words.count * 8 == size, "the program has room for another number of bounds")
     bytes.replaceSubrange(at..<at + size, with: words.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) })

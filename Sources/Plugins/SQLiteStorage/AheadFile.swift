@@ -64,8 +64,23 @@ struct AheadFile {
       capacity = Self.capacityBytes
       return
     }
-    // Also where the file is there: beside an older copy of the database it may have frames of generations to come.
+    // A database that is of before these frames has forgotten that it was in use, or is an older copy.
+    capacity = Int(min(facts.st_size, off_t(Self.capacityBytes)))
+    if capacity > 0 { try refuseLater(contents()) }
     capacity = try Self.fill(descriptor, path) ? Self.capacityBytes : 0
+  }
+
+  /// Beside a journal that is new there can be no frames of it.
+  static func refuseOrphan(_ path: String) throws(PluginError) {
+    var facts = stat()
+    guard stat(path, &facts) == 0, facts.st_size > 0 else { return }
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    defer { if descriptor >= 0 { close(descriptor) } }
+    var bytes = [UInt8](repeating: 0, count: min(Int(facts.st_size), capacityBytes))
+    guard descriptor >= 0, pread(descriptor, &bytes, bytes.count, 0) == bytes.count else {
+      throw PluginError(.io, "Cannot read \(path): \(aheadReason())")
+    }
+    guard bytes.allSatisfy({ $0 == 0 }) else { throw damaged(path, "is of a journal that is not here") }
   }
 
   /// No file: the disk is too full to do without what is in it.
@@ -234,6 +249,15 @@ struct AheadFile {
         throw Self.damaged(
           path, "is of generation \(frame.generation), and the journal of \(generation): copies of different moments")
       }
+    }
+  }
+
+  /// While the database says that nothing is in this file, all of it is of generations that are over.
+  private func refuseLater(_ bytes: [UInt8]) throws(PluginError) {
+    for offset in stride(from: 0, to: bytes.count, by: 8) where bytes[offset] == mark[0] {
+      guard let frame = parse(bytes, at: offset), frame.generation >= generation else { continue }
+      throw Self.damaged(
+        path, "is of generation \(frame.generation), and the journal of \(generation): copies of different moments")
     }
   }
 

@@ -15,6 +15,22 @@ enum RecordMark {
     return Int64(bitPattern: hash.finish().bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) })
   }
 
+  /// Of what the database says of the file beside it, from whose mark the total begins.
+  static func ofState(key: [UInt8], generation: UInt64, isOpen: Bool) -> Int64 {
+    var hash = SHA256.Stream()
+    hash.update([UInt8]("ahead".utf8) + key)
+    hash.update((0..<8).map { UInt8(truncatingIfNeeded: generation >> (56 - 8 * $0)) } + [isOpen ? 1 : 0])
+    return Int64(bitPattern: hash.finish().bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) })
+  }
+
+  /// Writes the total for records with such marks.
+  static func store(total: Int64, _ database: Database) throws {
+    guard let row = try Row.fetchOne(database, sql: "SELECT key, generation, is_open FROM ahead") else { return }
+    let state = ofState(
+      key: [UInt8](row[0] as Data), generation: UInt64(bitPattern: row[1] as Int64), isOpen: row[2] as Bool)
+    try database.execute(sql: "UPDATE ahead SET total = ?", arguments: [total &+ state])
+  }
+
   /// - Parameter row: Key, value and mark.
   /// - Throws: ``PluginError/Code/io`` for another record than was written.
   static func check(_ row: Row, path: String) throws -> (key: [UInt8], value: [UInt8], mark: Int64) {
@@ -59,6 +75,6 @@ enum RecordMark {
     let marks = try Int64.fetchCursor(database, sql: "SELECT mark FROM entry")
     var total: Int64 = 0
     while let mark = try marks.next() { total &+= mark }
-    try database.execute(sql: "UPDATE ahead SET total = ?", arguments: [total])
+    try store(total: total, database)
   }
 }

@@ -14,7 +14,8 @@ import Synchronization
 /// come to that, the next opening brings home. Without room for the file each batch is a transaction of its own.
 ///
 /// Each record carries a mark of itself, and the database the total of all marks: what the disk gives back otherwise
-/// than it was written, or from before it was, is found at the next opening, and in a record that is read at once.
+/// than it was written, or from before it was, is found at the next opening, and in a record when it is read. A commit
+/// that the disk has lost leaves the ahead file beyond the database, which is found as well.
 ///
 /// Thread: any, one call at a time; calls block on the disk. After an I/O error nothing more is written: what the
 /// system did with the pages of a failed sync is unknown, so only opening the file again tells what it holds.
@@ -35,7 +36,9 @@ public final class SQLiteStorage: Storage {
   /// What the database does not have yet.
   private struct Ahead {
     var file: AheadFile
-    /// Of the marks of all that the database has.
+    /// What its frames are made with.
+    let key: [UInt8]
+    /// Of the marks of all records that the database has.
     var total: Int64
     /// The newest value of each key that has changed; `nil`: deleted. At most what the file holds.
     var changed: [[UInt8]: [UInt8]?] = [:]
@@ -81,7 +84,7 @@ public final class SQLiteStorage: Storage {
       let (key, generation, isNeeded, total) = try database.writeWithoutTransaction {
         try SQLiteStorage.prepare($0, path: path, pagesMax: pagesMax)
       }
-      var ahead = Ahead(file: AheadFile(absent: path + "-ahead", generation: generation), total: total)
+      var ahead = Ahead(file: AheadFile(absent: path + "-ahead", generation: generation), key: key, total: total)
       let mayHaveFile = try isNeeded || SQLiteStorage.forget(path + "-ahead", database)
       if mayHaveFile {
         ahead.file = try AheadFile(
@@ -126,12 +129,14 @@ public final class SQLiteStorage: Storage {
   private static func commit(_ database: Database, _ ahead: inout Ahead, isOpen: Bool) throws {
     let next = ahead.file.generation &+ 1
     var total = ahead.total
+    let key = ahead.key
     try database.inTransaction(.immediate) {
       for (key, value) in ahead.changed.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
         try perform(value.map { .put(key: key, value: $0) } ?? .delete(key: key), on: database, &total)
       }
       let statement = try database.cachedStatement(sql: "UPDATE ahead SET generation = ?, is_open = ?, total = ?")
-      try statement.execute(arguments: [Int64(bitPattern: next), isOpen, total])
+      let mark = RecordMark.ofState(key: key, generation: next, isOpen: isOpen)
+      try statement.execute(arguments: [Int64(bitPattern: next), isOpen, total &+ mark])
       return .commit
     }
     ahead.file.begin(generation: next)
@@ -145,20 +150,25 @@ public final class SQLiteStorage: Storage {
     [UInt8], UInt64, Bool, Int64
   ) {
     try checkLayout(database, path: path)
-    let finding = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
-    guard finding == "ok" else {
-      throw PluginError(.io, damagedJournal(path, finding.replacing("\n", with: ": ")))
-    }
+    try checkStructure(database, path: path)
     if let pagesMax { try database.execute(sql: "PRAGMA max_page_count = \(pagesMax)") }
     guard let row = try Row.fetchOne(database, sql: "SELECT key, generation, is_open, total FROM ahead"),
       let key = row[0] as Data?, key.count == AheadFile.keyBytes
     else { throw PluginError(.io, damagedJournal(path, "no key of the file beside it")) }
-    let (generation, isOpen, total): (Int64, Bool, Int64) = (row[1], row[2], row[3])
-    guard try RecordMark.total(database, path: path) == total else {
+    let (generation, isOpen) = (UInt64(bitPattern: row[1] as Int64), row[2] as Bool)
+    let total = try RecordMark.total(database, path: path)
+    guard row[3] == total &+ RecordMark.ofState(key: [UInt8](key), generation: generation, isOpen: isOpen) else {
       let finding = "some records are missing, or are of an earlier moment than others"
       throw PluginError(.io, damagedJournal(path, finding))
     }
-    return ([UInt8](key), UInt64(bitPattern: generation), isOpen, total)
+    return ([UInt8](key), generation, isOpen, total)
+  }
+
+  private static func checkStructure(_ database: Database, path: String) throws {
+    let finding = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
+    guard finding == "ok" else {
+      throw PluginError(.io, damagedJournal(path, finding.replacing("\n", with: ": ")))
+    }
   }
 
   private static func checkLayout(_ database: Database, path: String) throws {
@@ -182,12 +192,15 @@ public final class SQLiteStorage: Storage {
             PRAGMA user_version = \(schemaVersion);
             \(ahead)
             """)
+        try RecordMark.store(total: 0, database)
+        try AheadFile.refuseOrphan(path + "-ahead")
         return .commit
       }
       guard application == applicationID else {
         throw PluginError(.invalid, "\(path) is an SQLite file of another program; name a new file for the journal")
       }
       if version == 1 || version == 2 {
+        try checkStructure(database, path: path)
         try database.execute(
           sql: version == 1 ? ahead : "ALTER TABLE ahead ADD COLUMN total INTEGER NOT NULL DEFAULT 0")
         try RecordMark.begin(database)

@@ -13,12 +13,12 @@ extern "C" {
 /// The program is called as `PATH NAME=VALUE… "" PROGRAM ARGUMENT…`. It removes PATH, hides itself from the build,
 /// runs PROGRAM with output and errors joined in its output, tells the end on its errors as `end ` and the wait status
 /// in four hexadecimal digits, reaps whatever ends, and stays until it is killed.
-const void *sync_docker_init(size_t *count);
+const void *synchronicity_docker_init(size_t *count);
 
 /// Where in those bytes the bounds lie that the program sets before anything else, and of how many bytes they are: for
 /// each the resource's number, the soft and the hard bound, as little-endian numbers of 8 bytes. To be written before
 /// the file is; one that is above the bound that the program is started with is left as it is.
-size_t sync_docker_init_bounds_at(size_t *count);
+size_t synchronicity_docker_init_bounds_at(size_t *count);
 
 #ifdef __cplusplus
 }
