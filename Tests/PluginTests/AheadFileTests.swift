@@ -231,8 +231,8 @@ import Testing
     }
   }
 
-  /// A killed node's database and its log, one bit of which the disk gives back otherwise: what was durable is found, or
-  /// the opening is refused.
+  /// A killed node's database and its log, one bit of which the disk gives back otherwise: what was durable is found,
+  /// or the opening is refused.
   @Test(arguments: [UInt64](1...4)) func aFlippedBitOfAKilledJournalLosesNothing(_ seed: UInt64) throws {
     try withFolder { folder in
       let storage = try SQLiteStorage(path: folder + "/j")
