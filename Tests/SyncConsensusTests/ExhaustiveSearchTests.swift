@@ -16,11 +16,16 @@ import Testing
     static let short = [
       Row("two views, one timer", views: 2, timers: 1),
       Row("two views, one crash", views: 2, crashes: 1),
+      Row("two views, two timers", views: 2, timers: 2),
       Row("one view, its leader twice", views: 1, twin: 1),
+      Row("two views, the first one's leader twice", views: 2, twin: 1),
+      Row("three views, one crash", views: 3, crashes: 1),
+      Row("three views, one timer, one crash", views: 3, timers: 1, crashes: 1),
+      Row("three views, the second one's leader twice", views: 3, twin: 2),
     ]
     static let long = [
-      Row("two views, two timers", views: 2, timers: 2),
-      Row("two views, the first one's leader twice", views: 2, twin: 1),
+      Row("three views, two timers", views: 3, timers: 2),
+      Row("three views, the first one's leader twice", views: 3, twin: 1),
     ]
     static let all = ProcessInfo.processInfo.environment["SYNC_SEARCH"] == "long" ? short + long : short
   }
