@@ -1,24 +1,21 @@
 /* Random words at everything that crosses the interface: fuzz FOLDER COUNT SEED.
  *
- * FOLDER holds alder with a config.toml, as scripts/check-node makes it. Whatever comes is answered with a status and a
- * sentence; nothing crashes, hangs, or reads what is not its own (the program is compiled with address checks). The
- * same seed gives the same words. */
+ * FOLDER holds alder and fir, each with a config.toml, and plugins, as scripts/check-node makes them. Whatever comes is
+ * answered with a status and a sentence; nothing crashes, hangs, or reads what is not its own (the program is compiled
+ * with address checks). The same seed gives the same words, where threads do not draw them in another order. */
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <sync.h>
-#include <sync/node.h>
-
-#include "../CABI/check.h"
+#include "fuzz.h"
 #include "plugins.h"
 
 static uint64_t state;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* SplitMix64: below the bound. */
-static uint64_t below(uint64_t bound) {
+/* SplitMix64. */
+uint64_t below(uint64_t bound) {
   pthread_mutex_lock(&lock);
   uint64_t z = state += 0x9E3779B97F4A7C15;
   pthread_mutex_unlock(&lock);
@@ -36,28 +33,20 @@ static const char *const words[] = {
 };
 #define WORDS (sizeof words / sizeof words[0])
 
-static const char *word(void) { return words[below(WORDS)]; }
+const char *word(void) { return words[below(WORDS)]; }
 
-/* A text of several words; the caller's to free. */
-static char *sentence(void) {
+char *sentence(void) {
   char *text = calloc(1, 65536);
   for (uint64_t i = below(6); i > 0; i--) strcat(text, word());
   if (below(50) == 0) memset(text, 'x', 60000);
   return text;
 }
 
-static void want_sentence(sync_status status, sync_error *error) {
+void want_sentence(sync_status status, sync_error *error) {
   CHECK(status == SYNC_OK || strlen(sync_error_get_message(error)) > 0);
   CHECK((status == SYNC_OK) == (error == NULL));
   sync_error_destroy(error);
 }
-
-#define TRY(call) \
-  do { \
-    sync_error *error = NULL; \
-    sync_status status_of_call = (call); \
-    want_sentence(status_of_call, error); \
-  } while (0)
 
 /* ---- A source whose answers are as random ---- */
 
@@ -134,8 +123,6 @@ static const sync_plugin noise_plugin = {.struct_size = sizeof noise_plugin, .ab
 
 /* ---- What a program may give ---- */
 
-static sync_registry *make_registry(void);
-
 /* What once ended the process in the TOML library, its kin, and what looks like it and is right. */
 static void check_headers(const char *folder, file_bytes good) {
   static const struct {
@@ -168,7 +155,7 @@ static void check_headers(const char *folder, file_bytes good) {
   sync_registry_destroy(registry);
 }
 
-static sync_registry *make_registry(void) {
+sync_registry *make_registry(void) {
   sync_registry *registry = NULL;
   CHECK(sync_registry_create(0, &registry, NULL) == SYNC_OK);
   const sync_plugin *const plugins[] = {
@@ -335,6 +322,12 @@ int main(int count, char **arguments) {
   fuzz_configurations(place, good, rounds);
   fuzz_plugins(rounds / 4);
   fuzz_calls(place, good, rounds / 8 < 250 ? rounds / 8 : 250);
+  CHECK(fuzz_fields(place, rounds) == 0);
+  free(good.data);
+  snprintf(place, sizeof place, "%s/fir/config.toml", arguments[1]);
+  good = read_file(place);
+  snprintf(place, sizeof place, "%s/fir", arguments[1]);
+  CHECK(fuzz_observers(place, good, 2 + rounds / 400) == 0);
   free(good.data);
   return finish("fuzz");
 }
