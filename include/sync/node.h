@@ -10,10 +10,10 @@
  *     sync_node_copy_proof(node, job, &proof, &error);
  *     sync_node_destroy(node);
  *
- * Several nodes may live in one process. Each has a thread of its own, over TCP one more for its connections; builds run
- * in processes of their own. Functions that wait for what the group does take a timeout in nanoseconds: with 0 they look
- * and return, SYNC_FOREVER waits. The others ask the node at most, whose thread may be at its disk or at an answer of a
- * plugin. They block the caller's thread only, and no function of a plugin is ever called on it.
+ * Several nodes may live in one process. Each has a thread of its own, over TCP one more for its connections; builds
+ * run in processes of their own. Functions that wait for what the group does take a timeout in nanoseconds: with 0 they
+ * look and return, SYNC_FOREVER waits. The others ask the node at most, whose thread may be at its disk or at an answer
+ * of a plugin. They block the caller's thread only, and no function of a plugin is ever called on it.
  *
  * After fork() a child may use verify.h and nothing of this header. The library stays in memory once it is loaded.
  */
