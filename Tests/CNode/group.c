@@ -570,7 +570,16 @@ static void check_cycles(const char *folder, int cycles) {
          threads, threads_now);
   CHECK(threads_now <= threads);
   CHECK(descriptors_now <= descriptors);
-  CHECK(memory_now <= memory + memory / 4 + (4 << 20));
+  if (given_now == 0) {
+    /* A sanitizer's malloc, which counts nothing and keeps what was freed. */
+    CHECK(memory_now <= memory + memory / 4 + (4 << 20));
+    return;
+  }
+  /* A life leaks 5.6 KiB, in the TOML library. Of what else it takes, threads keep some until they rest, and by then it
+   * lies scattered: 17 to 19 KiB a life in 300, 600 and 1,000 lives. */
+  size_t lives = (size_t)(cycles - cycles / 5);
+  CHECK(given_now <= given + lives * 6 * 1024 + (2 << 20));
+  CHECK(memory_now <= memory + lives * 22 * 1024 + (4 << 20));
 }
 
 int main(int count, char **arguments) {

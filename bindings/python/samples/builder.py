@@ -1,7 +1,8 @@
 """A builder in Python: `builder.py CONFIG` takes part until Ctrl-C, `builder.py CONFIG PACKAGE` rebuilds one package.
 
 Its sandbox runs recipes as plain processes of this host: it isolates NOTHING and is for trying things out. The
-configuration says sandbox = "plain"; everything else is built in, or comes from plugins in [plugins] libraries.
+configuration says sandbox = "plain", and may say source = "folders", which source.py has; everything else is built in,
+or comes from plugins in [plugins] libraries.
 """
 
 import os
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Iterable
 
+from source import Folders
 from synchronicity import Verdict
 from synchronicity.node import Call, Ending, Finding, LogLevel, Node, NodeError, PluginCode, PluginFailure, Registry
 from synchronicity.node import RunRequest, RunResult, Sandbox
@@ -62,6 +64,7 @@ def log(level: LogLevel, line: str) -> None:
 
 with Registry() as registry:
     registry.add(Plain)
+    registry.add(Folders)
     try:
         with Node.load(sys.argv[1], registry=registry, log=log) as node, node.events() as events:
             node.start()

@@ -20,7 +20,7 @@ def artifact(word: str) -> bytes:
     return f"made by the recipe {word}\n".encode()
 
 
-def spec(word: str, request: sync.ResolveRequest, recipe: Optional[str] = None) -> str:
+def spec(word: str, request: sync.ResolveRequest) -> str:
     package = f"pkg:words/{word}@1"
     return "\n".join(
         [
@@ -39,7 +39,7 @@ def spec(word: str, request: sync.ResolveRequest, recipe: Optional[str] = None) 
             "processes 8",
             "disk-bytes 1048576",
             "transcript-bytes 1024",
-            f"recipe {base64.b64encode((recipe or word).encode()).decode()}",
+            f"recipe {base64.b64encode(word.encode()).decode()}",
             "artifact out",
             "",
         ])
@@ -66,19 +66,6 @@ class Words(sync.Source):
         if request.tree_sha256 != EMPTY_TREE:
             raise sync.PluginFailure(sync.PluginCode.INVALID, "There is one tree")
         os.mkdir(request.directory)
-
-
-class Scripts(Words):
-    """Its recipes are real ones."""
-
-    def resolve(self, request: sync.ResolveRequest, call: sync.Call) -> str:
-        word = request.package[len("pkg:words/") :].split("@")[0]
-        recipe = {
-            "hangs": "echo hangs; exec sleep 100",
-            "dies": "kill -TERM $$",
-            "prints": "head -c 5000 /dev/zero",
-        }.get(word, f"printf 'made by the recipe %s\\n' {word} >/output/out")
-        return spec(word, request, recipe)
 
 
 class Mute(Exception):
