@@ -50,7 +50,7 @@ static void *open_library(const char *path) {
     library.sync_error_destroy(error); \
   } while (0)
 
-/* A set of signals that the kernel tells in the file; bit n - 1 is signal n. 0 when there is no such thread any more. */
+/* The signals that the kernel tells in the file; bit n - 1 is signal n. 0 when there is no such thread any more. */
 static int read_signals(const char *path, const char *field, uint64_t *signals) {
   char line[256];
   unsigned long long set = 0;

@@ -25,6 +25,7 @@ import Testing
     ]
     static let long = [
       Row("three views, two timers", views: 3, timers: 2),
+      Row("three views, three timers", views: 3, timers: 3),
       Row("three views, the first one's leader twice", views: 3, twin: 1),
     ]
     static let all = ProcessInfo.processInfo.environment["SYNC_SEARCH"] == "long" ? short + long : short

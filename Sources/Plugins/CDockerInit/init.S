@@ -22,7 +22,8 @@
 
   .section .rodata
   .balign 16
-  .globl synchronicity_docker_init_begin, synchronicity_docker_init_end, synchronicity_docker_init_bounds, synchronicity_docker_init_bounds_end
+  .globl synchronicity_docker_init_begin, synchronicity_docker_init_end
+  .globl synchronicity_docker_init_bounds, synchronicity_docker_init_bounds_end
 synchronicity_docker_init_begin:
   // The ELF header: 64 bits, little endian, an executable at a fixed address.
   .ascii "\177ELF"
@@ -41,7 +42,8 @@ synchronicity_docker_init_begin:
   .2byte 64, 56, 2, 64, 0, 0
   // One segment to read and execute; all that is written lies on the stack, which is not executed.
   .4byte 1, 5
-  .8byte 0, BASE, BASE, synchronicity_docker_init_end - synchronicity_docker_init_begin, synchronicity_docker_init_end - synchronicity_docker_init_begin
+  .8byte 0, BASE, BASE, synchronicity_docker_init_end - synchronicity_docker_init_begin
+  .8byte synchronicity_docker_init_end - synchronicity_docker_init_begin
   .8byte 0x10000
   .4byte 0x6474e551, 6
   .8byte 0, 0, 0, 0, 0, 16
