@@ -95,8 +95,8 @@ typedef struct sync_node_options {
 
 /* Reads a configuration, as `synchronicity node run` takes it, and the group file that it names. Nothing else is
  * touched; SYNC_ERROR_INVALID for what is wrong in either, SYNC_ERROR_IO for a file that cannot be read. The gateway is
- * not served: that is the program's. folder is what relative paths are relative to; registry and options may be NULL.
- * [any-thread] */
+ * not served: that is the program's. folder is what relative paths are relative to, and absolute itself where they lead
+ * to plugins; registry and options may be NULL. [any-thread] */
 sync_status sync_node_create(
   const uint8_t *configuration, size_t configuration_size, const char *folder, const sync_registry *registry,
   const sync_node_options *options, sync_node **created, sync_error **error);
