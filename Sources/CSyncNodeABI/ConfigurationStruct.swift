@@ -6,7 +6,7 @@ import SyncRuntime
 
 /// Reads a `sync_node_configuration`: what it has of settings goes into a draft, which is checked as a text is.
 struct ConfigurationStruct {
-  private let draft = ConfigurationDraft()
+  private var draft = ConfigurationDraft()
   private static let countMax = 1_000
 
   init(_ fields: sync_node_configuration) throws(CallError) {
@@ -69,27 +69,29 @@ struct ConfigurationStruct {
     try draft.configuration(path: "The configuration", folder: folder, plugins: plugins)
   }
 
-  private func set(_ key: String, _ value: UnsafePointer<CChar>?) {
+  private mutating func set(_ key: String, _ value: UnsafePointer<CChar>?) {
     if let value { draft.set(key, to: String(cString: value)) }
   }
 
-  private func set(_ key: String, _ value: Int32) {
+  private mutating func set(_ key: String, _ value: Int32) {
     if value != 0 { draft.set(key, to: Int(value)) }
   }
 
   /// More than a signed number holds is more than any disk does.
-  private func set(_ key: String, bytes: UInt64) {
+  private mutating func set(_ key: String, bytes: UInt64) {
     if bytes != 0 { draft.set(key, to: Int(clamping: bytes)) }
   }
 
-  private func setFlag(_ key: String, _ value: Int32) throws(CallError) {
+  private mutating func setFlag(_ key: String, _ value: Int32) throws(CallError) {
     guard value == 0 || value == 1 else {
       throw CallError(SYNC_ERROR_INVALID, Text("\(key) is \(Int(value)); it is 0 or 1"))
     }
     if value == 1 { draft.set(key, to: true) }
   }
 
-  private func set(_ key: String, _ start: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int) throws(CallError) {
+  private mutating func set(_ key: String, _ start: UnsafePointer<UnsafePointer<CChar>?>?, _ count: Int)
+    throws(CallError)
+  {
     let list = try list(key, start, count)
     guard !list.isEmpty else { return }
     var texts: [String] = []
@@ -100,7 +102,7 @@ struct ConfigurationStruct {
     draft.set(key, to: texts)
   }
 
-  private func set(_ settings: UnsafePointer<sync_plugin_setting>?, _ count: Int) throws(CallError) {
+  private mutating func set(_ settings: UnsafePointer<sync_plugin_setting>?, _ count: Int) throws(CallError) {
     for setting in try list("settings", settings, count) {
       guard let plugin = setting.plugin, let name = setting.name, let value = setting.value else {
         throw CallError(SYNC_ERROR_NULL_ARGUMENT, "A member of settings has NULL for its plugin, name or value")

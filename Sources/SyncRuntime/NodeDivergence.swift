@@ -24,7 +24,7 @@ extension Node {
       holding: { job, digest in await shelf.holding(job, digest) }, logger: logger)
     let desk = DivergenceDesk(
       name: configuration.name.string, workshop: workshop, store: divergences, policy: configuration.divergence,
-      exchange: exchange, evidence: evidence, logger: logger)
+      exchange: exchange, evidence: evidence, logger: logger, eventLoop: plugins.eventLoop)
     self.desk = desk
     let now = Clock.now().wallMilliseconds
     let oldest = now - min(now, UInt64(configuration.retention.divergedDays) * 86_400_000)

@@ -2,7 +2,6 @@ import DockerSandbox
 import Foundation
 import SyncProof
 import SyncRuntime
-import TOMLKit
 
 /// The node's configuration: TOML, every key known, every path relative to the file's folder.
 public struct ConfigurationFile: Sendable {
@@ -91,17 +90,12 @@ public struct ConfigurationFile: Sendable {
       throw PluginError(
         .invalid, "\(path) has \(bytes.count) bytes; a configuration has at most \(ConfigurationFile.bytesMax)")
     }
-    try TOMLScreen.check(bytes, path: path)
-    let table: TOMLTable
-    do {
-      table = try TOMLTable(string: String(decoding: bytes, as: UTF8.self))
-    } catch {
-      throw PluginError(.invalid, "\(path) is not TOML: \(error)")
-    }
-    try self.init(table, path: path, folder: folder, plugins: plugins)
+    try self.init(ConfigurationText.entries(of: bytes, path: path), path: path, folder: folder, plugins: plugins)
   }
 
-  init(_ table: TOMLTable, path: String, folder: String, plugins: PluginRegistry) throws(PluginError) {
+  init(_ table: [String: ConfigurationValue], path: String, folder: String, plugins: PluginRegistry)
+    throws(PluginError)
+  {
     try ConfigurationFile.refuseUnknown(table, path)
     let reader = ConfigurationReader(table: table, path: path, folder: folder)
     name = try reader.required("name")
@@ -191,7 +185,7 @@ public struct ConfigurationFile: Sendable {
     return NSHomeDirectory() + "/.cache/synchronicity"
   }
 
-  private static func refuseUnknown(_ table: TOMLTable, _ path: String) throws(PluginError) {
+  private static func refuseUnknown(_ table: [String: ConfigurationValue], _ path: String) throws(PluginError) {
     for key in table.keys.sorted() {
       guard known[""]?.contains(key) == true else {
         throw PluginError(.invalid, "\(path): there is no setting named \(key)")

@@ -2,24 +2,23 @@ import Glibc
 import NativePlugins
 import SyncProof
 import SyncRuntime
-import TOMLKit
 
 /// Typed look-ups with errors that name the file and the key.
 struct ConfigurationReader {
-  let table: TOMLTable
+  let table: [String: ConfigurationValue]
   let path: String
   let folder: String
 
   func resolved(_ name: String) -> String { name.hasPrefix("/") ? name : folder + "/" + name }
 
-  private func value(_ key: String) -> (any TOMLValueConvertible)? {
+  private func value(_ key: String) -> ConfigurationValue? {
     let parts = key.split(separator: ".").map(String.init)
     return parts.count == 1 ? table[key] : table[parts[0]]?.table?[parts[1]]
   }
 
   func text(_ key: String) throws(PluginError) -> String? {
     guard let value = value(key) else { return nil }
-    guard let text = value.string, !text.isEmpty else {
+    guard let text = value.text, !text.isEmpty else {
       throw PluginError(.invalid, "\(path): \(key) must be a text that is not empty")
     }
     return text
@@ -40,7 +39,7 @@ struct ConfigurationReader {
 
   /// One text, or a list of them; each once.
   func choices(_ key: String, of choices: [String], default fallback: String) throws(PluginError) -> [String] {
-    guard value(key)?.array != nil else { return [try choice(key, of: choices, default: fallback)] }
+    guard value(key)?.list != nil else { return [try choice(key, of: choices, default: fallback)] }
     let texts = try list(key)
     guard !texts.isEmpty, Set(texts).count == texts.count, texts.allSatisfy(choices.contains) else {
       throw PluginError(
@@ -51,7 +50,7 @@ struct ConfigurationReader {
 
   func number(_ key: String, in range: ClosedRange<Int>) throws(PluginError) -> Int? {
     guard let value = value(key) else { return nil }
-    guard let number = value.int, range.contains(number) else {
+    guard let number = value.number, range.contains(number) else {
       throw PluginError(.invalid, "\(path): \(key) must be a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
@@ -60,7 +59,7 @@ struct ConfigurationReader {
   func bytes(_ key: String, min: UInt64 = 0) throws(PluginError) -> UInt64? {
     guard let value = value(key) else { return nil }
     let count =
-      value.int.flatMap { $0 >= 0 ? ByteCount(UInt64($0)) : nil } ?? value.string.flatMap { ByteCount(parsing: $0) }
+      value.number.flatMap { $0 >= 0 ? ByteCount(UInt64($0)) : nil } ?? value.text.flatMap { ByteCount(parsing: $0) }
     guard let count, count.bytes >= min else {
       throw PluginError(
         .invalid,
@@ -72,16 +71,16 @@ struct ConfigurationReader {
 
   func flag(_ key: String) throws(PluginError) -> Bool? {
     guard let value = value(key) else { return nil }
-    guard let flag = value.bool else { throw PluginError(.invalid, "\(path): \(key) must be true or false") }
+    guard let flag = value.flag else { throw PluginError(.invalid, "\(path): \(key) must be true or false") }
     return flag
   }
 
   func list(_ key: String) throws(PluginError) -> [String] {
     guard let value = value(key) else { return [] }
-    guard let array = value.array else { throw PluginError(.invalid, "\(path): \(key) must be a list of texts") }
+    guard let array = value.list else { throw PluginError(.invalid, "\(path): \(key) must be a list of texts") }
     var texts: [String] = []
     for element in array {
-      guard let text = element.string else { throw PluginError(.invalid, "\(path): \(key) must be a list of texts") }
+      guard let text = element.text else { throw PluginError(.invalid, "\(path): \(key) must be a list of texts") }
       texts.append(text)
     }
     return texts
@@ -99,7 +98,7 @@ struct ConfigurationReader {
       settings[name] = [:]
       for key in room.keys.sorted() {
         guard let value = room[key],
-          let text = value.string ?? value.int.map(String.init) ?? value.bool.map(String.init), !text.contains("\0")
+          let text = value.text ?? value.number.map(String.init) ?? value.flag.map(String.init), !text.contains("\0")
         else {
           throw PluginError(.invalid, "\(path): settings.\(name).\(key) must be a text, a number, true or false")
         }
@@ -117,7 +116,7 @@ struct ConfigurationReader {
     let given = try list("plugins.folders").map(resolved)
     let folders = given.isEmpty ? ["/usr/local/lib/synchronicity", "/usr/lib/synchronicity"] : given
     for key in ["sandbox", "signer", "storage", "source"] {
-      let isList = value("plugins.\(key)")?.array != nil
+      let isList = value("plugins.\(key)")?.list != nil
       let names: [String] = isList ? try list("plugins.\(key)") : try text("plugins.\(key)").map { [$0] } ?? []
       for name in names where !plugins.has(name, as: key) {
         // Anything else is no name, and is refused below.

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import NIOCore
 import SyncProof
 
 /// Makes this node's reports on jobs whose builders differ, one after the other: has the bytes fetched, compares them,
@@ -13,7 +14,7 @@ actor DivergenceDesk {
   static let examinedBytesMax = 64 << 20
   /// An outcome's text that the evidence lists by digest alone.
   private static let outcomeTextBytesMax: UInt64 = 1 << 20
-  private static let sweepInterval = Duration.seconds(3_600)
+  private static let sweepInterval = TimeAmount.hours(1)
 
   private let name: String
   private let workshop: Workshop
@@ -22,29 +23,31 @@ actor DivergenceDesk {
   private let exchange: ArtifactExchange
   private let evidence: @Sendable (Digest) async -> Evidence?
   private let logger: Logger
+  private let eventLoop: any EventLoop
 
   private var waiting: [Digest] = []
   private var current: Digest?
   private var working: Task<Void, Never>?
-  private var sweeping: Task<Void, Never>?
+  /// On the event loop, which forgets it when it is cancelled; a task's sleep stays in memory until it would have ended.
+  private var sweeping: RepeatedTask?
   private var isStopped = false
 
   init(
     name: String, workshop: Workshop, store: DivergenceStore, policy: DivergencePolicy, exchange: ArtifactExchange,
-    evidence: @escaping @Sendable (Digest) async -> Evidence?, logger: Logger
+    evidence: @escaping @Sendable (Digest) async -> Evidence?, logger: Logger, eventLoop: any EventLoop
   ) {
     (self.name, self.workshop, self.store, self.policy) = (name, workshop, store, policy)
-    (self.exchange, self.evidence, self.logger) = (exchange, evidence, logger)
+    (self.exchange, self.evidence, self.logger, self.eventLoop) = (exchange, evidence, logger, eventLoop)
   }
 
   /// Goes on with what a stopped node left, and keeps within the bounds from here on.
   func start() {
+    // A node may end before it comes to this.
+    guard !isStopped else { return }
     for job in store.unfinished { begin(job) }
-    sweeping = Task { [weak self] in
-      while !Task.isCancelled {
-        await self?.sweep()
-        try? await Task.sleep(for: DivergenceDesk.sweepInterval)
-      }
+    sweeping = eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: DivergenceDesk.sweepInterval) {
+      [weak self] _ in
+      Task { await self?.sweep() }
     }
   }
 
