@@ -28,7 +28,8 @@ actor DivergenceDesk {
   private var waiting: [Digest] = []
   private var current: Digest?
   private var working: Task<Void, Never>?
-  /// On the event loop, which forgets it when it is cancelled; a task's sleep stays in memory until it would have ended.
+  /// On the event loop, which forgets it when it is cancelled; a task's sleep stays in memory until it would have
+  /// ended.
   private var sweeping: RepeatedTask?
   private var isStopped = false
 
