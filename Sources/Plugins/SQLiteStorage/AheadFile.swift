@@ -26,6 +26,7 @@ struct AheadFile {
   static let keyBytes = 32
   static let headBytes = 72
   static let capacityBytes = 4 << 20
+  private static let pieceBytes = 1 << 16
 
   let path: String
   private let key: [UInt8]
@@ -66,7 +67,7 @@ struct AheadFile {
     }
     // A database that is of before these frames has forgotten that it was in use, or is an older copy.
     capacity = Int(min(facts.st_size, off_t(Self.capacityBytes)))
-    if capacity > 0 { try refuseLater(contents()) }
+    try refuseLater()
     capacity = try Self.fill(descriptor, path) ? Self.capacityBytes : 0
   }
 
@@ -253,11 +254,23 @@ struct AheadFile {
   }
 
   /// While the database says that nothing is in this file, all of it is of generations that are over.
-  private func refuseLater(_ bytes: [UInt8]) throws(PluginError) {
-    for offset in stride(from: 0, to: bytes.count, by: 8) where bytes[offset] == mark[0] {
-      guard let frame = parse(bytes, at: offset), frame.generation >= generation else { continue }
-      throw Self.damaged(
-        path, "is of generation \(frame.generation), and the journal of \(generation): copies of different moments")
+  ///
+  /// In pieces: each start of a node comes here, and the whole would stay with malloc.
+  private func refuseLater() throws(PluginError) {
+    for start in stride(from: 0, to: capacity, by: Self.pieceBytes) {
+      let piece = try read(from: start, count: min(Self.pieceBytes, capacity - start))
+      for place in stride(from: 0, to: piece.count - 7, by: 8) where piece[place] == mark[0] {
+        guard piece[place..<place + 8].elementsEqual(mark), start + place + Self.headBytes <= capacity else { continue }
+        let head = try read(from: start + place, count: Self.headBytes)
+        let payloadBytes = head[8..<12].reversed().reduce(0) { $0 << 8 | Int($1) }
+        let later = head[16..<24].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        let frameBytes = (Self.headBytes + payloadBytes + 7) / 8 * 8
+        guard later >= generation, frameBytes <= capacity - start - place,
+          parse(try read(from: start + place, count: frameBytes), at: 0) != nil
+        else { continue }
+        throw Self.damaged(
+          path, "is of generation \(later), and the journal of \(generation): copies of different moments")
+      }
     }
   }
 
@@ -285,15 +298,19 @@ struct AheadFile {
       generation: integer(16, 8), number: integer(24, 8), synced: integer(32, 8), payload: payload, end: end)
   }
 
-  private func contents() throws(PluginError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: capacity)
-    var read = 0
-    while read < capacity {
-      let count = bytes[read...].withUnsafeMutableBytes { pread(file.descriptor, $0.baseAddress, $0.count, read) }
+  private func contents() throws(PluginError) -> [UInt8] { try read(from: 0, count: capacity) }
+
+  private func read(from start: Int, count wanted: Int) throws(PluginError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: wanted)
+    var done = 0
+    while done < wanted {
+      let count = bytes[done...].withUnsafeMutableBytes {
+        pread(file.descriptor, $0.baseAddress, $0.count, off_t(start + done))
+      }
       guard count > 0 || (count < 0 && errno == EINTR) else {
         throw PluginError(.io, "Reading \(path) failed: \(count == 0 ? "it is shorter than it was" : aheadReason())")
       }
-      read += max(count, 0)
+      done += max(count, 0)
     }
     return bytes
   }
