@@ -21,6 +21,8 @@ final class BenchGroup: Sendable {
     var isClosedLoop = true
     /// Whether each entry ends with a signature that every replica checks, as entries of the ledger do.
     var signsEntries = false
+    /// Whether each durable write is noted.
+    var notesWrites = false
   }
 
   private struct Progress {
@@ -29,6 +31,8 @@ final class BenchGroup: Sendable {
     var decisions: [(at: UInt64, entries: Int)] = []
     var isFlowing = true
     var writes: [(start: UInt64, end: UInt64)] = []
+    /// When a replica gave up on a view.
+    var timeouts: [UInt64] = []
   }
 
   let options: Options
@@ -38,7 +42,6 @@ final class BenchGroup: Sendable {
   private let members = Mutex<[BenchReplica?]>([])
   private let signed = Atomic<Int>(0)
   private let checked: Atomic<Int>
-  private let signedTimeouts = Atomic<Int>(0)
   private let arrived = DispatchSemaphore(value: 0)
 
   var lanes: Int { options.lanes }
@@ -72,16 +75,19 @@ final class BenchGroup: Sendable {
     return fixture.keys[index].sign(message)
   }
 
-  func signsTimeout() { signedTimeouts.add(1, ordering: .relaxed) }
-
-  /// How often a replica gave up on a view.
-  var timeouts: Int { signedTimeouts.load(ordering: .relaxed) }
-
-  func wrote(from start: UInt64, to end: UInt64) {
-    if !options.isClosedLoop { progress.withLock { $0.writes.append((start, end)) } }
+  func signsTimeout() {
+    let at = DispatchTime.now().uptimeNanoseconds
+    progress.withLock { $0.timeouts.append(at) }
   }
 
-  /// Without a closed loop: each durable write of a journal, in monotonic nanoseconds.
+  /// When a replica gave up on a view, monotonic nanoseconds.
+  var timeouts: [UInt64] { progress.withLock { $0.timeouts } }
+
+  func wrote(from start: UInt64, to end: UInt64) {
+    if options.notesWrites { progress.withLock { $0.writes.append((start, end)) } }
+  }
+
+  /// Where they are noted: each durable write of a journal, in monotonic nanoseconds.
   var writes: [(start: UInt64, end: UInt64)] { progress.withLock { $0.writes } }
 
   func deliver(_ bytes: [UInt8], from sender: Int, to peer: Int) {

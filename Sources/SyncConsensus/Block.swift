@@ -84,6 +84,8 @@ public struct Block: Hashable, Sendable, CanonicallyCodable {
   }
 
   package func encode(to writer: inout ByteWriter) {
+    // With what stands around the entries here, and around the block in a message or a record.
+    writer.makeRoom(for: entries.reduce(4_096) { $0 + 4 + $1.count })
     writer.write(epoch)
     writer.write(view)
     writer.write(height)

@@ -110,7 +110,7 @@ struct Pool: Sendable {
   /// - Parameter isWhole: All are looked at now, as they are where a leader met many that it could not take.
   mutating func refilter(decided: Set<Digest>, height: UInt64, isWhole: Bool = false, admits: ([UInt8]) -> Bool) {
     credit += decided.count + Pool.rechecksForEachBlock
-    for digest in decided { if let item = items[digest] { remove(digest, item) } }
+    for digest in decided { if let item = items.removeValue(forKey: digest) { forget(item) } }
     isSettled = isWhole || credit >= items.count || refusedCount > Pool.rechecksForEachBlock
     if isSettled {
       (credit, refusedCount) = (0, 0)
@@ -149,9 +149,13 @@ struct Pool: Sendable {
   }
 
   private mutating func remove(_ digest: Digest, _ item: Item) {
+    items[digest] = nil
+    forget(item)
+  }
+
+  private mutating func forget(_ item: Item) {
     _ = charge(item.source, item, -1)
     if item.parkedUntil == nil { readyCount -= 1 }
-    items[digest] = nil
   }
 
   private mutating func unpark(_ digest: Digest, _ item: Item) {

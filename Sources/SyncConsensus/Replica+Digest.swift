@@ -42,11 +42,11 @@ extension Replica {
     writer.write(ownTimeout?.content.shape(name) ?? .zero)
     for mark in tree.marks.map({ mark in
       SHA256.hash(
-        name(mark.id).bytes + [mark.isCertified ? 1 : 0, mark.isStored ? 1 : 0] + passedOver(on: mark.id).bytes)
+        name(mark.id).bytes + [mark.isCertified ? 1 : 0, mark.isStored ? 1 : 0] + failed(on: mark.id).bytes)
     }).sorted() { writer.write(mark) }
-    writer.write(passedOver(on: head.id))
+    writer.write(failed(on: head.id))
     // While its block is missing, any of its signers may turn out to be one that it brings back.
-    let absent = tree.standing(of: highQC.proposed.id)?.passedOver
+    let absent = tree.standing(of: highQC.proposed.id)?.failed
     for share in highQC.shares where absent?.contains(share.signer) ?? true { writer.write(share.signer) }
     writer.write(UInt64(pool.count))
     pool.encodeShape(to: &writer)
@@ -69,10 +69,10 @@ extension Replica {
     return SHA256.hash(writer.bytes)
   }
 
-  /// The replicas that are passed over behind this block.
-  private func passedOver(on id: Digest) -> Digest {
+  /// The replicas that have failed behind this block.
+  private func failed(on id: Digest) -> Digest {
     var writer = ByteWriter()
-    for index in tree.standing(of: id)?.passedOver ?? [] { writer.write(index) }
+    for index in tree.standing(of: id)?.failed ?? [] { writer.write(index) }
     return SHA256.hash(writer.bytes)
   }
 

@@ -97,7 +97,9 @@ public struct Replica<State: StateMachine>: Sendable {
   public var leader: ReplicaIndex? { leader(of: currentView, on: highQC.proposed.id) }
 
   /// Who is passed over on top of the highest certified block: the oldest failure first, at most f.
-  public var passedOver: [ReplicaIndex] { tree.standing(of: highQC.proposed.id)?.passedOver ?? [] }
+  public var passedOver: [ReplicaIndex] {
+    tree.standing(of: highQC.proposed.id).map { Array($0.passedOver(in: replicas)) } ?? []
+  }
 
   /// Who may propose in `view` on top of `parent`; `nil` while that block is missing here.
   func leader(of view: UInt64, on parent: Digest) -> ReplicaIndex? {

@@ -5,6 +5,13 @@ public struct ByteWriter {
 
   public init() {}
 
+  /// Makes room at once for so many bytes more, and for as many as there are already, so that what is long is not
+  /// copied over and over while it grows.
+  public mutating func makeRoom(for count: Int) {
+    guard bytes.capacity - bytes.count < count else { return }
+    bytes.reserveCapacity(bytes.count + max(bytes.count, count))
+  }
+
   // One for each width, none generic: in another module that would not be specialized.
 
   public mutating func write(_ value: UInt8) { bytes.append(value) }

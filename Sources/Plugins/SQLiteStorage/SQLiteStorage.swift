@@ -76,6 +76,7 @@ public final class SQLiteStorage: Storage {
           PRAGMA cell_size_check = ON;
           PRAGMA journal_mode = WAL;
           PRAGMA synchronous = FULL;
+          PRAGMA secure_delete = OFF;
           PRAGMA journal_size_limit = 16777216;
           """)
     }
@@ -185,9 +186,7 @@ public final class SQLiteStorage: Storage {
       if application == 0 && version == 0 && tables == 0 {
         try database.execute(
           sql: """
-            CREATE TABLE entry (
-              key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL, mark INTEGER NOT NULL DEFAULT 0
-            ) WITHOUT ROWID, STRICT;
+            \(RecordMark.table);
             PRAGMA application_id = \(applicationID);
             PRAGMA user_version = \(schemaVersion);
             \(ahead)

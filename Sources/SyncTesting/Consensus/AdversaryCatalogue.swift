@@ -347,6 +347,8 @@ package struct TimeoutCertificateLowerer: Adversary {
 /// Leads from stale certificates, with a timeout certificate that forbids it or with none.
 package struct StaleLeader: Adversary {
   package let name = "stale leader"
+  /// Where it was passed over, and the process behind it votes for what another proposed in that view.
+  package let mayBeProvenAs: [Misbehaviour.Kind] = [.proposals]
   private var memory = AdversaryMemory()
   private var last: UInt64 = 0
   private var next = 0

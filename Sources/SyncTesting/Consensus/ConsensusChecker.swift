@@ -7,8 +7,8 @@ struct ConsensusChecker {
   /// Replicas that lie, whose signatures prove nothing about the rules.
   private let faulty: Set<UInt16>
   private var chain: [(id: Digest, root: Digest, next: Digest?)] = []
-  /// Who is passed over behind the chain's last block.
-  private var absent: [UInt16] = []
+  /// Who has failed behind the chain's last block.
+  private var failed: [UInt16] = []
   private var orderedEntries: [Digest: UInt64] = [:]
   private var decidedHeight: [Int: UInt64] = [:]
   private var signedVotes: [UInt16: [UInt64: [UInt8]]] = [:]
@@ -55,10 +55,10 @@ struct ConsensusChecker {
         else { return fail("height \(height) is behind the epoch's end and changes something") }
       }
       let leaders = LeaderOracle(count: group.set.count)
-      guard decided.block.author.rawValue == leaders.leader(of: decided.info.view, passingOver: absent) else {
+      guard decided.block.author.rawValue == leaders.leader(of: decided.info.view, failed: failed) else {
         return fail("height \(height) was proposed by replica \(decided.block.author), whose turn it was not")
       }
-      absent = leaders.absent(behind: (decided.info.view, decided.block.parentCertificate), absent: absent)
+      failed = leaders.failed(behind: (decided.info.view, decided.block.parentCertificate), failed: failed)
       chain.append((decided.info.id, decided.info.logRoot, decided.info.nextSetHash))
       for entry in decided.block.entries {
         guard orderedEntries.updateValue(height, forKey: SHA256.hash(entry)) == nil else {

@@ -21,8 +21,8 @@ package struct TwinsChecker {
   private let oracle: CertificateOracle
   private var headers: [Digest: Header] = [:]
   private let leaders: LeaderOracle
-  /// Who is passed over behind each block whose ancestors were all seen.
-  private var absent: [Digest: [UInt16]]
+  /// Who has failed behind each block whose ancestors were all seen.
+  private var failed: [Digest: [UInt16]]
   /// By key: the newest parent of a vote, and the newest view of a statement.
   private var locks: [UInt16: UInt64] = [:]
   private var newestVote: [UInt16: UInt64] = [:]
@@ -38,7 +38,7 @@ package struct TwinsChecker {
     base = ConsensusChecker(group: group, faulty: faulty)
     oracle = CertificateOracle(group: group)
     leaders = LeaderOracle(count: group.set.count)
-    absent = [oracle.genesis.proposed.id: []]
+    failed = [oracle.genesis.proposed.id: []]
   }
 
   package var failure: String? { base.failure }
@@ -105,8 +105,8 @@ package struct TwinsChecker {
   /// V2 and what a block must be, from the published rule.
   private mutating func problem(of header: Header) -> String? {
     guard header.epoch == group.set.epoch else { return "is of epoch \(header.epoch)" }
-    if let absent = absent(behind: header.parent.id) {
-      guard header.author == leaders.leader(of: header.view, passingOver: absent) else {
+    if let failed = failed(behind: header.parent.id) {
+      guard header.author == leaders.leader(of: header.view, failed: failed) else {
         return "its view's leader did not make"
       }
     } else {
@@ -129,18 +129,18 @@ package struct TwinsChecker {
   }
 
   /// `nil` where an ancestor was never sent.
-  private mutating func absent(behind id: Digest) -> [UInt16]? {
+  private mutating func failed(behind id: Digest) -> [UInt16]? {
     var path: [(Digest, Header)] = []
     var at = id
-    while absent[at] == nil {
+    while failed[at] == nil {
       guard let header = headers[at] else { return nil }
       path.append((at, header))
       at = header.parent.id
     }
     for (id, header) in path.reversed() {
-      absent[id] = leaders.absent(behind: (header.view, header.qc), absent: absent[header.parent.id] ?? [])
+      failed[id] = leaders.failed(behind: (header.view, header.qc), failed: failed[header.parent.id] ?? [])
     }
-    return absent[id]
+    return failed[id]
   }
 
   private mutating func check(_ content: UnsignedTimeout, by index: UInt16) {
