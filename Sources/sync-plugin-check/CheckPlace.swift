@@ -20,11 +20,38 @@ struct CheckPlace: Sendable {
   func remove() { try? FileManager.default.removeItem(atPath: folder) }
 
   func checkSigner() async -> [CompatFinding] {
-    await SignerCompatTest {
-      try wait { () throws(PluginError) in
+    let made = Mutex<[ForeignSigner]>([])
+    let make: @Sendable () throws(PluginError) -> ForeignSigner = {
+      let signer = try wait { () throws(PluginError) in
         try await ForeignSigner(plugin, node: "checked", stateDirectory: folder + "/state", settings: settings)
       }
-    }.run()
+      made.withLock { $0.append(signer) }
+      return signer
+    }
+    let findings = await SignerCompatTest(make: make).run()
+    let first = made.withLock { $0.first }
+    for signer in made.withLock({ $0 }) { await signer.close() }
+    return findings + [await comesBack(first, make)]
+  }
+
+  /// Whether an instance that is made when no other is left has the keys of those before, and signs.
+  private func comesBack(_ first: ForeignSigner?, _ make: () throws(PluginError) -> ForeignSigner) async
+    -> CompatFinding
+  {
+    let name = "once all have ended, another one has the same keys"
+    do throws(PluginError) {
+      let signer = try make()
+      var problem = ""
+      for role in KeyRole.allCases {
+        let key = try signer.publicKey(for: role)
+        if try first?.publicKey(for: role) != key { problem = "the \(role.rawValue) key changed" }
+        if !key.accepts(try signer.sign([6], as: role), on: [6]) { problem = "\(role.rawValue): refused" }
+      }
+      await signer.close()
+      return CompatFinding(name: name, hasPassed: problem.isEmpty, detail: problem)
+    } catch {
+      return CompatFinding(name: name, hasPassed: false, detail: error.message)
+    }
   }
 
   func checkStorage() async -> [CompatFinding] {

@@ -57,8 +57,7 @@ static void noise(void *bytes, size_t size) {
   for (size_t i = 0; i < size; i++) ((uint8_t *)bytes)[i] = (uint8_t)below(256);
 }
 
-/* One thing that a plugin may say of a call, of its own or of any. */
-static void say(sync_call *call) {
+void say_any(sync_call *call) {
   uint8_t bytes[512];
   size_t size = below(sizeof bytes);
   noise(bytes, sizeof bytes);
@@ -68,6 +67,15 @@ static void say(sync_call *call) {
   sync_run_result result;
   noise(&result, sizeof result);
   if (below(4) != 0) result.struct_size = sizeof result, result.abi_version = SYNC_ABI_VERSION;
+  if (below(4) != 0) {
+    static const int32_t statuses[] = {0, 1, 2, 9, 64, 65, 127, 255, 256, -1, INT32_MAX, INT32_MIN};
+    static const uint64_t numbers[] = {0, 1, 1000, 1ull << 32, 1ull << 63, UINT64_MAX};
+    result.ending = (int32_t)below(10) - 1;
+    result.status = statuses[below(sizeof statuses / sizeof statuses[0])];
+    result.wall_nanoseconds = numbers[below(6)];
+    result.cpu_nanoseconds = numbers[below(6)];
+    result.memory_peak_bytes = numbers[below(6)];
+  }
   switch (below(12)) {
   case 0: host->call_finish(call); break;
   case 1: host->call_fail(call, (int32_t)below(400) - 20, below(4) ? text : NULL); break;
@@ -94,25 +102,27 @@ static int32_t create(void *user_data, const sync_create_request *request, sync_
 static int32_t resolve(void *self, const sync_resolve_request *request, sync_call *call) {
   (void)self;
   __atomic_add_fetch(&answers, 1, __ATOMIC_SEQ_CST);
-  for (uint64_t i = below(6); i > 0; i--) say(call);
+  for (uint64_t i = below(6); i > 0; i--) say_any(call);
   /* A spec that is nearly one. */
   char spec[1024];
   int size = snprintf(spec, sizeof spec,
-                      "synchronicity-build/v1\npackage %s\ntoolchain %s\nrebuild %llu\n"
-                      "source pkg:echo/fine@1 pkg:echo/fine@1 %064d\nrun fine\noutput out\n",
-                      request->package, request->toolchain, (unsigned long long)request->rebuild, 1);
+                      "synchronicity-spec/v1\npackage %s\nrebuild %llu\ntoolchain %s\ntarget none\nprofile release\n"
+                      "source %s %s - %064d\nlock -\nwall-seconds 2\ncpu-seconds 2\nmemory-bytes 1048576\n"
+                      "processes 8\ndisk-bytes 1048576\ntranscript-bytes 65536\nrecipe ZmluZQ==\nartifact out\n",
+                      request->package, (unsigned long long)request->rebuild, request->toolchain, request->package,
+                      request->package, 1);
   if (size > 0 && (size_t)size < sizeof spec) {
     for (uint64_t i = below(4); i > 0; i--) spec[below((uint64_t)size)] = (char)below(256);
     host->call_finish_bytes(call, spec, (size_t)size);
   }
   host->call_fail(call, SYNC_PLUGIN_NOT_FOUND, "nothing");
-  for (uint64_t i = below(3); i > 0; i--) say(call);
+  for (uint64_t i = below(3); i > 0; i--) say_any(call);
   return (int32_t)below(3) - 1;
 }
 
 static int32_t fetch(void *self, const sync_fetch_request *request, sync_call *call) {
   (void)self, (void)request;
-  for (uint64_t i = below(6); i > 0; i--) say(call);
+  for (uint64_t i = below(6); i > 0; i--) say_any(call);
   host->call_finish(call);
   return SYNC_PLUGIN_OK;
 }
@@ -219,35 +229,6 @@ static void fuzz_configurations(const char *folder, file_bytes good, unsigned co
   CHECK(taken > 0 && taken < count);
 }
 
-static void fuzz_plugins(unsigned count) {
-  unsigned taken = 0;
-  for (unsigned i = 0; i < count; i++) {
-    sync_registry *registry = make_registry();
-    sync_plugin plugin = below(2) ? *signer_entry(host) : *storage_entry(host);
-    char *name = sentence();
-    sync_storage_methods storage = *storage_entry(host)->storage;
-    sync_signer_methods signer = *signer_entry(host)->signer;
-    if (below(3) == 0) plugin.struct_size = (uint32_t)below(200);
-    if (below(6) == 0) plugin.abi_version = (uint32_t)below(4);
-    plugin.name = below(9) ? (below(2) ? name : "fresh-one") : NULL;
-    if (below(4) == 0) plugin.version = below(2) ? name : NULL;
-    if (below(6) == 0) plugin.create = NULL;
-    if (below(6) == 0) plugin.signer = below(2) ? &signer : NULL;
-    if (below(6) == 0) plugin.storage = below(2) ? &storage : NULL;
-    if (below(3) == 0) signer.struct_size = (uint32_t)below(64), storage.struct_size = (uint32_t)below(64);
-    if (below(4) == 0) signer.sign = NULL, storage.scan = NULL;
-    sync_error *error = NULL;
-    sync_status status = sync_registry_add(registry, &plugin, NULL, NULL, &error);
-    taken += status == SYNC_OK;
-    want_sentence(status, error);
-    TRY(sync_registry_load(registry, name, &error));
-    sync_registry_destroy(registry);
-    free(name);
-  }
-  printf("plugins: %u, of which %u were taken\n", count, taken);
-  CHECK(taken > 0 && taken < count);
-}
-
 static void fuzz_calls(const char *folder, file_bytes good, unsigned count) {
   char text[65536];
   /* Its source is the one of noise. */
@@ -320,7 +301,7 @@ int main(int count, char **arguments) {
   host = sync_get_host();
   check_headers(place, good);
   fuzz_configurations(place, good, rounds);
-  fuzz_plugins(rounds / 4);
+  CHECK(fuzz_tables(400 + rounds / 4) == 0);
   fuzz_calls(place, good, rounds / 8 < 250 ? rounds / 8 : 250);
   CHECK(fuzz_fields(place, rounds) == 0);
   free(good.data);
@@ -328,6 +309,9 @@ int main(int count, char **arguments) {
   good = read_file(place);
   snprintf(place, sizeof place, "%s/fir", arguments[1]);
   CHECK(fuzz_observers(place, good, 2 + rounds / 400) == 0);
+  char four[4096];
+  snprintf(four, sizeof four, "%s/alder", arguments[1]);
+  CHECK(fuzz_noisy(place, four, 4 + rounds / 1000) == 0);
   free(good.data);
   return finish("fuzz");
 }

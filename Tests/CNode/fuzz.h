@@ -4,6 +4,7 @@
 
 #include <sync.h>
 #include <sync/node.h>
+#include <sync/plugin.h>
 
 #include "../CABI/check.h"
 
@@ -15,6 +16,8 @@ const char *word(void);
 char *sentence(void);
 /* Destroys the error; whatever is refused has one that says why. */
 void want_sentence(sync_status status, sync_error *error);
+/* One thing that a plugin may say of a call, of its own or of any. */
+void say_any(sync_call *call);
 /* With the plugins of this program. */
 sync_registry *make_registry(void);
 
@@ -27,6 +30,8 @@ sync_registry *make_registry(void);
 
 /* Each gives how many checks of its file have failed. */
 int fuzz_fields(const char *folder, unsigned count);
+int fuzz_tables(unsigned count);
+int fuzz_noisy(const char *folder_of_one, const char *folder_of_four, unsigned lives);
 int fuzz_observers(const char *folder, file_bytes configuration, unsigned lives);
 
 #endif

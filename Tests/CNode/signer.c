@@ -1,4 +1,5 @@
-/* Keys made from the node's name and the role: for tests alone, since anybody can make them. */
+/* Keys made from the node's name and the role: for tests alone, since anybody can make them. Compiled with READS_BEHIND
+ * or FORGETS it is wrong, so that what should find that out can show that it does. */
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,7 +37,12 @@ static int32_t create(void *user_data, const sync_create_request *request, sync_
   return SYNC_PLUGIN_OK;
 }
 
-static void destroy(void *self) { free(self); }
+static void destroy(void *self) {
+#ifdef FORGETS
+  self = NULL;
+#endif
+  free(self);
+}
 
 static int32_t public_key(void *self, const sync_sign_request *request, sync_call *call) {
   host->call_finish_bytes(call, ((keys *)self)->public_keys[request->role], crypto_sign_PUBLICKEYBYTES);
@@ -46,6 +52,9 @@ static int32_t public_key(void *self, const sync_sign_request *request, sync_cal
 static int32_t sign(void *self, const sync_sign_request *request, sync_call *call) {
   unsigned char signature[crypto_sign_BYTES];
   keys *all = self;
+#ifdef READS_BEHIND
+  all += request->role == 4;
+#endif
   crypto_sign_detached(
     signature, NULL, request->message, request->message_size, all->secret_keys[request->role]);
   if (all->is_wrong) signature[5] ^= 1;

@@ -118,9 +118,11 @@ public final class NativePlugin: Sendable {
   private static func copy(_ plugin: UnsafePointer<sync_plugin>, _ from: String) throws(PluginError) -> sync_plugin {
     let first = MemoryLayout<sync_plugin>.offset(of: \.transport) ?? MemoryLayout<sync_plugin>.size
     try check(plugin, "sync_plugin", first, from)
-    let size = min(Int(plugin.pointer(to: \.struct_size)?.pointee ?? 0), MemoryLayout<sync_plugin>.size)
+    // A size that ends within a field does not have that field.
+    let size = UInt32(MemoryLayout<sync_plugin>.size)
+    let count = UnsafeRawPointer(plugin).loadUnaligned(as: UInt32.self) >= size ? Int(size) : first
     var whole = sync_plugin()
-    withUnsafeMutableBytes(of: &whole) { $0.copyMemory(from: UnsafeRawBufferPointer(start: plugin, count: size)) }
+    withUnsafeMutableBytes(of: &whole) { $0.copyMemory(from: UnsafeRawBufferPointer(start: plugin, count: count)) }
     return whole
   }
 
@@ -172,7 +174,13 @@ public enum PluginLibrary {
     }
     let entry = unsafeBitCast(
       symbol, to: (@convention(c) (UnsafePointer<sync_host>?) -> UnsafePointer<sync_plugin>?).self)
-    return try NativePlugin(entry(PluginHost.table), from: path)
+    guard let plugin = entry(PluginHost.table) else {
+      throw PluginError(
+        .invalid,
+        "\(path) gives no plugin: it cannot work with this runtime, which is \(Node.version) with the ABI version"
+          + " \(SYNC_ABI_VERSION); take a build of the plugin for that, or ask its author why")
+    }
+    return try NativePlugin(plugin, from: path)
   }
 
   private static func reason() -> String { dlerror().map { String(cString: $0) } ?? "no reason is given" }
