@@ -120,6 +120,13 @@ int fuzz_tables(unsigned count) {
 
 /* ---- Plugins that are right, but for what they say before and behind it ---- */
 
+/* What they do otherwise. */
+static struct {
+  const sync_sandbox_methods *sandbox;
+  const sync_signer_methods *signer;
+  const sync_source_methods *source;
+  const sync_storage_methods *storage;
+} right;
 /* One call of so many is disturbed. */
 static _Atomic uint64_t rarity;
 static atomic_int disturbed;
@@ -133,7 +140,7 @@ static void disturb(sync_call *call) {
 #define METHOD(kind, method, request_type) \
   static int32_t kind##_##method(void *self, const request_type *request, sync_call *call) { \
     disturb(call); \
-    int32_t code = kind##_entry(host)->kind->method(self, request, call); \
+    int32_t code = right.kind->method(self, request, call); \
     disturb(call); \
     return code; \
   }
@@ -152,7 +159,7 @@ METHOD(storage, apply, sync_apply_request)
 /* Often, as what a run ends with has the most that can be wrong. */
 static int32_t sandbox_run(void *self, const sync_run_request *request, sync_call *call) {
   for (uint64_t i = below(3); i > 0; i--, disturbed++) say_any(call);
-  return sandbox_entry(host)->sandbox->run(self, request, call);
+  return right.sandbox->run(self, request, call);
 }
 
 static int32_t remove_leftovers(void *self, const sync_plain_request *request, sync_call *call) {
@@ -364,6 +371,10 @@ static void live(const char *folder, file_bytes good, size_t which, int is_alone
 
 int fuzz_noisy(const char *folder_of_one, const char *folder_of_four, unsigned lives) {
   host = sync_get_host();
+  right.sandbox = sandbox_entry(host)->sandbox;
+  right.signer = signer_entry(host)->signer;
+  right.source = source_entry(host)->source;
+  right.storage = storage_entry(host)->storage;
   char path[4096];
   tally all[KINDS] = {{0}};
   for (size_t which = 0; which < KINDS; which++) {
