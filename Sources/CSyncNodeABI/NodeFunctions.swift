@@ -20,7 +20,8 @@ package func nodeView(_ pointer: OpaquePointer) throws -> NodeSuccession { try n
 /// Whoever runs a plugin's method would wait for itself.
 private func requireOwnThread() throws(CallError) {
   guard !CallThreads.isCallThread else {
-    throw CallError(SYNC_ERROR_STATE, "A plugin's method, and a log's function, cannot end a node: it would wait for itself")
+    throw CallError(
+      SYNC_ERROR_STATE, "A plugin's method, and a log's function, cannot end a node: it would wait for itself")
   }
 }
 

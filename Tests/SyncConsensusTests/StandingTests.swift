@@ -71,7 +71,8 @@ import Testing
       [Step(2, on: 0, signedBy: []), Step(5, on: 2, signedBy: []), Step(10, on: 5, signedBy: [])],
       failed: [1, 3, 0, 2], passedOver: [1]),
     Row(
-      "two of seven, the oldest first", replicas: 7, [Step(3, on: 0, signedBy: [])], failed: [1, 2], passedOver: [1, 2]),
+      "two of seven, the oldest first", replicas: 7, [Step(3, on: 0, signedBy: [])], failed: [1, 2],
+      passedOver: [1, 2]),
     Row(
       "three of seven failed: the first two", replicas: 7, [Step(4, on: 0, signedBy: [])], failed: [1, 2, 3],
       passedOver: [1, 2]),

@@ -2,8 +2,8 @@
  *
  * Each FOLDER holds a builder as `synchronicity init` and `group join` make it; make-group.sh makes four of them. The
  * first has each PACKAGE rebuilt by all, and PROOFS/NUMBER.tlog-proof is the proof of the package at that place. What
- * happens at each builder is told on standard error as it happens, with the first digits of the job. Exit code 0: all were reproduced; 1: one was not, or
- * something failed; 2: wrong usage.
+ * happens at each builder is told on standard error, with the first digits of the job. Exit code 0: all were
+ * reproduced; 1: one was not, or something failed; 2: wrong usage.
  *
  *   cc -o group group.c $(pkg-config --cflags --libs libsync) -pthread */
 #include <pthread.h>
