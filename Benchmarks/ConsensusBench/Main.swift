@@ -175,7 +175,9 @@ struct ConsensusFigures {
     let killed = DispatchTime.now().uptimeNanoseconds
     group.kill(3)
     Thread.sleep(forTimeInterval: 8)
-    let (times, timeouts) = (group.decisionTimes.filter { $0 > killed }, group.timeouts)
+    // The end counts too: a group that decides no more has one gap up to it.
+    let times = group.decisionTimes.filter { $0 > killed } + [DispatchTime.now().uptimeNanoseconds]
+    let timeouts = group.timeouts
     group.stop()
     let gaps = zip([killed] + times, times).map { (start: $0, end: $1, long: Double($1 - $0) / 1e6) }
     let long = gaps.filter { $0.long > 100 }

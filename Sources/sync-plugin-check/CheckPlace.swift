@@ -39,19 +39,26 @@ struct CheckPlace: Sendable {
     -> CompatFinding
   {
     let name = "once all have ended, another one has the same keys"
+    guard let first else { return CompatFinding(name: name, hasPassed: false, detail: "none could be made before") }
     do throws(PluginError) {
       let signer = try make()
-      var problem = ""
-      for role in KeyRole.allCases {
-        let key = try signer.publicKey(for: role)
-        if try first?.publicKey(for: role) != key { problem = "the \(role.rawValue) key changed" }
-        if !key.accepts(try signer.sign([6], as: role), on: [6]) { problem = "\(role.rawValue): refused" }
-      }
+      let problem: String
+      do throws(PluginError) { problem = try difference(first, signer) } catch { problem = error.message }
       await signer.close()
       return CompatFinding(name: name, hasPassed: problem.isEmpty, detail: problem)
     } catch {
       return CompatFinding(name: name, hasPassed: false, detail: error.message)
     }
+  }
+
+  /// What is wrong with the second one's keys and signatures; empty for nothing.
+  private func difference(_ first: ForeignSigner, _ second: ForeignSigner) throws(PluginError) -> String {
+    for role in KeyRole.allCases {
+      let key = try second.publicKey(for: role)
+      if try first.publicKey(for: role) != key { return "the \(role.rawValue) key changed" }
+      if !key.accepts(try second.sign([6], as: role), on: [6]) { return "\(role.rawValue): refused" }
+    }
+    return ""
   }
 
   func checkStorage() async -> [CompatFinding] {

@@ -346,6 +346,8 @@ static void live(const char *folder, file_bytes good, size_t which, int is_alone
   int is_started = status == SYNC_OK;
   want_sentence(status, error);
   of->started += (unsigned)is_started;
+  /* Where one is enough, and next to nothing is disturbed, jobs do come to their end. */
+  uint64_t patience = !is_alone ? 20000000 : number % 4 == 3 ? 10000000000 : 300000000;
   for (uint64_t i = 2 + below(4); i > 0 && is_started; i--) {
     sync_submit_request request = SYNC_SUBMIT_REQUEST_INIT;
     request.package = "pkg:echo/fine@1";
@@ -358,7 +360,7 @@ static void live(const char *folder, file_bytes good, size_t which, int is_alone
     if (!is_submitted) continue;
     of->submitted++;
     error = NULL;
-    status = sync_node_wait(node, job, SYNC_PHASE_COSIGNED, is_alone ? 300000000 : 20000000, NULL, &error);
+    status = sync_node_wait(node, job, SYNC_PHASE_COSIGNED, patience, NULL, &error);
     of->cosigned += status == SYNC_OK;
     want_sentence(status, error);
   }

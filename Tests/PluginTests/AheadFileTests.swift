@@ -300,6 +300,42 @@ import Testing
     }
   }
 
+  /// The third: marks behind the values, and keys that lead the rows. Its total and its marks are held to.
+  @Test(arguments: ["", "value", "mark", "total"]) func theThirdLayoutIsTakenOver(_ fault: String) throws {
+    try withFolder { folder in
+      let mark = RecordMark.of([1], [2]) &+ (fault == "mark" ? 1 : 0)
+      let key = [UInt8](repeating: 5, count: 32)
+      let total =
+        mark &+ RecordMark.ofState(key: key, generation: 0, isOpen: false) &+ (fault == "total" ? 1 : 0)
+      let queue = try DatabaseQueue(path: folder + "/j")
+      try queue.writeWithoutTransaction { database in
+        try database.execute(
+          sql: """
+            CREATE TABLE entry (
+              key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL, mark INTEGER NOT NULL DEFAULT 0
+            ) WITHOUT ROWID, STRICT;
+            CREATE TABLE ahead (
+              key BLOB NOT NULL, generation INTEGER NOT NULL, is_open INTEGER NOT NULL, total INTEGER NOT NULL DEFAULT 0
+            ) STRICT;
+            PRAGMA application_id = \(SQLiteStorage.applicationID);
+            PRAGMA user_version = 3;
+            INSERT INTO entry VALUES (x'01', x'0\(fault == "value" ? 3 : 2)', \(mark));
+            INSERT INTO ahead VALUES (x'\(String(repeating: "05", count: 32))', 0, 0, \(total));
+            """)
+      }
+      try queue.close()
+      guard fault.isEmpty else {
+        #expect(throws: PluginError.self) { try SQLiteStorage(path: folder + "/j") }
+        return
+      }
+      for _ in 0..<2 {
+        let storage = try SQLiteStorage(path: folder + "/j")
+        #expect(try storage.get([1]) == [2])
+        storage.close()
+      }
+    }
+  }
+
   @Test(arguments: [1, 2]) func earlierLayoutsAreTakenOver(_ version: Int) throws {
     try withFolder { folder in
       let queue = try DatabaseQueue(path: folder + "/j")

@@ -15,10 +15,10 @@ for name in alder birch cedar elm; do
     --directory "$folder/$name" >/dev/null
   port=$((port + 1))
   configuration=$folder/$name/config.toml
-  sed -i "s|^sandbox = .*|sandbox = \"$sandbox\"|; s|^source = .*|source = \"$source\"|" "$configuration"
-  for line in "$@"; do
-    sed -i "s|^sandbox = .*|&\n$line|" "$configuration"
-  done
+  chosen=$(printf 'sandbox = "%s"\nsource = "%s"\n' "$sandbox" "$source" && printf '%s\n' "$@")
+  CHOSEN=$chosen awk '/^(sandbox|source) = / {next} {print} /^\[plugins\]$/ {print ENVIRON["CHOSEN"]}' \
+    "$configuration" >"$configuration.new"
+  mv "$configuration.new" "$configuration"
   cat >>"$configuration" <<TOML
 [toolchain]
 digest = "$(basename "$toolchain" .tar)"

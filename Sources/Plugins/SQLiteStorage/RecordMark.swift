@@ -40,10 +40,10 @@ enum RecordMark {
   /// - Parameter row: Key, value and mark.
   /// - Throws: ``PluginError/Code/io`` for another record than was written.
   static func check(_ row: Row, path: String) throws -> (key: [UInt8], value: [UInt8], mark: Int64) {
-    // What rots may be of another type.
-    guard let name = Data.fromDatabaseValue(row[0]), let text = Data.fromDatabaseValue(row[1]) else {
-      throw PluginError(.io, damagedJournal(path, "a record has neither key nor value"))
-    }
+    // What rots may be of another type, also in the index alone, where nothing but this looks at it.
+    guard case .blob(let name) = (row[0] as DatabaseValue).storage,
+      case .blob(let text) = (row[1] as DatabaseValue).storage
+    else { throw PluginError(.io, damagedJournal(path, "a record has neither key nor value")) }
     let (key, value) = ([UInt8](name), [UInt8](text))
     let mark = of(key, value)
     guard mark == Int64.fromDatabaseValue(row[2]) else {
@@ -60,11 +60,31 @@ enum RecordMark {
     let rows = try Row.fetchCursor(
       database, sql: "SELECT key, value, mark FROM entry INDEXED BY sqlite_autoindex_entry_1 ORDER BY key")
     var total: Int64 = 0
-    while let row = try rows.next() { total &+= try check(row, path: path).mark }
+    var last: [UInt8]?
+    while let row = try rows.next() {
+      let record = try check(row, path: path)
+      // A search finds what stands in order, and nothing else.
+      if let last, !last.lexicographicallyPrecedes(record.key) {
+        throw PluginError(.io, damagedJournal(path, "its keys do not stand in their order"))
+      }
+      last = record.key
+      total &+= record.mark
+    }
     return total
   }
 
-  /// Gives marks to records that have none yet.
+  /// Moves the records, with the marks that they have, to a table as this version has it.
+  static func move(_ database: Database) throws {
+    try database.execute(
+      sql: """
+        ALTER TABLE entry RENAME TO earlier;
+        \(table);
+        INSERT INTO entry (key, mark, value) SELECT key, mark, value FROM earlier ORDER BY key;
+        DROP TABLE earlier;
+        """)
+  }
+
+  /// Gives marks to records that have none yet, and moves them.
   static func begin(_ database: Database) throws {
     let function = DatabaseFunction("record_mark", argumentCount: 2, pure: true) { values in
       guard let key = Data.fromDatabaseValue(values[0]), let value = Data.fromDatabaseValue(values[1]) else {
@@ -76,11 +96,10 @@ enum RecordMark {
     defer { database.remove(function: function) }
     try database.execute(
       sql: """
-        ALTER TABLE entry RENAME TO unmarked;
-        \(table);
-        INSERT INTO entry (key, mark, value) SELECT key, record_mark(key, value), value FROM unmarked ORDER BY key;
-        DROP TABLE unmarked;
+        ALTER TABLE entry ADD COLUMN mark INTEGER NOT NULL DEFAULT 0;
+        UPDATE entry SET mark = record_mark(key, value);
         """)
+    try move(database)
     let marks = try Int64.fetchCursor(database, sql: "SELECT mark FROM entry")
     var total: Int64 = 0
     while let mark = try marks.next() { total &+= mark }

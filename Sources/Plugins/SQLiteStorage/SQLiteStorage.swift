@@ -23,7 +23,7 @@ public final class SQLiteStorage: Storage {
   /// What every file of this format carries: the ASCII letters "Sync" in SQLite's `application_id`.
   static let applicationID = 0x5379_6E63
   /// The newest layout, in SQLite's `user_version`. The first had no file beside it, the second no marks.
-  static let schemaVersion = 3
+  static let schemaVersion = 4
 
   public static let keyBytesMax = 1_024
   public static let valueBytesMax = 64 << 20
@@ -203,6 +203,13 @@ public final class SQLiteStorage: Storage {
         try database.execute(
           sql: version == 1 ? ahead : "ALTER TABLE ahead ADD COLUMN total INTEGER NOT NULL DEFAULT 0")
         try RecordMark.begin(database)
+        try database.execute(sql: "PRAGMA user_version = \(schemaVersion)")
+        return .commit
+      }
+      if version == 3 {
+        // What its marks do not hold is found at once, when all are looked at.
+        try checkStructure(database, path: path)
+        try RecordMark.move(database)
         try database.execute(sql: "PRAGMA user_version = \(schemaVersion)")
         return .commit
       }
