@@ -1,5 +1,5 @@
-/* Keys made from the node's name and the role: for tests alone, since anybody can make them. Compiled with READS_BEHIND
- * or FORGETS it is wrong, so that what should find that out can show that it does. */
+/* Keys made from the node's name and the role: for tests alone, since anybody can make them. Compiled with
+ * READS_BEHIND, FORGETS or LATER_ABI it is wrong, so that what should find that out can show that it does. */
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -65,7 +65,11 @@ static int32_t sign(void *self, const sync_sign_request *request, sync_call *cal
 const sync_plugin *SIGNER_ENTRY(const sync_host *table) {
   static const sync_signer_methods methods = {sizeof methods, SYNC_ABI_VERSION, public_key, sign};
   static const sync_plugin plugin = {
+#ifdef LATER_ABI
+    .struct_size = sizeof plugin, .abi_version = SYNC_ABI_VERSION + 1, .name = "test-keys", .version = "1",
+#else
     .struct_size = sizeof plugin, .abi_version = SYNC_ABI_VERSION, .name = "test-keys", .version = "1",
+#endif
     .create = create, .destroy = destroy, .signer = &methods};
   if (table->abi_version != SYNC_ABI_VERSION) return NULL;
   host = table;

@@ -67,6 +67,17 @@ import Testing
         Step(6, on: 5, signedBy: [1, 2, 3]),
       ], failed: [0], passedOver: [0]),
     Row(
+      "who votes and never proposes has the turns of the one that is gone too",
+      [
+        Step(2, on: 0, signedBy: []), Step(4, on: 2, signedBy: [0, 2, 3]), Step(7, on: 4, signedBy: [0, 2, 3]),
+      ], failed: [1, 2], passedOver: [1]),
+    Row(
+      "and is back with each vote",
+      [
+        Step(2, on: 0, signedBy: []), Step(4, on: 2, signedBy: [0, 2, 3]), Step(7, on: 4, signedBy: [0, 2, 3]),
+        Step(8, on: 7, signedBy: [0, 2, 3]),
+      ], failed: [1], passedOver: [1]),
+    Row(
       "who fails twice keeps its place",
       [Step(2, on: 0, signedBy: []), Step(5, on: 2, signedBy: []), Step(10, on: 5, signedBy: [])],
       failed: [1, 3, 0, 2], passedOver: [1]),

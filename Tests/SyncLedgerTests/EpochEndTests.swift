@@ -254,4 +254,38 @@ import Testing
     #expect(throws: ProofError.self) { try history.append([]) }
     #expect(history.logSize == 4)
   }
+
+  /// Not by an honest node of who was removed, which knows that it was: with its old keys, and the new chain's name.
+  @Test func whoWasRemovedCanDoNothing() throws {
+    let later = Builders(epoch: 1, names: ["ada", "bob", "cyd", "eve"])
+    #expect(builders.group.members.contains { $0.builderKey == later.key("dan", .builder).publicKey })
+    var world = World(later)
+    let spec = BuildSpec.sample()
+    let (job, outcome) = (spec.jobID, Outcome.sample("good", of: spec))
+    let comeback = later.next(["ada", "bob", "cyd", "dan"])
+    world.block(later.submission(spec))
+    world.block(later.proposal(of: comeback.encode(), by: "ada"))
+    func tries(as name: Text) -> [[UInt8]] {
+      [
+        later.submission(.sample(rebuild: 9), by: name, signer: "dan"),
+        later.commitment(job, by: name, to: outcome, signer: "dan"), later.abstention(job, by: name, signer: "dan"),
+        later.proposal(of: later.next(["bob", "cyd", "dan", "eve"]).encode(), by: name, signer: "dan"),
+        later.approval(of: comeback, by: name, signer: "dan"),
+      ]
+    }
+    let before = (world.ledger.logSize, world.ledger.logRoot, world.ledger.nextDeadlineMilliseconds)
+    for (name, refusal) in [("dan", Refusal.stranger), ("ada", .invalidSignature)] as [(Text, Refusal)] {
+      for entry in tries(as: name) {
+        #expect(world.ledger.refusal(of: entry) == refusal)
+        #expect(world.block(entry).compactMap(\.refusal) == [refusal])
+      }
+    }
+    #expect(before == (world.ledger.logSize, world.ledger.logRoot, world.ledger.nextDeadlineMilliseconds))
+    world.block(of: later.names.map { later.commitment(job, by: $0, to: outcome) })
+    let opening = later.opening(job, by: "dan", of: outcome)
+    #expect(world.block(opening).compactMap(\.refusal) == [.stranger])
+    let events = world.block(of: later.names.map { later.opening(job, by: $0, of: outcome) })
+    let evidence = try Evidence(parsing: try #require(events.leaf))
+    #expect(evidence.epoch == 1 && evidence.builders.filter { $0.outcome != nil }.map(\.name) == later.names)
+  }
 }
