@@ -22,7 +22,8 @@ import Synchronization
 public final class SQLiteStorage: Storage {
   /// What every file of this format carries: the ASCII letters "Sync" in SQLite's `application_id`.
   static let applicationID = 0x5379_6E63
-  /// The newest layout, in SQLite's `user_version`. The first had no file beside it, the second no marks.
+  /// The newest layout, in SQLite's `user_version`. The first had no file beside it, the second no marks, the third no
+  /// index of the keys alone.
   static let schemaVersion = 4
 
   public static let keyBytesMax = 1_024
