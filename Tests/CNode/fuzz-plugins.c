@@ -14,7 +14,6 @@ static const sync_host *host;
 /* ---- Tables ---- */
 
 #define KINDS 5
-#define METHODS_MAX 8
 
 /* Where a kind's table stands in a plugin, and the table of one that is good. */
 typedef struct {
@@ -23,23 +22,17 @@ typedef struct {
 } kind;
 
 static void find_kinds(kind kinds[KINDS]) {
-  static const sync_transport_methods *transport;
-  transport = liar_entry(host)->transport;
-#define KIND(name, first, last) \
+#define KIND(name, first, last, entry) \
   (kind) { \
     offsetof(sync_plugin, name), sizeof(sync_##name##_methods), offsetof(sync_##name##_methods, first), \
-      (offsetof(sync_##name##_methods, last) - offsetof(sync_##name##_methods, first)) / sizeof(void *) + 1, NULL \
+      (offsetof(sync_##name##_methods, last) - offsetof(sync_##name##_methods, first)) / sizeof(void *) + 1, \
+      entry(host)->name \
   }
-  kinds[0] = KIND(sandbox, probe, remove_leftovers);
-  kinds[0].table = sandbox_entry(host)->sandbox;
-  kinds[1] = KIND(signer, public_key, sign);
-  kinds[1].table = signer_entry(host)->signer;
-  kinds[2] = KIND(source, type, fetch);
-  kinds[2].table = source_entry(host)->source;
-  kinds[3] = KIND(storage, get, apply);
-  kinds[3].table = storage_entry(host)->storage;
-  kinds[4] = KIND(transport, start, stop);
-  kinds[4].table = transport;
+  kinds[0] = KIND(sandbox, probe, remove_leftovers, sandbox_entry);
+  kinds[1] = KIND(signer, public_key, sign, signer_entry);
+  kinds[2] = KIND(source, type, fetch, source_entry);
+  kinds[3] = KIND(storage, get, apply, storage_entry);
+  kinds[4] = KIND(transport, start, stop, liar_entry);
 }
 
 /* The first bytes of it, in memory that ends with them; behind those that there are, noise of a later version. */

@@ -249,19 +249,25 @@ static void fuzz_calls(const char *folder, file_bytes good, unsigned count) {
     snprintf(noisy, sizeof noisy, "pkg:noise/n%u@1", i);
     const char *features[4] = {word(), below(3) ? word() : NULL, word(), NULL};
     sync_submit_request request = SYNC_SUBMIT_REQUEST_INIT;
-    if (below(9) == 0) request.struct_size = (uint32_t)below(200);
-    if (below(9) == 0) request.abi_version = (uint32_t)below(4);
-    request.package = below(9) ? (below(2) ? noisy : package) : NULL;
-    if (below(3) == 0) request.features = features, request.features_count = below(4);
-    if (below(20) == 0) request.features_count = (size_t)-1;
-    if (below(5) == 0) request.profile = word();
-    if (below(5) == 0) request.target = word();
-    if (below(5) == 0) request.toolchain = word();
-    request.rebuild = below(2) ? below(UINT64_MAX) : 0;
-    request.priority = (int32_t)below(300) - 150;
+    /* One in four comes to the source for certain. */
+    int is_right = i % 4 == 0;
+    request.package = noisy;
+    if (!is_right) {
+      if (below(9) == 0) request.struct_size = (uint32_t)below(200);
+      if (below(9) == 0) request.abi_version = (uint32_t)below(4);
+      request.package = below(9) ? (below(2) ? noisy : package) : NULL;
+      if (below(3) == 0) request.features = features, request.features_count = below(4);
+      if (below(20) == 0) request.features_count = (size_t)-1;
+      if (below(5) == 0) request.profile = word();
+      if (below(5) == 0) request.target = word();
+      if (below(5) == 0) request.toolchain = word();
+      request.rebuild = below(2) ? below(UINT64_MAX) : 0;
+      request.priority = (int32_t)below(300) - 150;
+    }
     uint8_t job[32];
     noise(job, sizeof job);
-    TRY(sync_node_submit(node, &request, below(5) ? 100000000 : below(1000), job, &error));
+    uint64_t patience = is_right ? 300000000 : below(5) ? 100000000 : below(1000);
+    TRY(sync_node_submit(node, &request, patience, job, &error));
     error = NULL;
     sync_job_status status = SYNC_JOB_STATUS_INIT;
     if (below(5) == 0) status.struct_size = (uint32_t)below(100);
@@ -280,7 +286,7 @@ static void fuzz_calls(const char *folder, file_bytes good, unsigned count) {
     sync_events_destroy(events);
     free(package);
   }
-  CHECK(answers > 0);
+  CHECK(answers > count / 10);
   sync_node_status status = SYNC_NODE_STATUS_INIT;
   CHECK(sync_node_get_status(node, &status, NULL) == SYNC_OK && status.state == SYNC_NODE_RUNNING);
   sync_node_destroy(node);
