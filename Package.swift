@@ -231,7 +231,10 @@ let package = Package(
       path: "Benchmarks/SandboxBench", swiftSettings: settings),
     .executableTarget(
       name: "ConsensusBench",
-      dependencies: ["SQLiteStorage", "SyncConsensus", "SyncProof", "SyncRuntime", "SyncTesting"],
+      dependencies: [
+        "SQLiteStorage", "SodiumSigner", "SyncConsensus", "SyncProof", "SyncRuntime", "SyncTesting",
+        .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
+      ],
       path: "Benchmarks/ConsensusBench", swiftSettings: settings),
 
     // Tests, one target for each room of the house.

@@ -13,6 +13,11 @@ enum ConsensusBench {
     let isInMemory = words.last == "--in-memory"
     if isInMemory { words.removeLast() }
     let numbers = words.dropFirst().compactMap(Int.init)
+    if words.count == 2, words[0] == "--node", let jobs = Int(words[1]) {
+      let folder = NSTemporaryDirectory() + "/consensus-bench-\(getpid())"
+      defer { try? FileManager.default.removeItem(atPath: folder) }
+      return try ConsensusFigures(folder: folder).nodeRestart(jobs: jobs)
+    }
     let isOne = words.count == 4 && words[0] == "--replicas" && numbers.count == 3
     guard
       words.isEmpty && !isInMemory || !isInMemory && [["--long"], ["--lone"], ["--busy"], ["--killed"]].contains(words)
@@ -206,6 +211,14 @@ struct ConsensusFigures {
     let replica = try BenchReplica(0, of: group, journal: "\(group.folder)/0.sqlite").recover()
     let passed = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6
     Self.row("restart behind \(replica.head.height) blocks", "\(Self.text(passed)) ms", "< 1,000 ms")
+  }
+
+  /// The same of a whole builder.
+  func nodeRestart(jobs: Int) throws {
+    let node = try NodeRestart(jobs: jobs, folder: "\(folder)/node")
+    for name in ["first", "second", "third"] {
+      Self.row("\(name) start of a builder behind \(node.height) blocks", "\(Self.text(try node.start())) ms", "< 1,000 ms")
+    }
   }
 
   /// The process's memory while a group decides so many entries.

@@ -18,12 +18,15 @@ struct BlockTree<State: StateMachine>: Sendable {
   private(set) var root: BlockInfo
   private(set) var rootState: State
   private(set) var rootTimeMilliseconds: UInt64
-  private var rootStanding = Standing()
+  private(set) var rootStanding: Standing
   private let set: ReplicaSet
   private var nodes: [Digest: Node] = [:]
 
-  init(root: BlockInfo, state: State, timeMilliseconds: UInt64, set: ReplicaSet) {
+  init(
+    root: BlockInfo, state: State, timeMilliseconds: UInt64, set: ReplicaSet, standing: Standing = Standing()
+  ) {
     (self.root, rootState, rootTimeMilliseconds, self.set) = (root, state, timeMilliseconds, set)
+    rootStanding = standing
   }
 
   func contains(_ id: Digest) -> Bool { id == root.id || nodes[id] != nil }

@@ -87,15 +87,22 @@ public struct DecidedBlock<State: StateMachine>: Sendable {
   public let events: [State.Event]
   /// The state after the block.
   public let state: State
+  let standing: Standing
+
+  /// Where a replica can start again, once the block is durable.
+  public var snapshot: Snapshot<State> {
+    Snapshot(position: SnapshotPosition(height: info.height, block: block.id, standing: standing), state: state)
+  }
 
   public var height: UInt64 { info.height }
   public var timeMilliseconds: UInt64 { block.timeMilliseconds }
 
-  package init(block: Block, info: BlockInfo, certificate: Certificate, events: [State.Event], state: State) {
-    self.block = block
-    self.info = info
+  init(_ node: BlockTree<State>.Node, certificate: Certificate) {
+    block = node.block
+    info = node.info
     self.certificate = certificate
-    self.events = events
-    self.state = state
+    events = node.events
+    state = node.state
+    standing = node.standing
   }
 }

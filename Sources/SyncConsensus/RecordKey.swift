@@ -10,8 +10,8 @@ import SyncProof
 /// | `d/` height, 64-bit big-endian | decided ``Block``, then its finality ``Certificate`` | before `decided` |
 /// | `o` | whether nothing may be signed: the records may be an older copy | when that begins and when it ends |
 /// | `m/` signer, kind | ``Misbehaviour`` | before `misbehaviour` |
-enum RecordKey {
-  static let safety: [UInt8] = [UInt8(ascii: "s")]
+package enum RecordKey {
+  package static let safety: [UInt8] = [UInt8(ascii: "s")]
   static let pacemaker: [UInt8] = [UInt8(ascii: "p")]
   static let observation: [UInt8] = [UInt8(ascii: "o")]
   static let blockPrefix: [UInt8] = [UInt8(ascii: "b"), UInt8(ascii: "/")]
@@ -20,7 +20,7 @@ enum RecordKey {
 
   static func block(_ id: Digest) -> [UInt8] { blockPrefix + id.bytes }
 
-  static func decided(_ height: UInt64) -> [UInt8] {
+  package static func decided(_ height: UInt64) -> [UInt8] {
     var writer = ByteWriter()
     writer.writeRaw(decidedPrefix)
     writer.write(height)

@@ -28,11 +28,12 @@ public struct RecoveredRecords {
     return first.value
   }
 
-  /// Hands every record under `prefix` to `visit`, a bounded number in memory at a time.
+  /// Hands every record under `prefix`, from `first` on where it is given, to `visit`, a bounded number in memory at a
+  /// time.
   func forEach(
-    prefix: [UInt8], _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(ConsensusError) -> Void
+    prefix: [UInt8], from first: [UInt8]? = nil, _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(ConsensusError) -> Void
   ) throws(ConsensusError) {
-    var from = prefix
+    var from = first ?? prefix
     while true {
       let page = try scan(prefix, from, ConsensusLimits.fetchBlocksMax)
       for record in page {

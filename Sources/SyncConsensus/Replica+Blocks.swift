@@ -152,9 +152,7 @@ extension Replica {
     let value = DecidedRecord(block: node.block, finality: certificate).encode()
     decidedEntries.formUnion(node.block.entryDigests)
     remember(RecentBlock(block: node.block, finality: certificate, byteCount: value.count))
-    let decided = DecidedBlock(
-      block: node.block, info: node.info, certificate: certificate, events: node.events, state: node.state)
-    return (decided, value)
+    return (DecidedBlock(node, certificate: certificate), value)
   }
 
   mutating func remember(_ block: RecentBlock) {

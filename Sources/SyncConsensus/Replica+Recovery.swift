@@ -4,12 +4,16 @@ extension Replica {
   /// Starts from the genesis state and what earlier lives made durable.
   ///
   /// - Parameters:
-  ///   - genesis: The state of height 0; the same on every replica and at every start.
+  ///   - genesis: The state of height 0; the same on every replica and at every start. Behind a snapshot only its log's
+  ///     size and root count.
   ///   - recovered: Everything that ``Effect/persist(_:then:)`` has stored; a part of it is refused, or unsafe.
-  ///   - replayed: Called with each decided block, ascending from height 1, so that the caller rebuilds its views.
+  ///   - snapshot: Where to start without the blocks before; its block must be among `recovered`.
+  ///   - replayed: Called with each decided block, ascending from height 1 or from the one behind the snapshot, so that
+  ///     the caller rebuilds its views.
   /// - Throws: ``ConsensusError/Code/corruptedRecords``, or what `recovered` throws.
   public init(
     configuration: Configuration, genesis: State, recovered: RecoveredRecords = RecoveredRecords(),
+    snapshot: Snapshot<State>? = nil,
     replayed: (DecidedBlock<State>) throws(ConsensusError) -> Void = { _ throws(ConsensusError) in }
   ) throws(ConsensusError) {
     let replicas = configuration.set
@@ -27,6 +31,7 @@ extension Replica {
     let safetyBytes = try recovered.value(of: RecordKey.safety)
     if let safetyBytes { try recoverSafety(safetyBytes) }
     try recoverObservation(recovered)
+    if let snapshot { try resume(from: snapshot, recovered) }
     try replay(recovered, replayed)
     let pacemaker = try recovered.value(of: RecordKey.pacemaker)
     let hasBlocks = try !recovered.scan(RecordKey.blockPrefix, RecordKey.blockPrefix, 1).isEmpty
@@ -74,26 +79,54 @@ extension Replica {
     if isObserving { beginObservation(.restored) }
   }
 
+  /// Takes the state behind a decided block. Whether a quorum has signed that block, or one behind it, ``replay(_:_:)``
+  /// finds out.
+  private mutating func resume(
+    from snapshot: Snapshot<State>, _ recovered: RecoveredRecords
+  ) throws(ConsensusError) {
+    let (position, state) = (snapshot.position, snapshot.state)
+    guard position.height < .max, let value = try recovered.value(of: RecordKey.decided(position.height)),
+      let record = try? DecidedRecord(decoding: value), record.block.id == position.block,
+      record.block.height == position.height
+    else { throw Self.corrupted("a snapshot behind block \(position.block), but not that block") }
+    let info = BlockInfo(
+      epoch: record.block.epoch, view: record.block.view, height: position.height, id: position.block,
+      logSize: state.logSize, logRoot: state.logRoot, nextSetHash: state.nextSetHash)
+    guard Self.covers(record.finality, info), position.standing.failed.allSatisfy({ replicas.contains($0) }) else {
+      throw Self.corrupted("a snapshot of height \(position.height) that is not of these blocks")
+    }
+    tree = BlockTree(
+      root: info, state: state, timeMilliseconds: record.block.timeMilliseconds, set: replicas,
+      standing: position.standing)
+    take(record, byteCount: value.count)
+  }
+
+  /// Whether a certificate that is stored with a block makes it final, as far as that shows without its signatures.
+  private static func covers(_ certificate: Certificate, _ info: BlockInfo) -> Bool {
+    guard let commit = certificate.commit else { return false }
+    return commit.height > info.height || commit == info
+  }
+
+  private mutating func take(_ record: DecidedRecord, byteCount: Int) {
+    finality = record.finality
+    if record.finality.view > highQC.view { highQC = record.finality }
+    remember(RecentBlock(block: record.block, finality: record.finality, byteCount: byteCount))
+  }
+
   /// Applies the decided blocks in order; each must follow from the one before, and the last be proven.
   private mutating func replay(
     _ recovered: RecoveredRecords, _ replayed: (DecidedBlock<State>) throws(ConsensusError) -> Void
   ) throws(ConsensusError) {
-    try recovered.forEach(prefix: RecordKey.decidedPrefix) { (key, value) throws(ConsensusError) in
+    let first = RecordKey.decided(head.height + 1)
+    try recovered.forEach(prefix: RecordKey.decidedPrefix, from: first) { (key, value) throws(ConsensusError) in
       guard let record = try? DecidedRecord(decoding: value), key == RecordKey.decided(record.block.height),
         record.block.parent == head.id, record.block.height == head.height + 1
       else { throw Self.corrupted("no decided block of height \(head.height + 1) that follows from this genesis") }
       tree.insert(record.block)
-      guard let node = tree[record.block.id], let commit = record.finality.commit, commit.height >= node.info.height,
-        commit.height > node.info.height || commit == node.info
-      else { throw Self.corrupted("another outcome of height \(record.block.height) than these blocks give") }
-      let certificate = record.finality
-      finality = certificate
-      if certificate.view > highQC.view { highQC = certificate }
+      guard let node = tree[record.block.id], Self.covers(record.finality, node.info) else { throw Self.corrupted("another outcome of height \(record.block.height) than these blocks give") }
       _ = tree.advance(to: node)
-      remember(RecentBlock(block: node.block, finality: certificate, byteCount: value.count))
-      try replayed(
-        DecidedBlock(
-          block: node.block, info: node.info, certificate: certificate, events: node.events, state: node.state))
+      take(record, byteCount: value.count)
+      try replayed(DecidedBlock(node, certificate: record.finality))
     }
     if let finality {
       guard finality.commit == head, verifier.accepts(finality) else {

@@ -84,6 +84,11 @@ public struct Replica<State: StateMachine>: Sendable {
   public var head: BlockInfo { tree.root }
   /// The decided time: the last decided block's, Unix milliseconds; 0 for the genesis.
   public var headTimeMilliseconds: UInt64 { tree.rootTimeMilliseconds }
+  /// Where this replica would start again, if every block up to ``head`` is durable.
+  public var snapshot: Snapshot<State> {
+    Snapshot(
+      position: SnapshotPosition(height: head.height, block: head.id, standing: tree.rootStanding), state: tree.rootState)
+  }
   /// Proves ``head``; `nil` for the genesis.
   public var headCertificate: Certificate? { finality }
   /// Names the replicas of the next epoch once the end of this one is decided: nothing is ordered here any more.

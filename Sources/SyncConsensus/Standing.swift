@@ -3,9 +3,11 @@
 /// A replica whose view was given up is passed over until it has signed in a certificate again. Everything it goes by
 /// stands in the blocks themselves, so that whoever has a block's ancestors knows who may have proposed it: no clock,
 /// no count of one's own, no record. See docs/decisions/0029-leaders-that-failed-are-passed-over.md.
-struct Standing: Hashable, Sendable {
+package struct Standing: Hashable, Sendable {
   /// Who has failed and signed in no certificate since, the oldest failure first; each once.
-  private(set) var failed: [ReplicaIndex] = []
+  package private(set) var failed: [ReplicaIndex] = []
+
+  package init(failed: [ReplicaIndex] = []) { self.failed = failed }
 
   /// Who is passed over, the oldest failure first; at most ``ReplicaSet/faultyMax``, so that a quorum always leads.
   ///

@@ -13,6 +13,10 @@ public struct ClosedJob: Hashable, Sendable {
   public let verdict: Verdict
   /// Height of the block that closed it.
   public let height: UInt64
+
+  public init(index: UInt64, verdict: Verdict, height: UInt64) {
+    (self.index, self.verdict, self.height) = (index, verdict, height)
+  }
 }
 
 /// A job without a verdict yet.

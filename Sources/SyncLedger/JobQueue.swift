@@ -19,6 +19,9 @@ struct JobQueue: Sendable {
   /// The job with the earliest deadline.
   var head: Waiting? { jobs[first] }
 
+  /// All that wait, in the order of their deadlines; O(n log n).
+  var waiting: [Waiting] { jobs.sorted { $0.key < $1.key }.map(\.value) }
+
   /// - Returns: The ticket with which the job leaves.
   mutating func join(_ job: Digest, deadlineMilliseconds: UInt64) -> UInt64 {
     let ticket = end

@@ -38,7 +38,7 @@ public struct Ledger: Sendable {
   /// Of which kinds the log has a record against each member, as ``MisbehaviourRecord/Kind/bit``s.
   var accused: [UInt8]
   /// Of the last block; the time of a block before it would be taken for it.
-  private var timeMilliseconds: UInt64 = 0
+  var timeMilliseconds: UInt64 = 0
 
   struct Share: Sendable {
     var jobs = 0

@@ -113,12 +113,8 @@ extension Ledger {
     }
     do throws(ProofError) {
       let next = try Group(parsing: signed.group)
-      let (epoch, isLast) = group.epoch.addingReportingOverflow(1)
-      guard next.origin == group.origin, next.epoch == epoch, !isLast else { return .refuse(.impossibleHandover) }
       let policy = next.policy()
-      // The leaf with every signature that it may get must fit.
-      let all = group.members.map { HandoverApproval(builder: $0.name, signature: signed.signature) }
-      _ = try Handover(group: group.origin, epoch: group.epoch, policy: policy, approvals: all)
+      guard try group.mayHandOver(to: next, policy) else { return .refuse(.impossibleHandover) }
       return .propose(
         Proposal(
           digest: digest, group: next, proposer: member, policyDigest: SHA256.hash(policy.encode()),
@@ -184,16 +180,33 @@ extension Ledger {
   }
 }
 
+extension Group {
+  /// Whether a group file names this group's next epoch.
+  ///
+  /// - Throws: ``ProofError/Code/tooLarge`` where the hand-over's leaf would not fit with every signature that it may get.
+  func mayHandOver(to next: Group, _ policy: Policy) throws(ProofError) -> Bool {
+    let (nextEpoch, isLast) = epoch.addingReportingOverflow(1)
+    guard next.origin == origin, next.epoch == nextEpoch, !isLast else { return false }
+    guard let signature = Signature(bytes: [UInt8](repeating: 0, count: Signature.byteCount)) else { return false }
+    let all = members.map { HandoverApproval(builder: $0.name, signature: signature) }
+    _ = try Handover(group: origin, epoch: epoch, policy: policy, approvals: all)
+    return true
+  }
+}
+
 /// What a log's leaves say to an epoch that begins behind them: the tree, and which jobs are closed.
 ///
 /// The ledger at the end of an epoch and the history of its leaves are the same thing: no job is open then, and
 /// proposals are the epoch's own.
 public struct LedgerHistory: Sendable {
-  var log = MerkleFrontier()
-  var closed: [Digest: ClosedJob] = [:]
+  package private(set) var log = MerkleFrontier()
+  package private(set) var closed: [Digest: ClosedJob] = [:]
 
   /// Before the first leaf.
   public init() {}
+
+  /// Behind the leaves of `log`, of which `closed` are the jobs.
+  package init(log: MerkleFrontier, closed: [Digest: ClosedJob]) { (self.log, self.closed) = (log, closed) }
 
   public var logSize: UInt64 { log.size }
   public var logRoot: Digest { log.root }

@@ -10,6 +10,17 @@ public struct MerkleFrontier: Hashable, Sendable {
   /// The tree without leaves.
   public init() { (size, subtrees) = (0, []) }
 
+  /// The tree of `size` leaves whose largest complete subtrees have these hashes, the largest first.
+  ///
+  /// - Throws: ``ProofError/Code/malformed`` if there is not one for each bit that is set in `size`, or the tree would be
+  ///   too large.
+  public init(size: UInt64, subtrees: [Digest]) throws(ProofError) {
+    guard size <= ProofLimits.treeSizeMax, subtrees.count == size.nonzeroBitCount else {
+      throw ProofError(.malformed, "A tree of \(size) leaves does not have \(UInt64(subtrees.count)) subtrees")
+    }
+    (self.size, self.subtrees) = (size, subtrees)
+  }
+
   /// Hash of the tree. Complexity: one node hash for each set bit of `size`.
   public var root: Digest {
     guard var root = subtrees.last else { return Merkle.emptyRoot }

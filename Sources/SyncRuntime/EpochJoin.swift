@@ -11,6 +11,8 @@ public struct EpochJoin {
   private let proof: Proof
   private let bytes: [UInt8]
   private var history = LedgerHistory()
+  private var board = JobBoard(builders: [])
+  private var index = LeafIndex()
   private var log: TransparencyLog
   private var batch = StorageBatch()
 
@@ -73,7 +75,8 @@ public struct EpochJoin {
   private mutating func take(_ leaf: [UInt8]) throws(PluginError) {
     let place = history.logSize
     do throws(ProofError) {
-      try history.append(leaf)
+      let content = try history.append(leaf)
+      index.append(board.restore(content, index: place))
     } catch {
       throw PluginError(.invalid, "Leaf \(place) is none of this log: \(error.message)")
     }
@@ -95,6 +98,7 @@ public struct EpochJoin {
   }
 
   private mutating func flush(durable: Bool) throws(PluginError) {
+    index.flush(into: &batch)
     try journal.write(batch, durable: durable)
     batch = StorageBatch()
   }

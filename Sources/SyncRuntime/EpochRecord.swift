@@ -138,11 +138,3 @@ extension GroupMember {
       && consensusKey == other.consensusKey && transportKey == other.transportKey
   }
 }
-
-/// What a node's start finds of the epochs before its own.
-struct EpochBeginning {
-  var history = LedgerHistory()
-  var past: (record: EpochRecord, history: LedgerHistory)?
-  /// Whether this epoch is entered for the first time by a life that may have forgotten signatures in it.
-  var observes = false
-}

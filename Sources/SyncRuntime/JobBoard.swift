@@ -3,12 +3,14 @@ import SyncProof
 
 /// What people may see of the jobs, as the decided blocks tell it.
 ///
-/// A value without I/O, made again from the decided blocks at start. It keeps the newest ``jobsMax`` jobs; older ones
-/// are in the log.
+/// A value without I/O, made again at start from the index of the log's leaves and from decided blocks. It keeps the
+/// newest ``jobsMax`` jobs; older ones are in the log.
 struct JobBoard {
   static let jobsMax = 10_000
 
-  private struct Entry {
+  struct Entry {
+    /// Counts the jobs that were ordered, over all epochs that this node knows.
+    var ordinal: UInt64
     var package: Text
     var submitter: Text
     /// Of the job's epoch.
@@ -24,28 +26,32 @@ struct JobBoard {
     var verdictMilliseconds: UInt64?
   }
 
-  private let builders: [Text]
-  private var entries: [Digest: Entry] = [:]
+  let builders: [Text]
+  var entries: [Digest: Entry] = [:]
   /// Keys of `entries` in the order in which the jobs were ordered.
-  private var order: [Digest] = []
+  var order: [Digest] = []
+  /// Of the next job that is ordered.
+  var nextOrdinal: UInt64 = 0
   /// Builders' proofs of misbehaviour, the first of each kind against each: more would not prove more.
   private(set) var misbehaviours: [BuilderMisbehaviour] = []
   /// Records of misbehaviour that stand in the log, of this epoch and those before.
   private(set) var loggedMisbehaviours: [(record: MisbehaviourRecord, index: UInt64)] = []
   /// Which job's evidence stands at which index: for proofs by job, all jobs ever closed.
-  private(set) var indexes: [Digest: UInt64] = [:]
+  var indexes: [Digest: UInt64] = [:]
   /// Artifacts of all jobs that were ever reproduced: what proofs name.
-  private(set) var proven: Set<Digest> = []
+  var proven: Set<Digest> = []
   /// Height of the block that ended the epoch.
   var endHeight: UInt64?
 
   init(builders: [Text]) { self.builders = builders }
 
-  mutating func apply(_ event: LedgerEvent, timeMilliseconds: UInt64) {
+  /// - Returns: For a job that is closed, its line of the log's index.
+  @discardableResult
+  mutating func apply(_ event: LedgerEvent, timeMilliseconds: UInt64) -> [UInt8]? {
     switch event {
     case .ordered(let job, let spec, let submitter):
       entries[job] = Entry(
-        package: spec.package, submitter: submitter, builders: builders, steps: builders.map { _ in .waiting },
+        ordinal: takeOrdinal(), package: spec.package, submitter: submitter, builders: builders, steps: builders.map { _ in .waiting },
         orderedMilliseconds: timeMilliseconds)
       keep(job)
     case .committed(let job, let builder): set(.committed, job, builder)
@@ -53,19 +59,36 @@ struct JobBoard {
     case .revealPhase(let job): entries[job]?.isRevealing = true
     case .revealed(let job, let builder, _): set(.revealed, job, builder)
     case .wrongOpening(let job, let builder): set(.wrongOpening, job, builder)
-    case .verdict(let job, let verdict, let evidence, _, let index):
-      entries[job]?.verdictMilliseconds = timeMilliseconds
-      close(job, verdict, evidence, index)
+    case .verdict(let job, _, let evidence, _, let index):
+      // Of a job that so many were ordered behind that it is no longer here, the evidence says enough.
+      var entry = entries[job] ?? Entry(evidence, ordinal: 0)
+      entry.verdictMilliseconds = timeMilliseconds
+      return close(job, &entry, evidence, index)
     case .misbehaviour(let proof):
       let isFirst = !misbehaviours.contains { $0.builder == proof.builder && $0.kind == proof.kind }
       if isFirst { misbehaviours.append(proof) }
     case .misbehaviourLogged(let record, _, let index): restore(record, index: index)
     case .doubleCommitment, .proposed, .approved, .epochEnding, .epochEnded, .refused: break
     }
+    return nil
+  }
+
+  private mutating func takeOrdinal() -> UInt64 {
+    defer { nextOrdinal += 1 }
+    return nextOrdinal
   }
 
   /// Takes what a leaf says against a member: of each epoch the first of each kind against each.
   mutating func restore(_ record: MisbehaviourRecord, index: UInt64) { loggedMisbehaviours.append((record, index)) }
+
+  /// The same, and where it is of a builder and of this epoch, the proof as it was when the leaf was written.
+  mutating func restore(_ record: MisbehaviourRecord, index: UInt64, of group: Group) {
+    restore(record, index: index)
+    guard record.chainID == group.chainID, !record.kind.isOfReplica,
+      let proof = try? BuilderMisbehaviour(record, origin: group.origin)
+    else { return }
+    misbehaviours.append(proof)
+  }
 
   /// Where the log has a record of this kind against the member, in any epoch.
   func index(ofMisbehaviour kind: MisbehaviourRecord.Kind, by member: Text) -> UInt64? {
@@ -73,21 +96,15 @@ struct JobBoard {
   }
 
   /// Takes a job of an earlier epoch from its evidence; when it was ordered is not told there.
-  mutating func restore(_ evidence: Evidence, index: UInt64) {
+  ///
+  /// - Returns: Its line of the log's index.
+  @discardableResult
+  mutating func restore(_ evidence: Evidence, index: UInt64) -> [UInt8] {
     let job = evidence.jobID
-    entries[job] = Entry(
-      package: evidence.spec.package, submitter: evidence.submitter, builders: evidence.builders.map(\.name),
-      steps: evidence.builders.map { line in
-        switch line {
-        case .revealed: .revealed
-        case .absent(_, .sandboxFault): .abstained
-        case .absent(_, .wrongOpening): .wrongOpening
-        case .absent(_, .noReveal): .committed
-        case .absent(_, .noCommitment): .waiting
-        }
-      }, orderedMilliseconds: evidence.timeMilliseconds, verdictMilliseconds: evidence.timeMilliseconds)
+    var entry = Entry(evidence, ordinal: takeOrdinal())
+    entries[job] = entry
     keep(job)
-    close(job, evidence.verdict, evidence, index)
+    return close(job, &entry, evidence, index)
   }
 
   private mutating func keep(_ job: Digest) {
@@ -95,14 +112,16 @@ struct JobBoard {
     if order.count > JobBoard.jobsMax { entries[order.removeFirst()] = nil }
   }
 
-  private mutating func close(_ job: Digest, _ verdict: Verdict, _ evidence: Evidence, _ index: UInt64) {
+  private mutating func close(_ job: Digest, _ entry: inout Entry, _ evidence: Evidence, _ index: UInt64) -> [UInt8] {
+    entry.verdict = evidence.verdict
+    entry.index = index
+    entry.agreeing = evidence.agreeing
+    entry.outcomes = evidence.outcomes.count
+    entry.artifacts = evidence.artifacts
+    if entries[job] != nil { entries[job] = entry }
     indexes[job] = index
-    entries[job]?.verdict = verdict
-    entries[job]?.index = index
-    entries[job]?.agreeing = evidence.agreeing
-    entries[job]?.outcomes = evidence.outcomes.count
-    entries[job]?.artifacts = evidence.artifacts
     for artifact in evidence.artifacts { proven.insert(artifact.sha256) }
+    return ClosedLine.encode(job, height: evidence.height, entry)
   }
 
   private mutating func set(_ step: BuilderProgress.Step, _ job: Digest, _ builder: Text) {

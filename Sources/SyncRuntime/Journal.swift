@@ -1,7 +1,7 @@
 import SyncProof
 
 /// The rooms of a node's one storage. A prefix byte keeps their keys apart.
-enum Keyspace: UInt8 {
+package enum Keyspace: UInt8 {
   /// Records of SyncConsensus, keyed as it likes.
   case consensus = 0x63
   /// The same of later epochs, behind the epoch's number.
@@ -10,6 +10,10 @@ enum Keyspace: UInt8 {
   case tile = 0x74
   /// Leaves of the transparency log: index.
   case leaf = 0x6C
+  /// Lines of the log's leaves: number of the record.
+  case leafLines = 0x69
+  /// Where the node can start: epoch, piece.
+  case snapshot = 0x6E
   /// This builder's attempts: job.
   case attempt = 0x61
   /// Single values: name.
@@ -17,12 +21,12 @@ enum Keyspace: UInt8 {
 }
 
 /// Typed access to a ``Storage``; owned by the node, called from its thread only.
-struct Journal {
+package struct Journal {
   private let storage: any Storage
 
   init(_ storage: any Storage) { self.storage = storage }
 
-  static func key(_ space: Keyspace, _ rest: [UInt8]) -> [UInt8] { [space.rawValue] + rest }
+  package static func key(_ space: Keyspace, _ rest: [UInt8]) -> [UInt8] { [space.rawValue] + rest }
 
   func get(_ space: Keyspace, _ key: [UInt8]) throws(PluginError) -> [UInt8]? {
     try storage.get(Journal.key(space, key))

@@ -103,6 +103,16 @@ extension Ledger {
   /// checked, which all its copies share.
   package init(ofNode group: Group, history: LedgerHistory = LedgerHistory()) {
     self.init(group: group, history: history, judge: MisbehaviourProof.isProven)
+    remembersSignatures()
+  }
+
+  /// The same behind a snapshot.
+  init(ofNode group: Group, snapshot: [UInt8], closed: [Digest: ClosedJob]) throws(ProofError) {
+    try self.init(group: group, snapshot: snapshot, closed: closed, judge: MisbehaviourProof.isProven)
+    remembersSignatures()
+  }
+
+  private mutating func remembersSignatures() {
     let signatures = AcceptedSignatures()
     acceptsSignature = { signatures.accepts($0, $1, $2) }
   }

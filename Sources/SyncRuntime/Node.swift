@@ -37,6 +37,9 @@ public actor Node: NodeView, Service {
   /// The status that ``currentStatus()`` told last.
   nonisolated let toldStatus = Mutex<(status: NodeStatus, figures: NodeStatus.Figures)?>(nil)
 
+  var board: JobBoard { followed.board }
+  var log: TransparencyLog { followed.log }
+
   let room: ConsensusRoom
   var replica: Replica<Ledger>
   /// The epoch before this one.
@@ -53,8 +56,11 @@ public actor Node: NodeView, Service {
   /// Kept from the epochs before.
   let formerMisbehaviours: [MisbehaviourStatus]
   var isStopping = false
-  var board: JobBoard
-  var log: TransparencyLog
+  var followed: FollowedLog
+  /// Of the newest snapshot: its height and size; and about how many bytes of blocks came behind it.
+  var snapshotHeight: UInt64
+  var snapshotBytes: Int
+  var bytesSinceSnapshot = 0
   var assembler: CheckpointAssembler
   var runner: BuildRunner?
   var desk: DivergenceDesk?
@@ -94,7 +100,7 @@ public actor Node: NodeView, Service {
 
   nonisolated public var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  /// Opens the journal and replays the decided blocks.
+  /// Opens the journal and starts from its last snapshot and the decided blocks behind that.
   ///
   /// - Parameter observer: Told of what happens, on the node's event loop, which waits for it: it returns at once.
   /// - Throws: ``PluginError/Code/invalid`` when the signer's keys are not the group's, ``PluginError/Code/io`` when
@@ -109,12 +115,9 @@ public actor Node: NodeView, Service {
     configuration.group = try Node.currentGroup(file: configuration.group, storage: plugins.storage)
     let own = try configuration.ownMember(signer: plugins.signer)
     let journal = Journal(plugins.storage)
-    var board = JobBoard(builders: configuration.group.members.map(\.name))
-    var log = TransparencyLog(journal: journal)
     try Node.sweep(configuration.dataDirectory)
-    let beginning = try Node.beginning(configuration.group, journal, &board, &log)
-    let replica = try Node.recover(configuration, own.index, journal, beginning, &board, &log)
-    past = try Node.pastEpoch(beginning, configuration, journal)
+    let recovered = try Node.recover(configuration, own.index, journal, logger)
+    past = recovered.past
     room = ConsensusRoom(epoch: configuration.group.epoch)
     formerMisbehaviours = try FormerMisbehaviours.read(journal)
 
@@ -124,13 +127,13 @@ public actor Node: NodeView, Service {
     self.observer = observer
     self.own = own
     self.journal = journal
-    self.replica = replica
-    self.board = board
-    self.log = log
+    replica = recovered.replica
+    followed = recovered.followed
+    (snapshotHeight, snapshotBytes) = (recovered.snapshotHeight, recovered.snapshotBytes)
     executor = NodeExecutor(plugins.eventLoop)
     taskExecutor = NodeExecutor.Tasks(executor)
     assembler = CheckpointAssembler(
-      group: configuration.group, ownName: configuration.name, published: try Node.publishedNote(journal, log.size))
+      group: configuration.group, ownName: configuration.name, published: try Node.publishedNote(journal, recovered.followed.log.size))
     workshop = Workshop(
       sandbox: plugins.sandbox, source: plugins.source,
       artifacts: try ArtifactStore(root: configuration.dataDirectory + "/artifacts"),

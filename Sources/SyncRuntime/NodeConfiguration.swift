@@ -29,6 +29,10 @@ public struct NodeConfiguration: Sendable {
   /// Whether the data folder was put back from an older copy, or is new although this builder has signed before: the
   /// node observes, and signs nothing until that is safe.
   public var isRestored: Bool
+  /// Decided blocks between two snapshots: at most so many, and some more, are applied again at a start.
+  public var snapshotBlocks: UInt64
+  /// Whether the start leaves the snapshot aside and applies every decided block, and says so if that gives another.
+  public var appliesAllBlocks: Bool
   /// How long the node stays in an epoch that is over, for others that are a moment behind.
   public var lingerMilliseconds: UInt64
 
@@ -38,7 +42,7 @@ public struct NodeConfiguration: Sendable {
     faultPauses: [Duration] = .backOff(first: .seconds(2), factor: 4, longest: .seconds(600), count: 5),
     timeoutBaseMilliseconds: UInt64 = 1_000, divergence: DivergencePolicy = DivergencePolicy(),
     retention: RetentionPolicy = RetentionPolicy(), isRestored: Bool = false,
-    lingerMilliseconds: UInt64 = 4_000
+    snapshotBlocks: UInt64 = 1_024, appliesAllBlocks: Bool = false, lingerMilliseconds: UInt64 = 4_000
   ) {
     self.name = name
     self.group = group
@@ -53,6 +57,8 @@ public struct NodeConfiguration: Sendable {
     self.divergence = divergence
     self.retention = retention
     self.isRestored = isRestored
+    self.snapshotBlocks = max(1, snapshotBlocks)
+    self.appliesAllBlocks = appliesAllBlocks
     self.lingerMilliseconds = lingerMilliseconds
   }
 }

@@ -109,7 +109,13 @@ extension Node {
   private func decided(_ block: DecidedBlock<Ledger>) {
     let sizeBefore = log.size
     var batch = StorageBatch()
-    Node.apply(block, to: &board, &log, &batch)
+    followed.apply(block, into: &batch)
+    if wantsSnapshot(behind: block) {
+      followed.index.flush(into: &batch)
+      let snapshot = NodeSnapshot(block.snapshot, board)
+      snapshot.put(epoch: group.epoch, into: &batch)
+      (snapshotHeight, snapshotBytes, bytesSinceSnapshot) = (block.height, snapshot.byteCount, 0)
+    }
     do {
       try journal.write(batch, durable: false)
     } catch {
@@ -124,21 +130,11 @@ extension Node {
     endEpoch()
   }
 
-  /// Brings the node's views up to a decided block, at replay as in life. What the log stores goes to `batch`.
-  static func apply(
-    _ block: DecidedBlock<Ledger>, to board: inout JobBoard, _ log: inout TransparencyLog,
-    _ batch: inout StorageBatch
-  ) {
-    for event in block.events {
-      board.apply(event, timeMilliseconds: block.block.timeMilliseconds)
-      switch event {
-      case .verdict(_, _, _, let leaf, _), .misbehaviourLogged(_, let leaf, _): log.append(leaf, into: &batch)
-      case .epochEnded(_, let leaf, _):
-        board.endHeight = block.height
-        log.append(leaf, into: &batch)
-      default: break
-      }
-    }
+  /// From time to time, and at the epoch's end. What a snapshot writes is never more than the blocks before it were.
+  private func wantsSnapshot(behind block: DecidedBlock<Ledger>) -> Bool {
+    bytesSinceSnapshot += block.block.entries.reduce(1_024) { $0 + $1.count }
+    if block.events.contains(where: { if case .epochEnded = $0 { true } else { false } }) { return true }
+    return block.height >= snapshotHeight + configuration.snapshotBlocks && bytesSinceSnapshot >= snapshotBytes
   }
 
   private func follow(_ event: LedgerEvent) {

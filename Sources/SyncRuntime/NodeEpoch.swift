@@ -5,9 +5,6 @@ import SyncLedger
 import SyncProof
 
 extension Node {
-  /// Leaves that are read at once when a log is followed again.
-  private static let leavesAtOnce = 512
-
   /// The group that a node with this journal belongs to now: the file's, or that of a later epoch that it has entered.
   ///
   /// - Throws: ``PluginError/Code/invalid`` when the file is of another group or chain, or of an epoch of which this
@@ -46,75 +43,6 @@ extension Node {
       return file
     }
     return group
-  }
-
-  /// Follows the leaves of the epochs before this one, for the views and for the ledger to begin with.
-  static func beginning(
-    _ group: Group, _ journal: Journal, _ board: inout JobBoard, _ log: inout TransparencyLog
-  ) throws(PluginError) -> EpochBeginning {
-    let records = try EpochRecord.readAll(journal)
-    var beginning = EpochBeginning()
-    guard let latest = records.last else { return beginning }
-    let before = records.count > 1 ? records[records.count - 2] : nil
-    func notePast() {
-      if let before, beginning.history.logSize == before.logSize { beginning.past = (before, beginning.history) }
-    }
-    notePast()
-    while beginning.history.logSize < latest.logSize {
-      let from = beginning.history.logSize
-      let leaves = try TransparencyLog.leaves(
-        journal, from: from, limit: Int(min(UInt64(leavesAtOnce), latest.logSize - from)))
-      guard !leaves.isEmpty else { throw lacksLeaves(from, latest) }
-      for leaf in leaves {
-        let index = beginning.history.logSize
-        let content = try PluginError.refusing { () throws(ProofError) in try beginning.history.append(leaf) }
-        switch content {
-        case .evidence(let evidence): board.restore(evidence, index: index)
-        case .misbehaviour(let record): board.restore(record, index: index)
-        case .handover: break
-        }
-        // Stored already, and its tiles with it; those that still grow are written again with the next leaf.
-        var stored = StorageBatch()
-        log.append(leaf, into: &stored)
-        notePast()
-      }
-    }
-    guard beginning.history.logRoot == latest.logRoot else {
-      throw PluginError(
-        .io,
-        "The journal's leaves before epoch \(group.epoch) are not the ones that the epoch began with: it is not whole")
-    }
-    beginning.observes = latest.observes ? try ConsensusRoom(epoch: group.epoch).isEmpty(journal) : false
-    return beginning
-  }
-
-  private static func lacksLeaves(_ index: UInt64, _ record: EpochRecord) -> PluginError {
-    PluginError(
-      .io,
-      "The journal holds \(index) of the \(record.logSize) leaves with which epoch \(record.group.epoch) began: it is "
-        + "not whole")
-  }
-
-  /// The epoch before, as its blocks tell it, or `nil` where this node was no member of it.
-  static func pastEpoch(
-    _ beginning: EpochBeginning, _ configuration: NodeConfiguration, _ journal: Journal
-  ) throws(PluginError) -> PastEpoch? {
-    guard let (record, history) = beginning.past,
-      let index = record.group.members.firstIndex(where: { $0.name == configuration.name })
-    else { return nil }
-    let room = ConsensusRoom(epoch: record.group.epoch)
-    var past = configuration
-    past.group = record.group
-    past.isRestored = false
-    do throws(ConsensusError) {
-      let replica = try Replica(
-        configuration: try consensusConfiguration(past, index), genesis: Ledger(ofNode: record.group, history: history),
-        recovered: records(journal, room))
-      guard replica.nextSetHash != nil else { return nil }
-      return PastEpoch(group: record.group, replica: replica, room: room)
-    } catch {
-      throw PluginError(.io, error.message)
-    }
   }
 
   // MARK: Who is behind

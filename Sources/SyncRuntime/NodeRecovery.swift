@@ -1,13 +1,21 @@
 import Foundation
+import Logging
 import SyncConsensus
 import SyncLedger
 import SyncProof
 
-/// Coming back: the decided blocks are replayed onto an empty ledger, and every view of the node follows them.
-extension Node {
-  /// Changes that replay holds before it writes them.
-  private static let changesMax = 512
+/// What a node's start makes of its journal.
+struct RecoveredNode {
+  var followed: FollowedLog
+  let replica: Replica<Ledger>
+  let past: PastEpoch?
+  /// Of the newest snapshot; 0 without one.
+  var snapshotHeight: UInt64
+  var snapshotBytes: Int
+}
 
+/// Coming back: from the last snapshot, or from the first block on.
+extension Node {
   /// Removes what a killed node left half-done. What was committed to is built again where it is missing.
   static func sweep(_ directory: String) throws(PluginError) {
     Folder.remove(directory + "/attempts")
@@ -30,63 +38,24 @@ extension Node {
     try journal.write(batch, durable: false)
   }
 
+  /// Starts from the last snapshot. Where there is none, where it does not fit the blocks, or where that is wanted,
+  /// every decided block is applied to an empty ledger, and the views of the node follow them.
   static func recover(
-    _ configuration: NodeConfiguration, _ ownIndex: Int, _ journal: Journal, _ beginning: EpochBeginning,
-    _ board: inout JobBoard, _ log: inout TransparencyLog
-  ) throws(PluginError) -> Replica<Ledger> {
-    var configuration = configuration
-    if beginning.observes { configuration.isRestored = true }
-    // The views travel in one box: the replay's callback keeps the first error there.
-    let views = Views(board: board, log: log)
-    defer { (board, log) = (views.board, views.log) }
-    do throws(ConsensusError) {
-      let replica = try Replica(
-        configuration: try consensusConfiguration(configuration, ownIndex),
-        genesis: Ledger(ofNode: configuration.group, history: beginning.history),
-        recovered: records(journal, ConsensusRoom(epoch: configuration.group.epoch))
-      ) { block in
-        guard views.failure == nil else { return }
-        apply(block, to: &views.board, &views.log, &views.batch)
-        if views.batch.changes.count >= changesMax { views.flush(journal) }
-      }
-      views.flush(journal)
-      if let failure = views.failure { throw ConsensusError(.storage, failure.message) }
-      guard isFollowed(views, replica.state) else {
-        throw ConsensusError(.diverged, "The replayed log is not the one that the group decided")
-      }
-      return replica
+    _ configuration: NodeConfiguration, _ ownIndex: Int, _ journal: Journal, _ logger: Logger
+  ) throws(PluginError) -> RecoveredNode {
+    let start = NodeStart(configuration: configuration, ownIndex: ownIndex, journal: journal)
+    var stored: NodeSnapshot?
+    do throws(PluginError) {
+      stored = try NodeSnapshot.read(journal, epoch: configuration.group.epoch)
+      if let stored, !configuration.appliesAllBlocks { return try start.resume(from: stored) }
     } catch {
-      throw PluginError(.io, error.message)
+      logger.warning("Every decided block is applied again, since the snapshot is of no use: \(error.message)")
     }
-  }
-
-  private final class Views {
-    var board: JobBoard
-    var log: TransparencyLog
-    var batch = StorageBatch()
-    var failure: PluginError?
-    init(board: JobBoard, log: TransparencyLog) { (self.board, self.log) = (board, log) }
-
-    /// Of several puts of one key, as a growing tile has, only the last is written.
-    func flush(_ journal: Journal) {
-      var last: [[UInt8]: Int] = [:]
-      for (number, change) in batch.changes.enumerated() {
-        switch change {
-        case .put(let key, _), .delete(let key): last[key] = number
-        }
-      }
-      let kept = last.values.sorted().map { batch.changes[$0] }
-      do throws(PluginError) {
-        try journal.write(StorageBatch(kept), durable: false)
-      } catch {
-        failure = error
-      }
-      batch = StorageBatch()
+    let (recovered, differs) = try start.replay(comparing: stored)
+    if differs {
+      logger.error("The snapshot was not what the decided blocks give; it is replaced. Please report this as a bug")
     }
-  }
-
-  private static func isFollowed(_ views: Views, _ ledger: Ledger) -> Bool {
-    views.log.size == ledger.logSize && views.log.root == ledger.logRoot
+    return recovered
   }
 
   static func consensusConfiguration(_ configuration: NodeConfiguration, _ ownIndex: Int)
@@ -110,5 +79,241 @@ extension Node {
         throw ConsensusError(.storage, error.message)
       }
     }
+  }
+}
+
+/// One start of a node.
+private struct NodeStart {
+  /// Leaves that are read at once when a log is followed again.
+  private static let leavesAtOnce = 512
+  /// Changes that are held before they are written.
+  private static let changesMax = 512
+
+  let configuration: NodeConfiguration
+  let ownIndex: Int
+  let journal: Journal
+
+  private var group: Group { configuration.group }
+  private var room: ConsensusRoom { ConsensusRoom(epoch: group.epoch) }
+
+  // MARK: - From a snapshot
+
+  func resume(from stored: NodeSnapshot) throws(PluginError) -> RecoveredNode {
+    let epochs = try EpochRecord.readAll(journal)
+    var followed = FollowedLog(group, journal)
+    guard let closed = try followed.restore(group, journal, size: stored.logSize) else {
+      throw PluginError(.io, "Not all leaves of the log have a line")
+    }
+    let (ledger, open) = try PluginError.refusing { () throws(ProofError) in
+      (try Ledger(ofNode: group, snapshot: stored.ledger, closed: closed), try stored.openState())
+    }
+    guard followed.log.size == ledger.logSize, followed.log.root == ledger.logRoot else {
+      throw PluginError(.io, "The log's tiles and the ledger are not of the same leaves")
+    }
+    followed.board.restore(
+      open: ledger.openJobs.compactMap { id in
+        guard case .open(let job) = ledger.job(id) else { return nil }
+        return (id, job, ledger.submitter(of: job))
+      }, open)
+    // Of the epoch's beginning only the log's size and root count.
+    let first = try TransparencyLog(journal: journal, size: epochs.last?.logSize ?? 0)
+    let genesis = Ledger(ofNode: group, history: LedgerHistory(log: first.frontier, closed: [:]))
+    let replica = try follow(
+      configuration, genesis, Snapshot(position: stored.position, state: ledger), &followed, nil)
+    let past = try pastEpoch(epochs) { (size: UInt64) throws(PluginError) -> LedgerHistory in
+      LedgerHistory(
+        log: try TransparencyLog(journal: journal, size: size).frontier, closed: closed.filter { $0.value.index < size })
+    }
+    return try keep(
+      RecoveredNode(
+        followed: followed, replica: replica, past: past, snapshotHeight: stored.position.height,
+        snapshotBytes: stored.byteCount))
+  }
+
+  // MARK: - From the first block
+
+  /// - Parameter stored: A snapshot that is not used; whether it is what the blocks give is told.
+  func replay(comparing stored: NodeSnapshot?) throws(PluginError) -> (RecoveredNode, differs: Bool) {
+    let epochs = try EpochRecord.readAll(journal)
+    var followed = FollowedLog(group, journal)
+    var (history, pastHistory) = (LedgerHistory(), LedgerHistory?.none)
+    let before = epochs.count > 1 ? epochs[epochs.count - 2].logSize : nil
+    if let latest = epochs.last {
+      let closed = configuration.appliesAllBlocks ? nil : try? followed.restore(group, journal, size: latest.logSize)
+      if let closed, followed.log.root == latest.logRoot {
+        history = LedgerHistory(log: followed.log.frontier, closed: closed)
+      } else {
+        followed = FollowedLog(group, journal)
+        (history, pastHistory) = try followLeaves(upTo: latest, before, &followed)
+      }
+      guard history.logRoot == latest.logRoot else {
+        throw PluginError(
+          .io,
+          "The journal's leaves before epoch \(group.epoch) are not the ones that the epoch began with: it is not whole")
+      }
+    }
+    var configuration = configuration
+    if epochs.last?.observes == true, try room.isEmpty(journal) { configuration.isRestored = true }
+    let comparison = Comparison(stored)
+    let replica = try follow(
+      configuration, Ledger(ofNode: group, history: history), nil, &followed, comparison)
+    let past = try pastEpoch(epochs) { (size: UInt64) throws(PluginError) -> LedgerHistory in
+      if let pastHistory { return pastHistory }
+      return LedgerHistory(
+        log: try TransparencyLog(journal: journal, size: size).frontier,
+        closed: history.closed.filter { $0.value.index < size })
+    }
+    let recovered = RecoveredNode(
+      followed: followed, replica: replica, past: past, snapshotHeight: 0, snapshotBytes: 0)
+    return (try keep(recovered), comparison.differs)
+  }
+
+  /// Follows the leaves of the epochs before this one, for the views and for the ledger to begin with.
+  ///
+  /// - Returns: What they say, and what the first `before` of them said.
+  private func followLeaves(
+    upTo latest: EpochRecord, _ before: UInt64?, _ followed: inout FollowedLog
+  ) throws(PluginError) -> (LedgerHistory, LedgerHistory?) {
+    var (history, past) = (LedgerHistory(), LedgerHistory?.none)
+    if before == 0 { past = history }
+    while history.logSize < latest.logSize {
+      let from = history.logSize
+      let leaves = try TransparencyLog.leaves(
+        journal, from: from, limit: Int(min(UInt64(NodeStart.leavesAtOnce), latest.logSize - from)))
+      guard !leaves.isEmpty else {
+        throw PluginError(
+          .io,
+          "The journal holds \(from) of the \(latest.logSize) leaves with which epoch \(latest.group.epoch) began: it is "
+            + "not whole")
+      }
+      for leaf in leaves {
+        followed.apply(leaf, try PluginError.refusing { () throws(ProofError) in try history.append(leaf) })
+        if history.logSize == before { past = history }
+      }
+    }
+    return (history, past)
+  }
+
+  // MARK: - Both
+
+  /// Finds out, while blocks are applied, whether a snapshot is what they give.
+  private final class Comparison {
+    private let stored: NodeSnapshot?
+    private(set) var differs = false
+
+    init(_ stored: NodeSnapshot?) { self.stored = stored }
+
+    func see(_ block: DecidedBlock<Ledger>, _ board: JobBoard) {
+      guard let stored, block.height == stored.position.height else { return }
+      differs = NodeSnapshot(block.snapshot, board) != stored
+    }
+  }
+
+  /// The replica, and the views brought up to it.
+  private func follow(
+    _ configuration: NodeConfiguration, _ genesis: Ledger, _ snapshot: Snapshot<Ledger>?, _ followed: inout FollowedLog,
+    _ comparison: Comparison?
+  ) throws(PluginError) -> Replica<Ledger> {
+    // They travel in one box: the callback keeps the first error there.
+    let views = Views(followed)
+    defer { followed = views.followed }
+    do throws(ConsensusError) {
+      let replica = try Replica(
+        configuration: try Node.consensusConfiguration(configuration, ownIndex), genesis: genesis,
+        recovered: Node.records(journal, room), snapshot: snapshot
+      ) { block in
+        guard views.failure == nil else { return }
+        views.followed.apply(block, into: &views.batch)
+        comparison?.see(block, views.followed.board)
+        if views.batch.changes.count >= NodeStart.changesMax { views.flush(journal) }
+      }
+      views.flush(journal)
+      if let failure = views.failure { throw ConsensusError(.storage, failure.message) }
+      guard views.followed.log.size == replica.state.logSize, views.followed.log.root == replica.state.logRoot else {
+        throw ConsensusError(.diverged, "The log that the blocks give is not the one that the group decided")
+      }
+      return replica
+    } catch {
+      throw PluginError(.io, error.message)
+    }
+  }
+
+  private final class Views {
+    var followed: FollowedLog
+    var batch = StorageBatch()
+    var failure: PluginError?
+    init(_ followed: FollowedLog) { self.followed = followed }
+
+    /// Of several puts of one key, as a growing tile has, only the last is written.
+    func flush(_ journal: Journal) {
+      followed.index.flush(into: &batch)
+      var last: [[UInt8]: Int] = [:]
+      for (number, change) in batch.changes.enumerated() {
+        switch change {
+        case .put(let key, _), .delete(let key): last[key] = number
+        }
+      }
+      let kept = last.values.sorted().map { batch.changes[$0] }
+      do throws(PluginError) {
+        try journal.write(StorageBatch(kept), durable: false)
+      } catch {
+        failure = error
+      }
+      batch = StorageBatch()
+    }
+  }
+
+  /// Writes a snapshot where the next start would be longer than need be.
+  private func keep(_ recovered: RecoveredNode) throws(PluginError) -> RecoveredNode {
+    var recovered = recovered
+    guard recovered.replica.head.height >= recovered.snapshotHeight + configuration.snapshotBlocks else {
+      return recovered
+    }
+    let snapshot = NodeSnapshot(recovered.replica.snapshot, recovered.followed.board)
+    var batch = StorageBatch()
+    snapshot.put(epoch: group.epoch, into: &batch)
+    try journal.write(batch, durable: false)
+    (recovered.snapshotHeight, recovered.snapshotBytes) = (snapshot.position.height, snapshot.byteCount)
+    return recovered
+  }
+
+  /// The epoch before, as its blocks tell it, or `nil` where this node was no member of it.
+  ///
+  /// - Parameter history: What the first leaves say, by their number.
+  private func pastEpoch(
+    _ epochs: [EpochRecord], _ history: (UInt64) throws(PluginError) -> LedgerHistory
+  ) throws(PluginError) -> PastEpoch? {
+    guard epochs.count > 1 else { return nil }
+    let record = epochs[epochs.count - 2]
+    guard let place = record.group.members.firstIndex(where: { $0.name == configuration.name }) else { return nil }
+    let room = ConsensusRoom(epoch: record.group.epoch)
+    var past = configuration
+    past.group = record.group
+    past.isRestored = false
+    let stored = try? NodeSnapshot.read(journal, epoch: record.group.epoch)
+    let first = try TransparencyLog(journal: journal, size: record.logSize)
+    if let stored, let snapshot = try? endSnapshot(stored, record.group) {
+      let replica = try? Replica(
+        configuration: try Node.consensusConfiguration(past, place),
+        genesis: Ledger(ofNode: record.group, history: LedgerHistory(log: first.frontier, closed: [:])),
+        recovered: Node.records(journal, room), snapshot: snapshot)
+      if let replica, replica.nextSetHash != nil { return PastEpoch(group: record.group, replica: replica, room: room) }
+    }
+    let genesis = Ledger(ofNode: record.group, history: try history(record.logSize))
+    do throws(ConsensusError) {
+      let replica = try Replica(
+        configuration: try Node.consensusConfiguration(past, place), genesis: genesis,
+        recovered: Node.records(journal, room))
+      guard replica.nextSetHash != nil else { return nil }
+      return PastEpoch(group: record.group, replica: replica, room: room)
+    } catch {
+      throw PluginError(.io, error.message)
+    }
+  }
+
+  /// A snapshot behind the end of an epoch, where nobody asks any more which jobs are closed.
+  private func endSnapshot(_ stored: NodeSnapshot, _ group: Group) throws(ProofError) -> Snapshot<Ledger>? {
+    let ledger = try Ledger(ofNode: group, snapshot: stored.ledger, closed: [:])
+    return ledger.nextSetHash == nil ? nil : Snapshot(position: stored.position, state: ledger)
   }
 }

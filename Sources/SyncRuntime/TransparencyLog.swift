@@ -16,6 +16,38 @@ struct TransparencyLog {
 
   init(journal: Journal) { self.journal = journal }
 
+  /// The log of the first `size` leaves, from their tiles.
+  ///
+  /// - Throws: ``PluginError/Code/io`` where a tile is missing or too short.
+  init(journal: Journal, size: UInt64) throws(PluginError) {
+    self.journal = journal
+    var subtrees: [Digest] = []
+    var level = 0
+    while size >> UInt64(TransparencyLog.tileHeight * level) > 0 {
+      let hashes = size >> UInt64(TransparencyLog.tileHeight * level)
+      let width = Int(hashes % 256)
+      var tile: [UInt8] = []
+      if width > 0 {
+        guard let stored = try journal.get(.tile, TransparencyLog.tileKey(level, hashes / 256)),
+          stored.count >= width * Digest.byteCount
+        else { throw PluginError(.io, "Tile \(level)/\(hashes / 256) of the log is missing or too short") }
+        tile = Array(stored[..<(width * Digest.byteCount)])
+      }
+      edge.append(tile)
+      // The subtrees of this level, the largest first; those of the levels above are larger still.
+      var own: [Digest] = []
+      var start = 0
+      for bit in (0..<TransparencyLog.tileHeight).reversed() where width >> bit & 1 == 1 {
+        let end = start + (Digest.byteCount << bit)
+        own.append(TransparencyLog.tileRoot(Array(tile[start..<end])))
+        start = end
+      }
+      subtrees = own + subtrees
+      level += 1
+    }
+    frontier = try PluginError.refusing { () throws(ProofError) in try MerkleFrontier(size: size, subtrees: subtrees) }
+  }
+
   var size: UInt64 { frontier.size }
   var root: Digest { frontier.root }
 
