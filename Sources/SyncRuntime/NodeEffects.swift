@@ -133,6 +133,8 @@ extension Node {
   /// From time to time, and at the epoch's end. What a snapshot writes is never more than the blocks before it were.
   private func wantsSnapshot(behind block: DecidedBlock<Ledger>) -> Bool {
     bytesSinceSnapshot += block.block.entries.reduce(1_024) { $0 + $1.count }
+    // A block that says nothing may be told of before its own record is written.
+    guard !block.events.isEmpty else { return false }
     if block.events.contains(where: { if case .epochEnded = $0 { true } else { false } }) { return true }
     return block.height >= snapshotHeight + configuration.snapshotBlocks && bytesSinceSnapshot >= snapshotBytes
   }

@@ -110,6 +110,8 @@ private struct SimulationTally {
     let verdicts: Int
     let crashes: Int
     let crashPoints: Int
+    /// Starts from a snapshot.
+    let resumes: Int
     let misbehaviours: Int
     let handovers: Int
     /// Of the last seed: SHA-256 over every event.
@@ -124,6 +126,7 @@ private struct SimulationTally {
   private var verdicts = 0
   private var crashes = 0
   private(set) var crashPoints = 0
+  private var resumes = 0
   private var misbehaviours = 0
   private var handovers = 0
   private var traceDigest: String?
@@ -137,6 +140,7 @@ private struct SimulationTally {
     verdicts += result.verdicts.count
     crashes += result.crashes
     crashPoints += result.crashPoints
+    resumes += result.resumes
     misbehaviours += result.provenMisbehaviours
     handovers += result.hasHandedOver ? 1 : 0
     traceDigest = result.traceDigest.hex
@@ -154,14 +158,14 @@ private struct SimulationTally {
   var report: Report {
     Report(
       seeds: seeds, events: events, blocks: blocks, verdicts: verdicts, crashes: crashes, crashPoints: crashPoints,
-      misbehaviours: misbehaviours, handovers: handovers, traceDigest: traceDigest, failure: failure?.failure,
+      resumes: resumes, misbehaviours: misbehaviours, handovers: handovers, traceDigest: traceDigest, failure: failure?.failure,
       replay: replay)
   }
 
   func show() {
     Console.line(
       "\(seeds) seeds, \(events) events, \(blocks) blocks, \(verdicts) verdicts, \(handovers) epochs handed over")
-    Console.line("\(crashes) crashes, \(crashPoints) of them in a write or between two effects")
+    Console.line("\(crashes) crashes, \(crashPoints) of them in a write or between two effects; \(resumes) starts from a snapshot")
     if seeds == 1, let traceDigest { Console.line("trace \(traceDigest)") }
     if let failure = failure?.failure, let replay {
       Console.line(Console.paint("failed: \(failure)", .red))

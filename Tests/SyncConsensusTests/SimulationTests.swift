@@ -58,6 +58,18 @@ import Testing
     #expect(result.crashes == 0 && result.crashPoints == 0)
   }
 
+  /// Wherever a replica comes back behind some blocks, it starts from a snapshot and is the same as without.
+  @Test func snapshotsAreStartedFrom() throws {
+    var options = ConsensusSimulator.Options()
+    options.replicas = 4
+    options.jobs = 12
+    options.plan = try ConsensusFaultPlan(
+      parsing: "crash 0 at 2000 down 20;crash 1 at 2500 down 500;crash 2 at 3000 down 20;crash 0 at 3500 down 20")
+    let result = try run(5, options)
+    #expect(result.failure == nil)
+    #expect(result.resumes == 4)
+  }
+
   @Test func crashesAreCounted() throws {
     var options = ConsensusSimulator.Options()
     options.replicas = 4

@@ -1,6 +1,7 @@
 import CSodium
 import SyncLedger
 import SyncProof
+import Testing
 
 /// An Ed25519 key pair made from a small number, so that goldens stay what they are.
 struct KeyPair: Sendable {
@@ -165,6 +166,8 @@ struct World {
   var ledger: Ledger
   var height: UInt64 = 0
   var milliseconds = World.startMilliseconds
+  /// What an index of the log's leaves would say.
+  private(set) var closed: [Digest: ClosedJob] = [:]
   private(set) var transcript: [String] = []
 
   init(_ builders: Builders = Builders()) {
@@ -186,12 +189,23 @@ struct World {
     height += 1
     milliseconds += later
     let events = ledger.apply(entries: entries, height: height, timeMilliseconds: milliseconds)
+    for case .verdict(let job, let verdict, _, _, let index) in events {
+      closed[job] = ClosedJob(index: index, verdict: verdict, height: height)
+    }
+    goOnFromSnapshot()
     transcript.append("block \(height) +\(milliseconds - World.startMilliseconds) ms, \(entries.count) entries")
     transcript += events.map { "  \($0.words)" }
     if let deadline = ledger.nextDeadlineMilliseconds {
       transcript.append("  next deadline +\(deadline - World.startMilliseconds) ms")
     }
     return events
+  }
+
+  /// Every test goes on from a snapshot behind each block: what that did not keep would be missed.
+  private mutating func goOnFromSnapshot() {
+    let bytes = ledger.snapshot()
+    ledger = try! Ledger(group: builders.group, snapshot: bytes, closed: closed, judge: World.judge)
+    #expect(ledger.snapshot() == bytes)
   }
 
   /// Orders a job and takes it through the commit phase: all members commit, each to its outcome.

@@ -139,6 +139,8 @@ private struct Chaos {
     }
     #expect(events == chaos.events)
     #expect(replayed.logRoot == ledger.logRoot)
+    // The one lived on from a snapshot behind each block, the other on none.
+    #expect(replayed.snapshot() == ledger.snapshot())
   }
 
   /// Evidence holds the height and time of its block; where these are equal, how entries are cut into blocks is not

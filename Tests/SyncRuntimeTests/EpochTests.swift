@@ -292,7 +292,7 @@ final class EpochWorld {
           configuration: NodeConfiguration(
             name: Text(name), group: file, dataDirectory: path, toolchain: World.toolchain,
             faultPauses: [.milliseconds(50)], timeoutBaseMilliseconds: 100,
-            isRestored: false, lingerMilliseconds: 500),
+            isRestored: false, snapshotBlocks: 4, lingerMilliseconds: 500),
           plugins: NodePlugins(
             storage: storage, transport: network.transport(of: name), signer: signer,
             sandbox: EchoSandbox(who: name, isFaulty: false),

@@ -82,7 +82,7 @@ final class World {
         configuration: NodeConfiguration(
           name: Text(name), group: keys.group, dataDirectory: "\(scratch.path)/\(name)", toolchain: World.toolchain,
           dataPolicy: dataPolicy, faultPauses: [.milliseconds(50), .milliseconds(50)], timeoutBaseMilliseconds: 100,
-          divergence: divergence, isRestored: isRestored),
+          divergence: divergence, isRestored: isRestored, snapshotBlocks: 4),
         plugins: NodePlugins(
           storage: storages[number],
           transport: QuietTransport(inner: network.transport(of: name), name: name, silence: silent),

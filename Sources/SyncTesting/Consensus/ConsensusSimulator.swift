@@ -53,6 +53,8 @@ public struct ConsensusSimulator {
     public let crashes: Int
     /// Those of them that ended in a write or between two effects.
     public let crashPoints: Int
+    /// Starts from a snapshot, each found to be the same as one from the first block on.
+    public let resumes: Int
     public let provenMisbehaviours: Int
     /// Jobs by verdict, each verdict's leaf being equal on every replica.
     public let verdicts: [Verdict]
@@ -140,6 +142,8 @@ public struct ConsensusSimulator {
   var crashPoints = 0
   var injected: [ConsensusFault] = []
   var proofs = 0
+  /// Starts from a snapshot.
+  var resumes = 0
   var jobs: [Digest: SimulatedJob] = [:]
   var workload: SeededGenerator
   private var submitted: [(job: Digest, instance: Int, life: Int)] = []
@@ -207,7 +211,7 @@ public struct ConsensusSimulator {
     return Result(
       seed: seed, replicas: group.set.count, failure: checker.failure.map { "seed \(seed): \($0)" }, plan: plan,
       traceDigest: trace.finish(), events: eventCount, height: checker.height, crashes: crashes,
-      crashPoints: crashPoints, provenMisbehaviours: proofs, verdicts: evidence.verdicts,
+      crashPoints: crashPoints, resumes: resumes, provenMisbehaviours: proofs, verdicts: evidence.verdicts,
       hasHandedOver: evidence.over != nil, injected: injected)
   }
 

@@ -62,7 +62,7 @@ extension ConsensusSimulator.Result {
     ConsensusSimulator.Result(
       seed: seed, replicas: replicas, failure: failure, plan: ConsensusFaultPlan(plan.faults + [fault]),
       traceDigest: traceDigest, events: events, height: height, crashes: crashes, crashPoints: crashPoints,
-      provenMisbehaviours: provenMisbehaviours, verdicts: verdicts,
+      resumes: resumes, provenMisbehaviours: provenMisbehaviours, verdicts: verdicts,
       hasHandedOver: hasHandedOver, injected: injected)
   }
 }

@@ -14,6 +14,11 @@ struct SimulatedLedger: StateMachine {
     ledger.acceptsSignature = { memo.accepts($0, $1, $2) }
   }
 
+  init(group: Group, memo: SignatureMemo, snapshot: [UInt8], closed: [Digest: ClosedJob]) throws {
+    ledger = try Ledger(group: group, snapshot: snapshot, closed: closed, judge: AccusationJudge.isProven)
+    ledger.acceptsSignature = { memo.accepts($0, $1, $2) }
+  }
+
   var logSize: UInt64 { ledger.logSize }
   var logRoot: Digest { ledger.logRoot }
   var nextDeadlineMilliseconds: UInt64? { ledger.nextDeadlineMilliseconds }

@@ -48,10 +48,11 @@ extension ConsensusSimulator {
       configuration.isRestored = processes[instance].isRestored
       configuration.startNumber = UInt64(processes[instance].life)
       configuration.acceptsSignature = { [memo] in memo.accepts($0, $1, $2) }
-      processes[instance].replica = try Replica(
+      let replica = try Replica(
         configuration: configuration, genesis: SimulatedLedger(group: fixture.group, memo: memo),
         recovered: RecoveredRecords { disk.scan(prefix: $0, from: $1, limit: $2) }
       ) { block throws(ConsensusError) in replayed.append(block) }
+      processes[instance].replica = try resume(replica, replayed, configuration, disk, at: instance) ?? replica
     } catch {
       return checker.fail("instance \(instance) does not start: \(error)")
     }
@@ -276,6 +277,7 @@ extension ConsensusSimulator {
     case .decided(let block):
       if !faulty.contains(index) { checker.decided(block, by: instance, isReplay: false) }
       follow(block, at: instance)
+      keepSnapshot(behind: block, at: instance)
       answer(block.events, at: instance)
     case .misbehaviour(let proof):
       proofs += 1
