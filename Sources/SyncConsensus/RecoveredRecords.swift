@@ -31,7 +31,8 @@ public struct RecoveredRecords {
   /// Hands every record under `prefix`, from `first` on where it is given, to `visit`, a bounded number in memory at a
   /// time.
   func forEach(
-    prefix: [UInt8], from first: [UInt8]? = nil, _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(ConsensusError) -> Void
+    prefix: [UInt8], from first: [UInt8]? = nil,
+    _ visit: (_ key: [UInt8], _ value: [UInt8]) throws(ConsensusError) -> Void
   ) throws(ConsensusError) {
     var from = first ?? prefix
     while true {

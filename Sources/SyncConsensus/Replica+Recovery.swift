@@ -123,7 +123,9 @@ extension Replica {
         record.block.parent == head.id, record.block.height == head.height + 1
       else { throw Self.corrupted("no decided block of height \(head.height + 1) that follows from this genesis") }
       tree.insert(record.block)
-      guard let node = tree[record.block.id], Self.covers(record.finality, node.info) else { throw Self.corrupted("another outcome of height \(record.block.height) than these blocks give") }
+      guard let node = tree[record.block.id], Self.covers(record.finality, node.info) else {
+        throw Self.corrupted("another outcome of height \(record.block.height) than these blocks give")
+      }
       _ = tree.advance(to: node)
       take(record, byteCount: value.count)
       try replayed(DecidedBlock(node, certificate: record.finality))

@@ -87,7 +87,8 @@ public struct Replica<State: StateMachine>: Sendable {
   /// Where this replica would start again, if every block up to ``head`` is durable.
   public var snapshot: Snapshot<State> {
     Snapshot(
-      position: SnapshotPosition(height: head.height, block: head.id, standing: tree.rootStanding), state: tree.rootState)
+      position: SnapshotPosition(height: head.height, block: head.id, standing: tree.rootStanding),
+      state: tree.rootState)
   }
   /// Proves ``head``; `nil` for the genesis.
   public var headCertificate: Certificate? { finality }

@@ -183,7 +183,8 @@ extension Ledger {
 extension Group {
   /// Whether a group file names this group's next epoch.
   ///
-  /// - Throws: ``ProofError/Code/tooLarge`` where the hand-over's leaf would not fit with every signature that it may get.
+  /// - Throws: ``ProofError/Code/tooLarge`` where the hand-over's leaf would not fit with every signature that it may
+  /// get.
   func mayHandOver(to next: Group, _ policy: Policy) throws(ProofError) -> Bool {
     let (nextEpoch, isLast) = epoch.addingReportingOverflow(1)
     guard next.origin == origin, next.epoch == nextEpoch, !isLast else { return false }

@@ -6,11 +6,11 @@ import SyncProof
 /// Which jobs are closed is not in it: the log says so, and whoever keeps snapshots keeps an index of its leaves. Two
 /// ledgers that went through the same blocks have the same bytes, whether they began at the first one or at a snapshot.
 ///
-/// By ``ByteWriter``: version (one byte, 1); ``Group/chainID``; decided time; the log's ``MerkleFrontier``, counted; the
-/// number of jobs that were ever ordered; for each member a byte of kinds of misbehaviour that the log has; then the open
-/// jobs behind their 32-bit count, in the order in which they were ordered; for each phase's queue its jobs' places among
-/// them, behind a count, by deadline; the proposals behind theirs; 0, or 1 and the place of the proposal that ends the
-/// epoch, and whether the epoch is over.
+/// By ``ByteWriter``: version (one byte, 1); ``Group/chainID``; decided time; the log's ``MerkleFrontier``, counted;
+/// the number of jobs that were ever ordered; for each member a byte of kinds of misbehaviour that the log has; then
+/// the open jobs behind their 32-bit count, in the order in which they were ordered; for each phase's queue its jobs'
+/// places among them, behind a count, by deadline; the proposals behind theirs; 0, or 1 and the place of the proposal
+/// that ends the epoch, and whether the epoch is over.
 extension Ledger {
   private static let snapshotVersion: UInt8 = 1
 

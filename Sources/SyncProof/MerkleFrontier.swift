@@ -12,7 +12,8 @@ public struct MerkleFrontier: Hashable, Sendable {
 
   /// The tree of `size` leaves whose largest complete subtrees have these hashes, the largest first.
   ///
-  /// - Throws: ``ProofError/Code/malformed`` if there is not one for each bit that is set in `size`, or the tree would be
+  /// - Throws: ``ProofError/Code/malformed`` if there is not one for each bit that is set in `size`, or the tree would
+  /// be
   ///   too large.
   public init(size: UInt64, subtrees: [Digest]) throws(ProofError) {
     guard size <= ProofLimits.treeSizeMax, subtrees.count == size.nonzeroBitCount else {

@@ -51,7 +51,8 @@ struct JobBoard {
     switch event {
     case .ordered(let job, let spec, let submitter):
       entries[job] = Entry(
-        ordinal: takeOrdinal(), package: spec.package, submitter: submitter, builders: builders, steps: builders.map { _ in .waiting },
+        ordinal: takeOrdinal(), package: spec.package, submitter: submitter, builders: builders,
+        steps: builders.map { _ in .waiting },
         orderedMilliseconds: timeMilliseconds)
       keep(job)
     case .committed(let job, let builder): set(.committed, job, builder)

@@ -4,8 +4,8 @@ import SyncProof
 /// What a start needs of the log without reading its leaves: a line for each, 256 to a record.
 ///
 /// The line of an evidence says which job is closed, and what people may see of it; other leaves have an empty one, and
-/// are few. Made of the leaves and of decided blocks, so its writes need no sync of their own. Owned by the node; not for
-/// other threads.
+/// are few. Made of the leaves and of decided blocks, so its writes need no sync of their own. Owned by the node; not
+/// for other threads.
 struct LeafIndex {
   static let linesPerRecord = 256
   private static let version: UInt8 = 1
@@ -103,9 +103,9 @@ struct LeafIndex {
 
 /// A closed job's line in the ``LeafIndex``.
 ///
-/// Job, height of its verdict, verdict (one byte), a 16-bit count and the digests of the artifacts that its proof names;
-/// then, counted, what people see: number, times of order and verdict, package, submitter, how many agree, how many
-/// outcomes, the builders with their steps, and the artifacts' paths, modes and sizes.
+/// Job, height of its verdict, verdict (one byte), a 16-bit count and the digests of the artifacts that its proof
+/// names; then, counted, what people see: number, times of order and verdict, package, submitter, how many agree, how
+/// many outcomes, the builders with their steps, and the artifacts' paths, modes and sizes.
 struct ClosedLine {
   let job: Digest
   let height: UInt64
@@ -164,7 +164,9 @@ struct ClosedLine {
   func entry(index: UInt64) throws(ProofError) -> JobBoard.Entry {
     var reader = ByteReader(rest)
     func text(_ countMax: Int) throws(ProofError) -> Text { Text(utf8: try reader.readCounted(max: countMax)) }
-    let (ordinal, ordered, ended) = (try reader.read(UInt64.self), try reader.read(UInt64.self), try reader.read(UInt64.self))
+    let (ordinal, ordered, ended) = (
+      try reader.read(UInt64.self), try reader.read(UInt64.self), try reader.read(UInt64.self)
+    )
     let (package, submitter) = (try text(ProofLimits.purlBytesMax), try text(ProofLimits.memberNameBytesMax))
     let (agreeing, outcomes) = (Int(try reader.read(UInt16.self)), Int(try reader.read(UInt16.self)))
     var (builders, steps): ([Text], [BuilderProgress.Step]) = ([], [])

@@ -133,7 +133,8 @@ public actor Node: NodeView, Service {
     executor = NodeExecutor(plugins.eventLoop)
     taskExecutor = NodeExecutor.Tasks(executor)
     assembler = CheckpointAssembler(
-      group: configuration.group, ownName: configuration.name, published: try Node.publishedNote(journal, recovered.followed.log.size))
+      group: configuration.group, ownName: configuration.name,
+      published: try Node.publishedNote(journal, recovered.followed.log.size))
     workshop = Workshop(
       sandbox: plugins.sandbox, source: plugins.source,
       artifacts: try ArtifactStore(root: configuration.dataDirectory + "/artifacts"),

@@ -122,7 +122,8 @@ private struct NodeStart {
       configuration, genesis, Snapshot(position: stored.position, state: ledger), &followed, nil)
     let past = try pastEpoch(epochs) { (size: UInt64) throws(PluginError) -> LedgerHistory in
       LedgerHistory(
-        log: try TransparencyLog(journal: journal, size: size).frontier, closed: closed.filter { $0.value.index < size })
+        log: try TransparencyLog(journal: journal, size: size).frontier, closed: closed.filter { $0.value.index < size }
+      )
     }
     return try keep(
       RecoveredNode(
@@ -149,7 +150,8 @@ private struct NodeStart {
       guard history.logRoot == latest.logRoot else {
         throw PluginError(
           .io,
-          "The journal's leaves before epoch \(group.epoch) are not the ones that the epoch began with: it is not whole")
+          "The journal's leaves before epoch \(group.epoch) are not the ones that the epoch began with: it is not whole"
+        )
       }
     }
     var configuration = configuration
@@ -183,8 +185,8 @@ private struct NodeStart {
       guard !leaves.isEmpty else {
         throw PluginError(
           .io,
-          "The journal holds \(from) of the \(latest.logSize) leaves with which epoch \(latest.group.epoch) began: it is "
-            + "not whole")
+          "The journal holds \(from) of the \(latest.logSize) leaves with which epoch \(latest.group.epoch) began: "
+            + "it is not whole")
       }
       for leaf in leaves {
         followed.apply(leaf, try PluginError.refusing { () throws(ProofError) in try history.append(leaf) })

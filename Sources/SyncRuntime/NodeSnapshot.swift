@@ -4,8 +4,8 @@ import SyncProof
 
 /// What a node keeps from time to time so that its next start need not apply every block again.
 ///
-/// It is written in one transaction with the log's leaves and their lines, behind the block that it stands for, and needs
-/// no sync of its own. See docs/decisions/0039-starts-from-a-snapshot.md.
+/// It is written in one transaction with the log's leaves and their lines, behind the block that it stands for, and
+/// needs no sync of its own. See docs/decisions/0039-starts-from-a-snapshot.md.
 struct NodeSnapshot: Equatable {
   let position: SnapshotPosition
   /// Leaves in the log.

@@ -3,8 +3,8 @@ import SyncLedger
 import SyncProof
 import SyncRuntime
 
-/// What a builder's consensus has on disk behind many jobs, made without the other builders' processes: real blocks with
-/// a quorum's signatures, real entries with their builders'.
+/// What a builder's consensus has on disk behind many jobs, made without the other builders' processes: real blocks
+/// with a quorum's signatures, real entries with their builders'.
 ///
 /// Each job is ordered, committed to and opened by every builder, each entry in a block of its own and an empty block
 /// behind them, as a group leaves them that has one job at a time. Not for other threads.
@@ -91,7 +91,9 @@ package struct DecidedHistory {
       epoch: group.epoch, view: view, height: tip.height + 1, author: replicas.turn(of: view),
       timeMilliseconds: milliseconds, entries: entries, parentCertificate: tipCertificate, timeoutCertificate: nil)
     for event in ledger.apply(entries: entries, height: block.height, timeMilliseconds: milliseconds) {
-      if case .refused(_, let reason) = event { throw ProofError(.malformed, Text("An entry is refused: " + reason.rawValue)) }
+      if case .refused(_, let reason) = event {
+        throw ProofError(.malformed, Text("An entry is refused: " + reason.rawValue))
+      }
     }
     let info = BlockInfo(
       epoch: group.epoch, view: view, height: block.height, id: block.id, logSize: ledger.logSize,

@@ -28,6 +28,12 @@ struct NodeCommand: AsyncParsableCommand {
         before. Sign nothing until that is safe.
         """)
     var restored = false
+    @Flag(
+      help: """
+        For one start: apply every decided block again instead of starting from the last snapshot, and say so if that \
+        gives another state.
+        """)
+    var applyAllBlocks = false
     @Flag(help: "Stop, as after SIGTERM, when the process that started this one is gone.")
     var stopWithParent = false
 
@@ -41,7 +47,8 @@ struct NodeCommand: AsyncParsableCommand {
       let logger = try Self.logger(file)
       try KnownNodes(cache: file.cache).note(config)
       let node = try await AssembledNode(
-        file, given: try GroupFile.read(file.group), isRestored: restored, logger: logger)
+        file, given: try GroupFile.read(file.group), isRestored: restored,
+        appliesAllBlocks: applyAllBlocks, logger: logger)
       let gateway = Gateway(
         view: node.succession,
         configuration: GatewayConfiguration(host: file.gatewayListen.host, port: file.gatewayListen.port),

@@ -158,14 +158,16 @@ private struct SimulationTally {
   var report: Report {
     Report(
       seeds: seeds, events: events, blocks: blocks, verdicts: verdicts, crashes: crashes, crashPoints: crashPoints,
-      resumes: resumes, misbehaviours: misbehaviours, handovers: handovers, traceDigest: traceDigest, failure: failure?.failure,
+      resumes: resumes, misbehaviours: misbehaviours, handovers: handovers, traceDigest: traceDigest,
+      failure: failure?.failure,
       replay: replay)
   }
 
   func show() {
     Console.line(
       "\(seeds) seeds, \(events) events, \(blocks) blocks, \(verdicts) verdicts, \(handovers) epochs handed over")
-    Console.line("\(crashes) crashes, \(crashPoints) of them in a write or between two effects; \(resumes) starts from a snapshot")
+    Console.line(
+      "\(crashes) crashes, \(crashPoints) of them in a write or between two effects; \(resumes) starts from a snapshot")
     if seeds == 1, let traceDigest { Console.line("trace \(traceDigest)") }
     if let failure = failure?.failure, let replay {
       Console.line(Console.paint("failed: \(failure)", .red))

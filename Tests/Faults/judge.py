@@ -91,6 +91,10 @@ class Judge:
         for fault in faults:
             self.find(fault)
         self.figures["leaves"] = found[0].size
+        for builder in self.builders:
+            for said in "since the snapshot is of no use", "The snapshot was not what the decided blocks give":
+                if said in builder.log.read_text(errors="replace"):
+                    self.find(f"{builder.name} says: {said}")
         return None
 
     def jobs(self):

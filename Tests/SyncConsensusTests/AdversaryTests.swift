@@ -31,6 +31,12 @@ import Testing
 
   @Test func theTimerFollowsTheViews() throws { #expect(try RuleTrial.timer() == nil) }
 
+  @Test func whoIsBehindIsHelped() throws { #expect(try RuleTrial.helps() == nil) }
+
+  @Test func theTimerFollowsNoSingleLeader() { #expect(RuleTrial.pace() == nil) }
+
+  @Test func aQuorumsWordAgainstOnesOwnStopsAReplica() throws { #expect(try RuleTrial.contradictions() == nil) }
+
   @Test func fetchedBlocksHangTogether() throws { #expect(try RuleTrial.fetches() == nil) }
 
   @Test func behindAnEpochsEndNothingChanges() throws { #expect(try RuleTrial.epochEnd() == nil) }

@@ -136,5 +136,13 @@ struct Cluster {
     queue.append((peer, .message(from: ReplicaIndex(rawValue: UInt16(sender)), bytes)))
   }
 
+  /// The views in which a replica has signed a timeout.
+  func givenUp(by index: Int) -> Set<UInt64> {
+    Set(
+      signed[index].compactMap { request in
+        if case .timeout(let timeout) = request.subject { timeout.view } else { nil }
+      })
+  }
+
   var heights: [UInt64?] { replicas.map { $0?.head.height } }
 }

@@ -158,6 +158,29 @@ import Testing
     #expect([1, 2, 3].allSatisfy { cluster.replicas[$0]?.nextWakeUp == nil })
   }
 
+  /// Of seven one is gone and one votes and never proposes: that one leads in its own turn and in that of the one
+  /// before it, and no more than those two views of seven are lost.
+  @Test func whoVotesAndNeverProposesCostsItsTurnsAlone() throws {
+    let (dead, mute) = (4, 5)
+    var cluster = try Cluster(replicas: 7)
+    cluster.stop(dead)
+    cluster.drops = { sender, _, message in
+      if case .proposal = message.body { sender == mute } else { false }
+    }
+    let first = cluster.replicas[0]?.currentView ?? 0
+    let givenUp = cluster.givenUp(by: 0).count
+    for number in 0..<40 as Range<UInt8> {
+      cluster.submit([1, number], at: [0, 1, 2, 3, 6][Int(number % 5)])
+      cluster.settle()
+    }
+    #expect(cluster.replicas[0]?.state.logSize == 40)
+    let views = (cluster.replicas[0]?.currentView ?? 0) - first
+    let lost = UInt64(cluster.givenUp(by: 0).count - givenUp)
+    #expect(views >= 80)
+    // And one until the dead one is passed over.
+    #expect(lost > views / 14 && lost <= views * 2 / 7 + 2, "\(lost) of \(views)")
+  }
+
   @Test func aDeadlineWakesTheGroupAndIsPassedByADecidedBlock() throws {
     var cluster = try Cluster(replicas: 4)
     cluster.submit([AppendLog.deadlineTag, 2, 0], at: 0)

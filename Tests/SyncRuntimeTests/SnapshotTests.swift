@@ -47,7 +47,8 @@ struct SnapshotTests {
     #expect(a.replica.state.snapshot() == b.replica.state.snapshot(), what)
     #expect(a.followed.log.frontier == b.followed.log.frontier, what)
     let (x, y) = (a.followed.board, b.followed.board)
-    #expect(x.list(limit: 100, before: nil, publishedSize: 3) == y.list(limit: 100, before: nil, publishedSize: 3), what)
+    #expect(
+      x.list(limit: 100, before: nil, publishedSize: 3) == y.list(limit: 100, before: nil, publishedSize: 3), what)
     #expect(x.order == y.order && x.nextOrdinal == y.nextOrdinal && x.endHeight == y.endHeight, what)
     #expect(x.indexes == y.indexes && x.proven == y.proven, what)
     #expect(x.diverged(since: 0) == y.diverged(since: 0), what)

@@ -109,7 +109,8 @@ enum ImportTable {
       own: ["ChrootSandbox", "DockerSandbox", "SyncProof", "SyncRuntime"], platform: true),
     Room(
       "ConsensusBench", at: "../Benchmarks/ConsensusBench",
-      own: ["SQLiteStorage", "SyncConsensus", "SyncProof", "SyncRuntime", "SyncTesting"], platform: true),
+      own: ["SQLiteStorage", "SodiumSigner", "SyncConsensus", "SyncProof", "SyncRuntime", "SyncTesting"],
+      foreign: ["Logging", "NIOPosix"], platform: true),
     // C libraries.
     Room("CSodium", platform: false),
     Room("CLibcrypto", platform: false),

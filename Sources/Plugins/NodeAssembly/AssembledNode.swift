@@ -22,15 +22,16 @@ public struct AssembledNode: Sendable {
   /// - Parameters:
   ///   - given: The group of the file; the journal may be in a later epoch.
   ///   - isRestored: For this start: the data folder was put back from an older copy.
+  ///   - appliesAllBlocks: For this start: the snapshot is left aside, and held against what the blocks give.
   ///   - observer: Told of what happens, on the node's own thread, which waits for it: it returns at once.
   /// - Throws: ``PluginError``; whatever was made by then is closed.
   public init(
-    _ file: ConfigurationFile, given: Group, isRestored: Bool = false, logger: Logger,
-    observer: (@Sendable (NodeEvent) -> Void)? = nil
+    _ file: ConfigurationFile, given: Group, isRestored: Bool = false, appliesAllBlocks: Bool = false,
+    logger: Logger, observer: (@Sendable (NodeEvent) -> Void)? = nil
   ) async throws(PluginError) {
     try SmallFile.makeFolder(file.data)
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    let saysRestored = Mutex(isRestored)
+    let firstStart = Mutex(FirstStart(isRestored: isRestored, appliesAllBlocks: appliesAllBlocks))
     var closing: [any ClosablePlugin] = []
     do {
       let signer = try await file.makeSigner()
@@ -43,12 +44,12 @@ public struct AssembledNode: Sendable {
       }
       succession = try await NodeSuccession { () async throws(PluginError) in
         // What the operator says holds for the epoch that the copy is of; the node knows whether for the next as well.
-        let isRestored = saysRestored.withLock { says in
-          defer { says = false }
-          return says
+        let first = firstStart.withLock { first in
+          defer { first = FirstStart() }
+          return first
         }
         return try await Self.makeNode(
-          file, given, isRestored, (signer, sandbox, source), loops.next(), logger, observer)
+          file, given, first, (signer, sandbox, source), loops.next(), logger, observer)
       }
     } catch {
       for plugin in closing { await plugin.close() }
@@ -74,8 +75,14 @@ public struct AssembledNode: Sendable {
     try? await loops.shutdownGracefully()
   }
 
+  /// What is said for one start alone.
+  private struct FirstStart {
+    var isRestored = false
+    var appliesAllBlocks = false
+  }
+
   private static func makeNode(
-    _ file: ConfigurationFile, _ given: Group, _ isRestored: Bool,
+    _ file: ConfigurationFile, _ given: Group, _ first: FirstStart,
     _ plugins: (signer: any Signer, sandbox: any Sandbox, source: any Source),
     _ loop: any EventLoop, _ logger: Logger, _ observer: (@Sendable (NodeEvent) -> Void)?
   ) async throws(PluginError) -> Node {
@@ -90,7 +97,8 @@ public struct AssembledNode: Sendable {
             name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
             toolchains: file.toolchains, toolchainDirectories: file.toolchainDirectories, capacity: file.capacity,
             dataPolicy: file.dataPolicy, timeoutBaseMilliseconds: file.timeoutBaseMilliseconds,
-            divergence: file.divergence, retention: file.retention, isRestored: isRestored),
+            divergence: file.divergence, retention: file.retention, isRestored: first.isRestored,
+            appliesAllBlocks: first.appliesAllBlocks),
           plugins: NodePlugins(
             storage: storage, transport: transport, signer: plugins.signer, sandbox: plugins.sandbox,
             source: plugins.source, eventLoop: loop),

@@ -6,8 +6,8 @@ package enum AdversaryCatalogue {
   /// One of each.
   package static var all: [any Adversary] {
     [
-      EquivocatingLeader(), Silent(), VoteWithholder(), Delayer(), Replayer(), CertificateForger(),
-      ForgingLeader(), TimeoutCertificateForger(), WrongEpoch(), GarbageSender(), LockHider(),
+      EquivocatingLeader(), Silent(), VoteWithholder(), ProposalWithholder(), Delayer(), Replayer(),
+      CertificateForger(), ForgingLeader(), TimeoutCertificateForger(), WrongEpoch(), GarbageSender(), LockHider(),
       TimeoutCertificateLowerer(), StaleLeader(), ImpostorLeader(), FutureLeader(), RepeatingLeader(), DoubleVoter(),
       BadSigner(),
     ]
@@ -45,6 +45,18 @@ package struct Silent: Adversary {
   package mutating func send(
     _ message: Message, as sends: [AdversarySend], by context: AdversaryContext
   ) -> [AdversarySend] { [] }
+}
+
+/// Proposes nothing; it votes, though, so that it is not passed over for long.
+package struct ProposalWithholder: Adversary {
+  package let name = "proposal withholder"
+  package init() {}
+
+  package mutating func send(
+    _ message: Message, as sends: [AdversarySend], by context: AdversaryContext
+  ) -> [AdversarySend] {
+    if case .proposal = message.body { [] } else { sends }
+  }
 }
 
 /// Keeps its votes and timeouts to itself; it proposes, though, so that its views look alive.

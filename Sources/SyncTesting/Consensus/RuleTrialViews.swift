@@ -150,6 +150,29 @@ extension RuleTrial {
     return nil
   }
 
+  // MARK: Who is behind
+
+  /// A peer that says by its status that it is in an earlier view is shown the certificates, and one that is not, not.
+  ///
+  /// - Returns: What is not so; `nil` for nothing.
+  package static func helps() throws -> String? {
+    var stage = try Stage()
+    let tc = stage.timeoutCertificate(4)
+    _ = stage.hear(.status, from: 1, highTC: tc)
+    func isHelped(_ effects: [Effect<AppendLog>]) -> Bool {
+      effects.contains { effect in
+        guard case .send(let peer, let bytes) = effect, let message = try? Message(decoding: bytes) else {
+          return false
+        }
+        return peer.rawValue == 2 && message.sync.highTC == tc
+      }
+    }
+    if isHelped(stage.hear(.status, from: 2, highTC: tc)) { return "a peer that is not behind is helped" }
+    guard isHelped(stage.hear(.status, from: 2)) else { return "a peer that is behind is not helped" }
+    if isHelped(stage.hear(.status, from: 2)) { return "a peer is helped twice at once" }
+    return nil
+  }
+
   // MARK: Fetched blocks
 
   /// What is fetched need not be signed: it is bound to a certificate by its hashes.
