@@ -17,7 +17,9 @@ struct NodeRestart {
   private let signers: [SodiumSigner]
   private let group: Group
   private let storagePath: String
-  private(set) var height: UInt64 = 0
+  private var history: DecidedHistory
+
+  var height: UInt64 { history.head.height }
 
   /// Writes the journal of the group's first builder behind so many jobs.
   init(jobs: Int, folder: String) throws {
@@ -30,9 +32,15 @@ struct NodeRestart {
         try MemberCard(name: Text(name), address: "127.0.0.1:7600", gateway: nil, signer: signer).member
       })
     storagePath = folder + "/journal.sqlite"
+    history = try DecidedHistory(group: group, signers: signers)
+    try add(jobs: jobs)
+  }
+
+  /// Writes the records of so many jobs more.
+  mutating func add(jobs: Int) throws {
     let storage = try SQLiteStorage(path: storagePath)
     defer { storage.close() }
-    var history = try DecidedHistory(group: group, signers: signers)
+    let before = history.logSize
     var batch = StorageBatch()
     for _ in 0..<jobs {
       for record in try history.append(Self.spec) {
@@ -45,8 +53,7 @@ struct NodeRestart {
       }
     }
     try storage.apply(batch, durable: true)
-    height = history.head.height
-    precondition(history.logSize == UInt64(jobs), "Every job has its leaf")
+    precondition(history.logSize == before + UInt64(jobs), "Every job has its leaf")
   }
 
   /// As large as a small crate's.

@@ -15,16 +15,24 @@ final class LogPump: Sendable {
   private static let linesMax = 4_096
   private let state = Mutex(State())
   private let monitor = Monitor()
+  /// Whether there is a function for them, and not only something to let go of at the end.
+  let takesLines: Bool
 
-  init(
-    _ log: @escaping @convention(c) (UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?) -> Void,
-    _ userData: UnsafeMutableRawPointer?
+  typealias Log = @convention(c) (UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?) -> Void
+
+  /// - Parameter destroy: Called with the same pointer behind the last line.
+  /// - Returns: `nil` where there is nothing to call.
+  init?(
+    _ log: Log?, _ userData: UnsafeMutableRawPointer?, destroy: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?
   ) {
+    guard log != nil || destroy != nil else { return nil }
+    takesLines = log != nil
     nonisolated(unsafe) let userData = userData
     CallThreads.detach { [self] in
       // Whoever ends the node here would wait for this thread.
       CallThreads.isCallThread = true
-      while let (level, text) = next() { text.withCString { log(userData, level, $0) } }
+      while let (level, text) = next() { text.withCString { log?(userData, level, $0) } }
+      destroy?(userData)
       state.withLock { $0.hasEnded = true }
       monitor.signal()
     }

@@ -62,12 +62,26 @@ private func makeNode(
   _ folder: UnsafePointer<CChar>?, _ registry: OpaquePointer?, _ options: UnsafePointer<sync_node_options>?,
   _ read: (_ folder: String, _ plugins: PluginRegistry) throws(PluginError) -> ConfigurationFile
 ) throws(CallError) -> OpaquePointer {
+  let given = try options.map { (options) throws(CallError) in
+    // As it was before destroy_log_user_data.
+    try readStruct(UnsafeRawPointer(options), as: sync_node_options.self, "options", earlier: [32])
+  }
+  let pump = given.flatMap { LogPump($0.log, $0.log_user_data, destroy: $0.destroy_log_user_data) }
+  do throws(CallError) {
+    return try makeNode(folder, registry, given, pump, read)
+  } catch {
+    pump?.close()
+    throw error
+  }
+}
+
+private func makeNode(
+  _ folder: UnsafePointer<CChar>?, _ registry: OpaquePointer?, _ given: sync_node_options?, _ pump: LogPump?,
+  _ read: (_ folder: String, _ plugins: PluginRegistry) throws(PluginError) -> ConfigurationFile
+) throws(CallError) -> OpaquePointer {
   let folder = try text(folder, "folder")
   let plugins = try registry.map { (pointer) throws(CallError) in
     try object(pointer, "registry", RegistryObject.self).plugins.withLock { $0 }
-  }
-  let given = try options.map { (options) throws(CallError) in
-    try readStruct(UnsafeRawPointer(options), as: sync_node_options.self, "options")
   }
   if let given, given.reserved != 0 || !(0...1).contains(given.is_restored) {
     throw CallError(
@@ -78,7 +92,6 @@ private func makeNode(
     try failing { () throws(PluginError) in
       let file = try read(folder, plugins ?? PluginRegistry.shipped)
       let group = try GroupFile.load(file.group)
-      let pump = given.flatMap { given in given.log.map { LogPump($0, given.log_user_data) } }
       return NodeObject(file, group: group, isRestored: (given?.is_restored ?? 0) != 0, pump: pump)
     })
 }

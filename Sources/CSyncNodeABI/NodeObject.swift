@@ -36,7 +36,7 @@ final class NodeObject: Sendable {
   init(_ file: ConfigurationFile, group: Group, isRestored: Bool, pump: LogPump?) {
     (self.file, self.group, self.isRestored, self.pump) = (file, group, isRestored, pump)
     var logger = Logger(label: "synchronicity") { _ -> any LogHandler in
-      if let pump { return PumpLogHandler(pump: pump) }
+      if let pump, pump.takesLines { return PumpLogHandler(pump: pump) }
       return SwiftLogNoOpLogHandler()
     }
     logger.logLevel = Logger.Level(rawValue: file.logLevel) ?? .info

@@ -33,18 +33,24 @@ func text(_ start: UnsafePointer<CChar>?, _ name: StaticString) throws(CallError
 }
 
 /// Reads as much of an open struct of the caller's as there is; what is not there is zero.
-func readStruct<Fields: BitwiseCopyable>(_ start: UnsafeRawPointer, as _: Fields.Type, _ name: StaticString)
-  throws(CallError) -> Fields
-{
-  let sizeKnown = MemoryLayout<Fields>.size
+///
+/// - Parameter earlier: Its sizes in earlier versions, ascending: of one in between, the fields of the one below count.
+func readStruct<Fields: BitwiseCopyable>(
+  _ start: UnsafeRawPointer, as _: Fields.Type, _ name: StaticString, earlier: [Int] = []
+) throws(CallError) -> Fields {
+  let sizes = earlier + [MemoryLayout<Fields>.size]
   let size = start.loadUnaligned(as: UInt32.self)
   let version = start.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
   guard version == UInt32(SYNC_ABI_VERSION) else {
     throw CallError(
       SYNC_ERROR_ABI_VERSION, Text("\(name).abi_version is \(version); this library's is \(SYNC_ABI_VERSION)"))
   }
-  guard size >= UInt32(sizeKnown) else {
-    throw CallError(SYNC_ERROR_STRUCT_SIZE, Text("\(name).struct_size is \(size); at least \(sizeKnown) is wanted"))
+  guard let known = sizes.last(where: { UInt32($0) <= size }) else {
+    throw CallError(SYNC_ERROR_STRUCT_SIZE, Text("\(name).struct_size is \(size); at least \(sizes[0]) is wanted"))
   }
-  return start.loadUnaligned(as: Fields.self)
+  return withUnsafeTemporaryAllocation(byteCount: MemoryLayout<Fields>.size, alignment: 16) { room in
+    room.initializeMemory(as: UInt8.self, repeating: 0)
+    room.copyMemory(from: UnsafeRawBufferPointer(start: start, count: known))
+    return UnsafeRawBufferPointer(room).loadUnaligned(as: Fields.self)
+  }
 }

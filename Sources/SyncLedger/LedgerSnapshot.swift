@@ -45,6 +45,11 @@ extension Ledger {
     return writer.bytes
   }
 
+  /// About how many bytes ``snapshot()`` has, without making it; O(members).
+  public var snapshotBytes: Int {
+    shares.reduce(512) { $0 + $1.specBytes } + open.count * (128 + group.members.count * 256)
+  }
+
   /// The ledger that wrote ``snapshot()``.
   ///
   /// - Parameters:
@@ -71,6 +76,9 @@ extension Ledger {
     timeMilliseconds = try reader.read()
     log = try MerkleFrontier(parsing: try reader.readCounted(max: Ledger.frontierBytesMax))
     sequence = try reader.read()
+    guard sequence < 1 << 62 else {
+      throw ProofError(.malformed, "No ledger has ordered so many jobs", at: reader.offset)
+    }
     accused = try reader.readRaw(group.members.count)
     let jobs = try readJobs(&reader)
     try readQueue(of: .commit, jobs, &reader)

@@ -97,9 +97,11 @@ public struct EpochJoin {
     try flush(durable: true)
   }
 
-  private mutating func flush(durable: Bool) throws(PluginError) {
-    index.flush(into: &batch)
-    try journal.write(batch, durable: durable)
+  /// Until all is there and checked, what is not full is held back: the journal's own may be longer.
+  private mutating func flush(durable isEnd: Bool) throws(PluginError) {
+    index.flush(into: &batch, isWhole: isEnd)
+    if isEnd { log.putEdge(into: &batch) } else { batch = log.withoutEdge(batch) }
+    try journal.write(batch, durable: isEnd)
     batch = StorageBatch()
   }
 }

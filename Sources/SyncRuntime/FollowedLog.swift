@@ -7,8 +7,10 @@ struct FollowedLog {
   var board: JobBoard
   var log: TransparencyLog
   var index = LeafIndex()
+  private let group: Group
 
   init(_ group: Group, _ journal: Journal) {
+    self.group = group
     board = JobBoard(builders: group.members.map(\.name))
     log = TransparencyLog(journal: journal)
   }
@@ -17,6 +19,7 @@ struct FollowedLog {
   mutating func apply(_ block: DecidedBlock<Ledger>, into batch: inout StorageBatch) {
     for event in block.events {
       let line = board.apply(event, timeMilliseconds: block.block.timeMilliseconds)
+      if case .misbehaviourLogged(let record, _, _) = event { board.note(record, of: group) }
       switch event {
       case .verdict(_, _, _, let leaf, _), .misbehaviourLogged(_, let leaf, _):
         log.append(leaf, into: &batch)
@@ -41,7 +44,7 @@ struct FollowedLog {
   /// Follows the first `size` leaves by their lines and tiles, without the open jobs.
   ///
   /// - Returns: The jobs that those leaves close; `nil` where not all lines are there.
-  mutating func restore(_ group: Group, _ journal: Journal, size: UInt64) throws(PluginError) -> [Digest: ClosedJob]? {
+  mutating func restore(_ journal: Journal, size: UInt64) throws(PluginError) -> [Digest: ClosedJob]? {
     var closed: [Digest: ClosedJob] = [:]
     var others: [UInt64] = []
     var board = self.board
@@ -59,9 +62,13 @@ struct FollowedLog {
     for place in others {
       guard let leaf = try log.leaf(at: place) else { throw PluginError(.io, "Leaf \(place) of the log is missing") }
       try PluginError.refusing { () throws(ProofError) in
-        guard MisbehaviourRecord.isNamed(by: leaf) else { return }
+        guard MisbehaviourRecord.isNamed(by: leaf) else {
+          guard Handover.isNamed(by: leaf) else { throw ProofError(.malformed, "An evidence has an empty line") }
+          return
+        }
         let record = try MisbehaviourRecord(parsing: leaf)
-        board.restore(record, index: place, of: group)
+        board.restore(record, index: place)
+        board.note(record, of: group)
       }
     }
     board.sort()

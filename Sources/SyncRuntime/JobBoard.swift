@@ -65,9 +65,7 @@ struct JobBoard {
       var entry = entries[job] ?? Entry(evidence, ordinal: 0)
       entry.verdictMilliseconds = timeMilliseconds
       return close(job, &entry, evidence, index)
-    case .misbehaviour(let proof):
-      let isFirst = !misbehaviours.contains { $0.builder == proof.builder && $0.kind == proof.kind }
-      if isFirst { misbehaviours.append(proof) }
+    case .misbehaviour(let proof): note(proof)
     case .misbehaviourLogged(let record, _, let index): restore(record, index: index)
     case .doubleCommitment, .proposed, .approved, .epochEnding, .epochEnded, .refused: break
     }
@@ -75,20 +73,24 @@ struct JobBoard {
   }
 
   private mutating func takeOrdinal() -> UInt64 {
-    defer { nextOrdinal += 1 }
+    defer { nextOrdinal &+= 1 }
     return nextOrdinal
   }
 
   /// Takes what a leaf says against a member: of each epoch the first of each kind against each.
   mutating func restore(_ record: MisbehaviourRecord, index: UInt64) { loggedMisbehaviours.append((record, index)) }
 
-  /// The same, and where it is of a builder and of this epoch, the proof as it was when the leaf was written.
-  mutating func restore(_ record: MisbehaviourRecord, index: UInt64, of group: Group) {
-    restore(record, index: index)
+  /// Takes the proof that a leaf has against a builder of this epoch, whoever brought it.
+  mutating func note(_ record: MisbehaviourRecord, of group: Group) {
     guard record.chainID == group.chainID, !record.kind.isOfReplica,
       let proof = try? BuilderMisbehaviour(record, origin: group.origin)
     else { return }
-    misbehaviours.append(proof)
+    note(proof)
+  }
+
+  private mutating func note(_ proof: BuilderMisbehaviour) {
+    let isFirst = !misbehaviours.contains { $0.builder == proof.builder && $0.kind == proof.kind }
+    if isFirst { misbehaviours.append(proof) }
   }
 
   /// Where the log has a record of this kind against the member, in any epoch.

@@ -75,7 +75,11 @@ extension JobBoard {
     }
 
     init(from reader: inout ByteReader) throws(ProofError) {
+      let start = reader.offset
       nextOrdinal = try reader.read()
+      guard nextOrdinal < 1 << 62 else {
+        throw ProofError(.malformed, "No board has numbered so many jobs", at: start)
+      }
       switch try reader.read(UInt8.self) {
       case 0: endHeight = nil
       case 1: endHeight = try reader.read()

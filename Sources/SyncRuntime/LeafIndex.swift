@@ -14,23 +14,33 @@ struct LeafIndex {
 
   /// How many leaves have a line.
   private(set) var size: UInt64 = 0
+  /// Over all of them: SHA-256 of the one before, 32 zero bytes at first, and the line.
+  private(set) var digest = Digest.zero
   /// Lines from the first record on that is not full or not written.
   private var lines: [[UInt8]] = []
   private var isChanged = false
 
   mutating func append(_ line: [UInt8]?) {
+    note(line ?? [])
     lines.append(line ?? [])
-    size += 1
     isChanged = true
   }
 
+  private mutating func note(_ line: [UInt8]) {
+    size += 1
+    digest = SHA256.hash(digest.bytes + line)
+  }
+
   /// Puts every record that has grown into `batch`: the last one is written again until it is full.
-  mutating func flush(into batch: inout StorageBatch) {
-    guard isChanged else { return }
-    isChanged = false
+  ///
+  /// - Parameter isWhole: Whether the last one is put although it is not full. Where a longer one may stand already,
+  ///   not before it is known to be of the same log.
+  mutating func flush(into batch: inout StorageBatch, isWhole: Bool = true) {
+    guard isChanged, isWhole || lines.count >= LeafIndex.linesPerRecord else { return }
+    isChanged = !isWhole
     var number = (size - UInt64(lines.count)) / UInt64(LeafIndex.linesPerRecord)
     var first = 0
-    while first < lines.count {
+    while first < lines.count, isWhole || lines.count - first >= LeafIndex.linesPerRecord {
       let record = lines[first..<min(first + LeafIndex.linesPerRecord, lines.count)]
       batch.put(.leafLines, LeafIndex.key(number), LeafIndex.encode(record))
       number += 1
@@ -58,7 +68,7 @@ struct LeafIndex {
           for (place, line) in lines.enumerated() { try visit(before + UInt64(place), line) }
           return lines
         }
-        index.size += UInt64(lines.count)
+        for line in lines { index.note(line) }
         if lines.count < linesPerRecord {
           index.lines = Array(lines)
           guard index.size == size else { return nil }

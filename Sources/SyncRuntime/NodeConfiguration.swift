@@ -29,7 +29,8 @@ public struct NodeConfiguration: Sendable {
   /// Whether the data folder was put back from an older copy, or is new although this builder has signed before: the
   /// node observes, and signs nothing until that is safe.
   public var isRestored: Bool
-  /// Decided blocks between two snapshots: at most so many, and some more, are applied again at a start.
+  /// Decided blocks between two snapshots: so many are applied again at a start at most, or where more is open than
+  /// they are long, eight times as many.
   public var snapshotBlocks: UInt64
   /// Whether the start leaves the snapshot aside and applies every decided block, and says so if that gives another.
   public var appliesAllBlocks: Bool

@@ -76,7 +76,9 @@ extension Node {
       } catch {
         fail(error)
       }
-    case .halted(let error): fail(PluginError(.io, error.message))
+    case .halted(let error):
+      if error.code == .diverged { forgetSnapshot() }
+      fail(PluginError(.io, error.message))
     case .observation(.began(let reason)): noteObservation(reason)
     case .observation(.ended(let height)):
       logger.notice("Signing again: all that was forgotten is over", metadata: ["height": "\(height)"])
@@ -87,6 +89,17 @@ extension Node {
       let name = configuration.group.members[Int(proof.offender.rawValue)].name
       logger.error("Proof of misbehaviour kept", metadata: ["replica": "\(name.string)", "kind": "\(proof.kind)"])
       accuse([proof])
+    }
+  }
+
+  /// Where this node computed otherwise than the group, what it started from may be why: the next start applies all.
+  private func forgetSnapshot() {
+    var batch = StorageBatch()
+    NodeSnapshot.remove(epoch: group.epoch, from: &batch)
+    do {
+      try journal.write(batch, durable: true)
+    } catch {
+      logger.error("The snapshot cannot be removed: \(error.message)")
     }
   }
 
@@ -112,9 +125,8 @@ extension Node {
     followed.apply(block, into: &batch)
     if wantsSnapshot(behind: block) {
       followed.index.flush(into: &batch)
-      let snapshot = NodeSnapshot(block.snapshot, board)
-      snapshot.put(epoch: group.epoch, into: &batch)
-      (snapshotHeight, snapshotBytes, bytesSinceSnapshot) = (block.height, snapshot.byteCount, 0)
+      NodeSnapshot(block.snapshot, followed).put(epoch: group.epoch, into: &batch)
+      (snapshotHeight, bytesSinceSnapshot) = (block.height, 0)
     }
     do {
       try journal.write(batch, durable: false)
@@ -130,13 +142,18 @@ extension Node {
     endEpoch()
   }
 
-  /// From time to time, and at the epoch's end. What a snapshot writes is never more than the blocks before it were.
+  /// From time to time, each node behind another block, and at the epoch's end. While much is open, a snapshot is not
+  /// longer than the blocks before it were, unless those are eight times as many.
   private func wantsSnapshot(behind block: DecidedBlock<Ledger>) -> Bool {
     bytesSinceSnapshot += block.block.entries.reduce(1_024) { $0 + $1.count }
     // A block that says nothing may be told of before its own record is written.
     guard !block.events.isEmpty else { return false }
     if block.events.contains(where: { if case .epochEnded = $0 { true } else { false } }) { return true }
-    return block.height >= snapshotHeight + configuration.snapshotBlocks && bytesSinceSnapshot >= snapshotBytes
+    let wanted = configuration.snapshotBlocks
+    let first = snapshotHeight == 0 ? wanted / UInt64(group.members.count) * UInt64(own.index) : 0
+    let since = block.height - min(snapshotHeight, block.height)
+    guard since >= wanted, since - wanted >= first else { return false }
+    return bytesSinceSnapshot >= block.state.snapshotBytes || since / 8 >= wanted
   }
 
   private func follow(_ event: LedgerEvent) {

@@ -11,7 +11,10 @@ struct RecoveredNode {
   let past: PastEpoch?
   /// Of the newest snapshot; 0 without one.
   var snapshotHeight: UInt64
-  var snapshotBytes: Int
+  /// Whether the start was from a snapshot.
+  let isResumed: Bool
+  /// Whether a snapshot that was not used is another than the blocks give.
+  var differs = false
 }
 
 /// Coming back: from the last snapshot, or from the first block on.
@@ -51,8 +54,8 @@ extension Node {
     } catch {
       logger.warning("Every decided block is applied again, since the snapshot is of no use: \(error.message)")
     }
-    let (recovered, differs) = try start.replay(comparing: stored)
-    if differs {
+    let recovered = try start.replay(comparing: stored)
+    if recovered.differs {
       logger.error("The snapshot was not what the decided blocks give; it is replaced. Please report this as a bug")
     }
     return recovered
@@ -101,8 +104,8 @@ private struct NodeStart {
   func resume(from stored: NodeSnapshot) throws(PluginError) -> RecoveredNode {
     let epochs = try EpochRecord.readAll(journal)
     var followed = FollowedLog(group, journal)
-    guard let closed = try followed.restore(group, journal, size: stored.logSize) else {
-      throw PluginError(.io, "Not all leaves of the log have a line")
+    guard let closed = try followed.restore(journal, size: stored.logSize), followed.index.digest == stored.lines else {
+      throw PluginError(.io, "The lines of the log's leaves are not all there, or are others")
     }
     let (ledger, open) = try PluginError.refusing { () throws(ProofError) in
       (try Ledger(ofNode: group, snapshot: stored.ledger, closed: closed), try stored.openState())
@@ -127,26 +130,19 @@ private struct NodeStart {
     }
     return try keep(
       RecoveredNode(
-        followed: followed, replica: replica, past: past, snapshotHeight: stored.position.height,
-        snapshotBytes: stored.byteCount))
+        followed: followed, replica: replica, past: past, snapshotHeight: stored.position.height, isResumed: true),
+      isForced: false)
   }
 
   // MARK: - From the first block
 
   /// - Parameter stored: A snapshot that is not used; whether it is what the blocks give is told.
-  func replay(comparing stored: NodeSnapshot?) throws(PluginError) -> (RecoveredNode, differs: Bool) {
+  func replay(comparing stored: NodeSnapshot?) throws(PluginError) -> RecoveredNode {
     let epochs = try EpochRecord.readAll(journal)
     var followed = FollowedLog(group, journal)
-    var (history, pastHistory) = (LedgerHistory(), LedgerHistory?.none)
-    let before = epochs.count > 1 ? epochs[epochs.count - 2].logSize : nil
+    var history = LedgerHistory()
     if let latest = epochs.last {
-      let closed = configuration.appliesAllBlocks ? nil : try? followed.restore(group, journal, size: latest.logSize)
-      if let closed, followed.log.root == latest.logRoot {
-        history = LedgerHistory(log: followed.log.frontier, closed: closed)
-      } else {
-        followed = FollowedLog(group, journal)
-        (history, pastHistory) = try followLeaves(upTo: latest, before, &followed)
-      }
+      history = try beginning(latest, &followed)
       guard history.logRoot == latest.logRoot else {
         throw PluginError(
           .io,
@@ -160,40 +156,50 @@ private struct NodeStart {
     let replica = try follow(
       configuration, Ledger(ofNode: group, history: history), nil, &followed, comparison)
     let past = try pastEpoch(epochs) { (size: UInt64) throws(PluginError) -> LedgerHistory in
-      if let pastHistory { return pastHistory }
-      return LedgerHistory(
-        log: try TransparencyLog(journal: journal, size: size).frontier,
-        closed: history.closed.filter { $0.value.index < size })
+      if let log = try? TransparencyLog(journal: journal, size: size) {
+        return LedgerHistory(log: log.frontier, closed: history.closed.filter { $0.value.index < size })
+      }
+      return try leaves(size) { _, _ in }
     }
     let recovered = RecoveredNode(
-      followed: followed, replica: replica, past: past, snapshotHeight: 0, snapshotBytes: 0)
-    return (try keep(recovered), comparison.differs)
+      followed: followed, replica: replica, past: past, snapshotHeight: 0, isResumed: false,
+      differs: comparison.differs)
+    // What was of no use, or another, is not what the next start is to find.
+    return try keep(recovered, isForced: stored != nil || configuration.appliesAllBlocks)
   }
 
-  /// Follows the leaves of the epochs before this one, for the views and for the ledger to begin with.
-  ///
-  /// - Returns: What they say, and what the first `before` of them said.
-  private func followLeaves(
-    upTo latest: EpochRecord, _ before: UInt64?, _ followed: inout FollowedLog
-  ) throws(PluginError) -> (LedgerHistory, LedgerHistory?) {
-    var (history, past) = (LedgerHistory(), LedgerHistory?.none)
-    if before == 0 { past = history }
-    while history.logSize < latest.logSize {
-      let from = history.logSize
-      let leaves = try TransparencyLog.leaves(
-        journal, from: from, limit: Int(min(UInt64(NodeStart.leavesAtOnce), latest.logSize - from)))
-      guard !leaves.isEmpty else {
-        throw PluginError(
-          .io,
-          "The journal holds \(from) of the \(latest.logSize) leaves with which epoch \(latest.group.epoch) began: "
-            + "it is not whole")
-      }
-      for leaf in leaves {
-        followed.apply(leaf, try PluginError.refusing { () throws(ProofError) in try history.append(leaf) })
-        if history.logSize == before { past = history }
+  /// What the epochs before this one leave to it, for the ledger and for the views: by the lines of their leaves, or,
+  /// where those are not all there or say something else, by the leaves.
+  private func beginning(_ latest: EpochRecord, _ followed: inout FollowedLog) throws(PluginError) -> LedgerHistory {
+    if let closed = try? followed.restore(journal, size: latest.logSize), followed.log.root == latest.logRoot {
+      let history = LedgerHistory(log: followed.log.frontier, closed: closed)
+      guard configuration.appliesAllBlocks else { return history }
+      if let read = try? leaves(latest.logSize, { _, _ in }), read.closed == closed, read.logRoot == latest.logRoot {
+        return history
       }
     }
-    return (history, past)
+    followed = FollowedLog(group, journal)
+    return try leaves(latest.logSize) { leaf, content in followed.apply(leaf, content) }
+  }
+
+  /// Reads the first leaves of the log.
+  private func leaves(
+    _ size: UInt64, _ visit: (_ leaf: [UInt8], _ content: LedgerHistory.Leaf) -> Void
+  ) throws(PluginError) -> LedgerHistory {
+    var history = LedgerHistory()
+    while history.logSize < size {
+      let from = history.logSize
+      let leaves = try TransparencyLog.leaves(
+        journal, from: from, limit: Int(min(UInt64(NodeStart.leavesAtOnce), size - from)))
+      guard !leaves.isEmpty else {
+        throw PluginError(
+          .io, "The journal holds \(from) of the \(size) leaves with which an epoch began: it is not whole")
+      }
+      for leaf in leaves {
+        visit(leaf, try PluginError.refusing { () throws(ProofError) in try history.append(leaf) })
+      }
+    }
+    return history
   }
 
   // MARK: - Both
@@ -205,9 +211,9 @@ private struct NodeStart {
 
     init(_ stored: NodeSnapshot?) { self.stored = stored }
 
-    func see(_ block: DecidedBlock<Ledger>, _ board: JobBoard) {
+    func see(_ block: DecidedBlock<Ledger>, _ followed: FollowedLog) {
       guard let stored, block.height == stored.position.height else { return }
-      differs = NodeSnapshot(block.snapshot, board) != stored
+      differs = NodeSnapshot(block.snapshot, followed) != stored
     }
   }
 
@@ -226,7 +232,7 @@ private struct NodeStart {
       ) { block in
         guard views.failure == nil else { return }
         views.followed.apply(block, into: &views.batch)
-        comparison?.see(block, views.followed.board)
+        comparison?.see(block, views.followed)
         if views.batch.changes.count >= NodeStart.changesMax { views.flush(journal) }
       }
       views.flush(journal)
@@ -265,17 +271,20 @@ private struct NodeStart {
     }
   }
 
-  /// Writes a snapshot where the next start would be longer than need be.
-  private func keep(_ recovered: RecoveredNode) throws(PluginError) -> RecoveredNode {
+  /// Writes a snapshot where the next start would be longer than need be, and at an epoch's end, behind which nobody
+  /// else does.
+  private func keep(_ recovered: RecoveredNode, isForced: Bool) throws(PluginError) -> RecoveredNode {
     var recovered = recovered
-    guard recovered.replica.head.height >= recovered.snapshotHeight + configuration.snapshotBlocks else {
+    let (height, before) = (recovered.replica.head.height, recovered.snapshotHeight)
+    let isOver = recovered.replica.nextSetHash != nil && height > before
+    guard height > 0, isForced || isOver || height - min(before, height) >= configuration.snapshotBlocks else {
       return recovered
     }
-    let snapshot = NodeSnapshot(recovered.replica.snapshot, recovered.followed.board)
     var batch = StorageBatch()
-    snapshot.put(epoch: group.epoch, into: &batch)
+    recovered.followed.index.flush(into: &batch)
+    NodeSnapshot(recovered.replica.snapshot, recovered.followed).put(epoch: group.epoch, into: &batch)
     try journal.write(batch, durable: false)
-    (recovered.snapshotHeight, recovered.snapshotBytes) = (snapshot.position.height, snapshot.byteCount)
+    recovered.snapshotHeight = height
     return recovered
   }
 
@@ -292,14 +301,8 @@ private struct NodeStart {
     var past = configuration
     past.group = record.group
     past.isRestored = false
-    let stored = try? NodeSnapshot.read(journal, epoch: record.group.epoch)
-    let first = try TransparencyLog(journal: journal, size: record.logSize)
-    if let stored, let snapshot = try? endSnapshot(stored, record.group) {
-      let replica = try? Replica(
-        configuration: try Node.consensusConfiguration(past, place),
-        genesis: Ledger(ofNode: record.group, history: LedgerHistory(log: first.frontier, closed: [:])),
-        recovered: Node.records(journal, room), snapshot: snapshot)
-      if let replica, replica.nextSetHash != nil { return PastEpoch(group: record.group, replica: replica, room: room) }
+    if !configuration.appliesAllBlocks, let replica = try? endedReplica(record, past, place, room) {
+      return PastEpoch(group: record.group, replica: replica, room: room)
     }
     let genesis = Ledger(ofNode: record.group, history: try history(record.logSize))
     do throws(ConsensusError) {
@@ -307,15 +310,32 @@ private struct NodeStart {
         configuration: try Node.consensusConfiguration(past, place), genesis: genesis,
         recovered: Node.records(journal, room))
       guard replica.nextSetHash != nil else { return nil }
+      keepEnd(replica, record.group)
       return PastEpoch(group: record.group, replica: replica, room: room)
     } catch {
       throw PluginError(.io, error.message)
     }
   }
 
-  /// A snapshot behind the end of an epoch, where nobody asks any more which jobs are closed.
-  private func endSnapshot(_ stored: NodeSnapshot, _ group: Group) throws(ProofError) -> Snapshot<Ledger>? {
-    let ledger = try Ledger(ofNode: group, snapshot: stored.ledger, closed: [:])
-    return ledger.nextSetHash == nil ? nil : Snapshot(position: stored.position, state: ledger)
+  /// The replica of an epoch that is over, from a snapshot behind its end, where nobody asks any more which jobs are
+  /// closed; `nil` without one.
+  private func endedReplica(
+    _ record: EpochRecord, _ past: NodeConfiguration, _ place: Int, _ room: ConsensusRoom
+  ) throws -> Replica<Ledger>? {
+    guard let stored = try NodeSnapshot.read(journal, epoch: record.group.epoch) else { return nil }
+    let ledger = try Ledger(ofNode: record.group, snapshot: stored.ledger, closed: [:])
+    guard ledger.nextSetHash != nil else { return nil }
+    let first = try TransparencyLog(journal: journal, size: record.logSize)
+    return try Replica(
+      configuration: try Node.consensusConfiguration(past, place),
+      genesis: Ledger(ofNode: record.group, history: LedgerHistory(log: first.frontier, closed: [:])),
+      recovered: Node.records(journal, room), snapshot: Snapshot(position: stored.position, state: ledger))
+  }
+
+  /// Of an epoch whose end was reached by another version, or just before its node was killed. Only its ledger counts.
+  private func keepEnd(_ replica: Replica<Ledger>, _ group: Group) {
+    var batch = StorageBatch()
+    NodeSnapshot(replica.snapshot, FollowedLog(group, journal)).put(epoch: group.epoch, into: &batch)
+    try? journal.write(batch, durable: false)
   }
 }

@@ -5,11 +5,14 @@ import SyncProof
 /// What a node keeps from time to time so that its next start need not apply every block again.
 ///
 /// It is written in one transaction with the log's leaves and their lines, behind the block that it stands for, and
-/// needs no sync of its own. See docs/decisions/0039-starts-from-a-snapshot.md.
+/// need not be durable: what outlasts a power cut does so with all that was written before. See
+/// docs/decisions/0039-starts-from-a-snapshot.md.
 struct NodeSnapshot: Equatable {
   let position: SnapshotPosition
   /// Leaves in the log.
   let logSize: UInt64
+  /// ``LeafIndex/digest`` of their lines.
+  let lines: Digest
   /// ``Ledger/snapshot()``.
   let ledger: [UInt8]
   /// ``JobBoard/OpenState``.
@@ -21,13 +24,14 @@ struct NodeSnapshot: Equatable {
   private static let piecesMax = 64
   private static let bytesMax = pieceBytes * piecesMax
 
-  init(_ snapshot: Snapshot<Ledger>, _ board: JobBoard) {
+  init(_ snapshot: Snapshot<Ledger>, _ followed: FollowedLog) {
+    lines = followed.index.digest
     position = snapshot.position
     logSize = snapshot.state.logSize
     ledger = snapshot.state.snapshot()
     var writer = ByteWriter()
-    JobBoard.OpenState(board).encode(to: &writer)
-    self.board = writer.bytes
+    JobBoard.OpenState(followed.board).encode(to: &writer)
+    board = writer.bytes
   }
 
   /// Bytes in all.
@@ -40,6 +44,7 @@ struct NodeSnapshot: Equatable {
     writer.write(NodeSnapshot.version)
     writer.writeCounted(position.encoded)
     writer.write(logSize)
+    writer.write(lines)
     writer.writeCounted(board)
     writer.writeCounted(ledger)
     let bytes = writer.bytes
@@ -60,6 +65,9 @@ struct NodeSnapshot: Equatable {
     for left in number..<NodeSnapshot.piecesMax { batch.delete(.snapshot, NodeSnapshot.key(epoch, left + 1)) }
   }
 
+  /// Lets go of the one of this epoch, so that the next start applies every block.
+  static func remove(epoch: UInt64, from batch: inout StorageBatch) { batch.delete(.snapshot, key(epoch, 0)) }
+
   /// - Returns: `nil` where there is none.
   /// - Throws: ``PluginError/Code/io`` for one that is not whole.
   static func read(_ journal: Journal, epoch: UInt64) throws(PluginError) -> NodeSnapshot? {
@@ -74,7 +82,7 @@ struct NodeSnapshot: Equatable {
       var number = 0
       while bytes.count < count {
         number += 1
-        guard let piece = try piece(journal, epoch, number), !piece.isEmpty else {
+        guard number <= piecesMax, let piece = try piece(journal, epoch, number), !piece.isEmpty else {
           throw ProofError(.malformed, "A piece of a snapshot is missing")
         }
         bytes += piece
@@ -104,6 +112,7 @@ struct NodeSnapshot: Equatable {
     }
     position = try SnapshotPosition(parsing: try reader.readCounted(max: 1 << 16))
     logSize = try reader.read()
+    lines = try reader.readDigest()
     board = try reader.readCounted(max: bytes.count)
     ledger = try reader.readCounted(max: bytes.count)
     try reader.expectEnd()

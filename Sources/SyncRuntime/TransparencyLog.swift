@@ -73,15 +73,50 @@ struct TransparencyLog {
     }
   }
 
+  /// Collects the tiles that still grow into `batch`.
+  func putEdge(into batch: inout StorageBatch) {
+    for (level, tile) in edge.enumerated() where !tile.isEmpty {
+      let hashes = size >> UInt64(TransparencyLog.tileHeight * level)
+      batch.put(.tile, TransparencyLog.tileKey(level, (hashes - 1) / 256), tile)
+    }
+  }
+
+  /// The batch without tiles that are not full.
+  func withoutEdge(_ batch: StorageBatch) -> StorageBatch {
+    StorageBatch(
+      batch.changes.filter { change in
+        guard case .put(let key, let value) = change, key.first == Keyspace.tile.rawValue else { return true }
+        return value.count == 256 * Digest.byteCount
+      })
+  }
+
   /// The first `width` hashes of a tile, or `nil` when the tree of `treeSize` leaves has no such tile.
   func tile(level: Int, index: UInt64, width: Int, treeSize: UInt64) throws(PluginError) -> [UInt8]? {
     guard (0...5).contains(level), (1...256).contains(width), index < 1 << 40 else { return nil }
     let hashes = treeSize >> UInt64(TransparencyLog.tileHeight * level)
     guard index * 256 + UInt64(width) <= hashes else { return nil }
-    guard let tile = try journal.get(.tile, TransparencyLog.tileKey(level, index)), tile.count >= width * 32 else {
-      return nil
+    return try self.hashes(level: level, index: index, count: width)
+  }
+
+  /// The first `count` hashes of a tile, which the tree has. What the storage has lost is made again from the leaves.
+  private func hashes(level: Int, index: UInt64, count: Int) throws(PluginError) -> [UInt8] {
+    if let tile = try journal.get(.tile, TransparencyLog.tileKey(level, index)), tile.count >= count * 32 {
+      return Array(tile[..<(count * 32)])
     }
-    return Array(tile[..<(width * 32)])
+    var tile: [UInt8] = []
+    if level == 0 {
+      for leaf in try TransparencyLog.leaves(journal, from: index * 256, limit: count) {
+        tile += Merkle.leafHash(leaf).bytes
+      }
+    } else {
+      for place in index * 256..<index * 256 + UInt64(count) {
+        tile += TransparencyLog.tileRoot(try hashes(level: level - 1, index: place, count: 256)).bytes
+      }
+    }
+    guard tile.count == count * 32 else {
+      throw PluginError(.io, "The storage has lost leaves of the log, of those from \(index * 256) on: it is not whole")
+    }
+    return tile
   }
 
   /// The first `width` leaves of an entry bundle, or `nil` when the tree of `treeSize` leaves has fewer.
@@ -133,14 +168,8 @@ struct TransparencyLog {
     let below = level % TransparencyLog.tileHeight
     let first = index << UInt64(below)
     let count = 1 << below
-    guard let tile = try journal.get(.tile, TransparencyLog.tileKey(tileLevel, first / 256)) else {
-      throw PluginError(
-        .io, "Tile \(tileLevel)/\(first / 256) of the log is missing from the storage; restart the node")
-    }
     let start = Int(first % 256) * 32
-    guard tile.count >= start + count * 32 else {
-      throw PluginError(.io, "Tile \(tileLevel)/\(first / 256) of the log is too short; restart the node")
-    }
+    let tile = try hashes(level: tileLevel, index: first / 256, count: Int(first % 256) + count)
     return TransparencyLog.tileRoot(Array(tile[start..<(start + count * 32)]))
   }
 

@@ -265,6 +265,74 @@ static void check_observers(void) {
   CHECK(all.ends == 1 && small.ends == 1 && stops.ends == 1 && late.ends == 1);
 }
 
+/* ---- The log and its end ---- */
+
+typedef struct listener {
+  _Atomic int lines, started, destroyed, late;
+} listener;
+
+static void hear(void *user_data, int32_t level, const char *line) {
+  listener *mine = user_data;
+  if (mine->destroyed > 0) mine->late++;
+  if (level >= SYNC_LOG_DEBUG && level <= SYNC_LOG_CRITICAL && strlen(line) > 0) mine->lines++;
+  if (strstr(line, "Started") != NULL) mine->started++;
+}
+
+static void let_go(void *user_data) { ((listener *)user_data)->destroyed++; }
+
+static void check_log(void) {
+  sync_error *error = NULL;
+  sync_node *node = NULL;
+  sync_node_configuration good = usual(), bad = usual();
+  bad.name = NULL;
+  listener refused = {0}, invalid = {0}, unstarted = {0}, silent = {0}, whole = {0}, old = {0}, cut = {0};
+  sync_node_options options = SYNC_NODE_OPTIONS_INIT;
+  options.log = hear;
+  options.destroy_log_user_data = let_go;
+  /* No node is made: it is let go of all the same, once. */
+  options.log_user_data = &refused;
+  CHECK(sync_node_create_of_struct(&bad, folder, NULL, &options, &node, NULL) == SYNC_ERROR_INVALID && node == NULL);
+  CHECK(refused.destroyed == 1 && refused.lines == 0);
+  options.log_user_data = &invalid;
+  options.is_restored = 2;
+  CHECK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, NULL) == SYNC_ERROR_INVALID_ARGUMENT);
+  CHECK(invalid.destroyed == 1);
+  options.is_restored = 0;
+  /* One that is never started, and one without a function. */
+  options.log_user_data = &unstarted;
+  OK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, &error));
+  CHECK(unstarted.destroyed == 0);
+  sync_node_destroy(node);
+  CHECK(unstarted.destroyed == 1);
+  options.log = NULL;
+  options.log_user_data = &silent;
+  OK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, &error));
+  sync_node_destroy(node);
+  CHECK(silent.destroyed == 1 && silent.lines == 0);
+  options.log = hear;
+  /* A whole life. */
+  options.log_user_data = &whole;
+  OK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, &error));
+  OK(sync_node_start(node, &error));
+  OK(sync_node_stop(node, SYNC_FOREVER, &error));
+  CHECK(whole.destroyed == 0);
+  sync_node_destroy(node);
+  CHECK(whole.destroyed == 1 && whole.started == 1 && whole.lines > 1 && whole.late == 0);
+  /* A program of before the last field, and one whose size ends within it: nothing of it is read. */
+  static const uint32_t sizes[] = {offsetof(sync_node_options, destroy_log_user_data),
+                                   offsetof(sync_node_options, destroy_log_user_data) + 4};
+  listener *const listeners[] = {&old, &cut};
+  for (int i = 0; i < 2; i++) {
+    options.struct_size = sizes[i];
+    options.log_user_data = listeners[i];
+    OK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, &error));
+    sync_node_destroy(node);
+    CHECK(listeners[i]->destroyed == 0);
+  }
+  options.struct_size = sizes[0] - 1;
+  CHECK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, NULL) == SYNC_ERROR_STRUCT_SIZE);
+}
+
 int main(int count, char **arguments) {
   if (count != 3) {
     fprintf(stderr, "usage: fields FOLDER PORT\n");
@@ -273,6 +341,7 @@ int main(int count, char **arguments) {
   snprintf(folder, sizeof folder, "%s/fir", arguments[1]);
   snprintf(listen_at, sizeof listen_at, "127.0.0.1:%s", arguments[2]);
   check_fields();
+  check_log();
   check_observers();
   return finish("fields");
 }

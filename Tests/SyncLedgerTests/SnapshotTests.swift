@@ -60,6 +60,8 @@ import Testing
       do {
         var other = try Self.read(flipped, world)
         #expect(other.snapshot() == flipped)
+        let spec = BuildSpec.sample(rebuild: 99)
+        _ = other.apply(entries: [world.builders.submission(spec)], height: 1 << 40, timeMilliseconds: 1 << 50)
         _ = other.apply(entries: [], height: .max, timeMilliseconds: .max)
         _ = other.apply(entries: [], height: .max, timeMilliseconds: .max)
       } catch {
@@ -89,6 +91,11 @@ import Testing
     #expect(throws: ProofError.self, "a closed job") {
       try Ledger(group: world.builders.group, snapshot: bytes, closed: closed)
     }
+    // As many as were ever ordered would not fit a number.
+    var full = bytes
+    let counted = 1 + 32 + 8 + 4 + Int(world.ledger.logSize.nonzeroBitCount) * 32 + 8
+    for place in counted..<counted + 8 { full[place] = 0xFF }
+    #expect(throws: ProofError.self, "no number is left") { try Self.read(full, world) }
     var later = bytes
     later[0] = 2
     #expect { try Self.read(later, world) } throws: { ($0 as? ProofError)?.code == .unsupportedVersion }

@@ -78,6 +78,20 @@ struct EpochTests {
     let third = try await world.node("cedar").submit(SubmitRequest(package: "pkg:echo/z@1"))
     for name in ["alder", "birch", "cedar", "fir"] { try await world.waitCosigned(third, on: name) }
     await world.stopAll()
+
+    // From their snapshots as from the first block and the first leaf on, alder's past epoch with it.
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    for name in ["alder", "fir"] {
+      var configuration = NodeConfiguration(name: Text(name), group: next, dataDirectory: "unused", snapshotBlocks: 4)
+      let (place, journal) = (next.members.firstIndex { $0.name == Text(name) }, Journal(try world.storage(name)))
+      let resumed = try Node.recover(configuration, try #require(place), journal, logger)
+      configuration.appliesAllBlocks = true
+      let whole = try Node.recover(configuration, try #require(place), journal, logger)
+      #expect(resumed.isResumed && !whole.isResumed && !whole.differs, "\(name)")
+      #expect((resumed.past != nil) == (name == "alder"))
+      SnapshotTests.expectSame(resumed, whole, "\(name)")
+    }
   }
 
   @Test func `open jobs end before the epoch does, and new ones are not taken meanwhile`() async throws {

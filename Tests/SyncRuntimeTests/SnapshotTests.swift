@@ -24,10 +24,10 @@ struct SnapshotTests {
     return try Node.recover(configuration, 0, Journal(world.storages[0]), logger)
   }
 
-  /// Jobs with each kind of verdict, and two that are open.
+  /// Jobs with each kind of verdict, two that are open, and a builder that has committed twice to one of these.
   private static func world() async throws -> World {
     let world = try World(recipes: [
-      "a": "echo out same", "b": "who out", "c": "exit 3", "d": "echo out other", "slow": "sleep 60000",
+      "a": "echo out same", "b": "who out", "c": "exit 3", "d": "echo out other", "slow": "sleep 8000",
     ])
     try world.start()
     for name in ["a", "b", "c", "d"] {
@@ -37,12 +37,25 @@ struct SnapshotTests {
     for rebuild in 0..<2 as Range<UInt64> {
       let job = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/slow@1", rebuild: rebuild))
       _ = try await world.wait(job, on: 0) { $0.phase == .commit }
+      guard rebuild == 0 else { continue }
+      for number in 0..<2 as Range<UInt8> {
+        let digest = SHA256.hash([number])
+        let message = Entry.commitmentSignedBytes(
+          job: job, builder: "birch", commitment: digest, chainID: world.keys.group.chainID)
+        let signature = try world.keys.signers[1].sign(message, as: .builder)
+        await (try world.node(0)).submit(
+          .commitment(SignedCommitment(job: job, builder: "birch", commitment: digest, signature: signature)))
+      }
+      let deadline = ContinuousClock.now + .seconds(60)
+      while await (try world.node(0)).board.loggedMisbehaviours.isEmpty, ContinuousClock.now < deadline {
+        try await Task.sleep(for: .milliseconds(20))
+      }
     }
     await world.stop()
     return world
   }
 
-  private static func expectSame(_ a: RecoveredNode, _ b: RecoveredNode, _ what: Comment? = nil) {
+  static func expectSame(_ a: RecoveredNode, _ b: RecoveredNode, _ what: Comment? = nil) {
     #expect(a.replica.stateDigest { $0 } == b.replica.stateDigest { $0 }, what)
     #expect(a.replica.state.snapshot() == b.replica.state.snapshot(), what)
     #expect(a.followed.log.frontier == b.followed.log.frontier, what)
@@ -52,16 +65,23 @@ struct SnapshotTests {
     #expect(x.order == y.order && x.nextOrdinal == y.nextOrdinal && x.endHeight == y.endHeight, what)
     #expect(x.indexes == y.indexes && x.proven == y.proven, what)
     #expect(x.diverged(since: 0) == y.diverged(since: 0), what)
-    #expect(a.followed.index.size == b.followed.index.size, what)
+    #expect(x.misbehaviours == y.misbehaviours, what)
+    #expect(x.loggedMisbehaviours.map(\.record) == y.loggedMisbehaviours.map(\.record), what)
+    #expect(x.loggedMisbehaviours.map(\.index) == y.loggedMisbehaviours.map(\.index), what)
+    #expect(a.past?.replica.stateDigest { $0 } == b.past?.replica.stateDigest { $0 }, what)
+    #expect(a.followed.index.size == b.followed.index.size && a.followed.index.digest == b.followed.index.digest, what)
   }
 
   @Test func `a start from a snapshot is the same as one from the first block`() async throws {
     let world = try await Self.world()
-    let whole = try Self.recover(world, appliesAllBlocks: true)
-    #expect(whole.followed.log.size == 4 && whole.replica.state.openJobs.count == 2)
-    #expect(whole.followed.board.order.count == 6 && whole.followed.board.diverged(since: 0).count == 1)
+    // From the snapshot that the node wrote while it lived, first.
     let resumed = try Self.recover(world)
-    #expect(resumed.snapshotHeight > 0 && resumed.snapshotHeight + 4 > resumed.replica.head.height)
+    let whole = try Self.recover(world, appliesAllBlocks: true)
+    #expect(resumed.isResumed && !whole.isResumed && !whole.differs)
+    #expect(whole.followed.log.size == 5 && whole.replica.state.openJobs.count == 2)
+    #expect(whole.followed.board.order.count == 6 && whole.followed.board.diverged(since: 0).count == 1)
+    #expect(whole.followed.board.misbehaviours.count == 1 && whole.followed.board.loggedMisbehaviours.count == 1)
+    #expect(resumed.snapshotHeight > 0 && resumed.snapshotHeight + 12 > resumed.replica.head.height)
     Self.expectSame(resumed, whole)
 
     // Without the first block only the snapshot leads anywhere.
@@ -78,7 +98,10 @@ struct SnapshotTests {
     let job = try await world.node(0).submit(SubmitRequest(package: "pkg:echo/a@1", rebuild: 1))
     _ = try await world.wait(job, on: 3) { $0.phase == .cosigned }
     await world.stop()
-    Self.expectSame(try Self.recover(world), try Self.recover(world, appliesAllBlocks: true))
+    let again = try Self.recover(world)
+    let wholeAgain = try Self.recover(world, appliesAllBlocks: true)
+    #expect(again.isResumed && !wholeAgain.differs && wholeAgain.replica.head.height > whole.replica.head.height)
+    Self.expectSame(again, wholeAgain)
   }
 
   @Test func `a snapshot that is not whole is left aside and replaced`() async throws {
@@ -99,8 +122,13 @@ struct SnapshotTests {
       try storage.scan(prefix: [Keyspace.snapshot.rawValue], from: top.key + [0], limit: 1).first)
     // Another moment's open jobs, whole in itself.
     var early = StorageBatch()
-    NodeSnapshot(Snapshot(position: head.position, state: Ledger(ofNode: world.keys.group)), JobBoard(builders: []))
-      .put(epoch: 0, into: &early)
+    NodeSnapshot(
+      Snapshot(position: head.position, state: Ledger(ofNode: world.keys.group)),
+      FollowedLog(world.keys.group, Journal(storage))
+    ).put(epoch: 0, into: &early)
+    // A line that the leaf does not have: another verdict.
+    var verdict = lines
+    verdict.value[3 + 4 + 32 + 8] ^= 1
     let rows: [(String, [StorageChange])] = [
       ("a flipped bit in its digest", [flipped(top, 10)]),
       ("a flipped bit in its bytes", [flipped(piece, piece.value.count / 2)]),
@@ -110,15 +138,27 @@ struct SnapshotTests {
       ("fewer lines than leaves", [.put(key: lines.key, value: [1, 0, 1, 0, 0, 0, 0])]),
       ("a tile is missing", [.delete(key: tile.key)]),
       ("another tile", [flipped(tile, 40)]),
+      ("another verdict in a line", [.put(key: verdict.key, value: verdict.value)]),
       ("the state of another moment", early.changes),
     ]
     for (name, changes) in rows {
       try storage.apply(StorageBatch(changes), durable: true)
-      Self.expectSame(try Self.recover(world), whole, Comment(rawValue: name))
+      let healed = try Self.recover(world)
+      #expect(!healed.isResumed, Comment(rawValue: name))
+      Self.expectSame(healed, whole, Comment(rawValue: name))
       // What was not whole is written again, and is of use.
-      #expect(try NodeSnapshot.read(Journal(storage), epoch: 0) != nil, Comment(rawValue: name))
-      Self.expectSame(try Self.recover(world), whole, Comment(rawValue: name))
+      let resumed = try Self.recover(world)
+      #expect(resumed.isResumed, Comment(rawValue: name))
+      Self.expectSame(resumed, whole, Comment(rawValue: name))
     }
+    // A snapshot that is whole and of this block, and yet not what the blocks give, is told of where all are applied.
+    var wrong = StorageBatch()
+    var followed = whole.followed
+    followed.board.nextOrdinal += 1
+    NodeSnapshot(whole.replica.snapshot, followed).put(epoch: 0, into: &wrong)
+    try storage.apply(wrong, durable: true)
+    #expect(try Self.recover(world, appliesAllBlocks: true).differs)
+    #expect(try !Self.recover(world, appliesAllBlocks: true).differs)
   }
 
   /// 300 leaves go over a record of 256 lines, and their tiles over two levels.

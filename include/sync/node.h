@@ -89,9 +89,13 @@ typedef struct sync_node_options {
    * before. Else 0. */
   int32_t is_restored;
   int32_t reserved; /* 0 */
+  /* May be NULL. Called with log_user_data exactly once, on a thread of the runtime's, behind the last line: before
+   * sync_node_destroy returns, or sync_node_create if it makes no node. Of a struct that is refused for its size or
+   * version nothing is called. */
+  void (*destroy_log_user_data)(void *user_data);
 } sync_node_options;
 
-#define SYNC_NODE_OPTIONS_INIT {sizeof(sync_node_options), SYNC_ABI_VERSION, NULL, NULL, 0, 0}
+#define SYNC_NODE_OPTIONS_INIT {sizeof(sync_node_options), SYNC_ABI_VERSION, NULL, NULL, 0, 0, NULL}
 
 /* Reads a configuration, as `synchronicity node run` takes it, and the group file that it names. Nothing else is
  * touched; SYNC_ERROR_INVALID for what is wrong in either, SYNC_ERROR_IO for a file that cannot be read. The gateway is
@@ -343,7 +347,8 @@ sync_status sync_node_subscribe(sync_node *node, uint32_t capacity, sync_events 
  * comes meanwhile waits, as many as capacity. Where it uses the node, end its events before another thread destroys
  * that. The event is the runtime's until the function returns; its struct_size
  * says how much of it there is. Behind the last event, when the node has ended, or the subscription, the function is
- * called once more with NULL, and then never again. [any-thread] */
+ * called exactly once with NULL, and then never again: there user_data can go. Where this fails nothing is called.
+ * [any-thread] */
 sync_status sync_node_observe(
   sync_node *node, uint32_t capacity, void (*observe)(void *user_data, const sync_event *event), void *user_data,
   sync_events **created, sync_error **error);

@@ -337,7 +337,8 @@ typedef struct sync_apply_request {
   uint32_t abi_version;
   const sync_change *changes; /* in the order given: of two with one key the later counts; NULL where there is none */
   size_t changes_count;
-  /* 1: survives a power cut once the call is answered, with all that was applied before; also without a change */
+  /* 1: survives a power cut once the call is answered; also without a change. What survives one, with 1 or with 0, does
+   * so with all that was applied before it. */
   int32_t durable;
   int32_t reserved;
 } sync_apply_request;

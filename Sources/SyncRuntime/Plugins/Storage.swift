@@ -19,7 +19,8 @@ public protocol Storage: Sendable {
   func get(_ key: [UInt8]) throws(PluginError) -> [UInt8]?
   /// The entries whose keys start with `prefix` and are not below `start`, in ascending order, at most `limit`.
   func scan(prefix: [UInt8], from start: [UInt8], limit: Int) throws(PluginError) -> [(key: [UInt8], value: [UInt8])]
-  /// Applies the whole batch or nothing. With `durable`, it survives a power cut once this has returned.
+  /// Applies the whole batch or nothing. With `durable`, it survives a power cut once this has returned. Whatever
+  /// survives one, durable or not, does so with every batch before it.
   func apply(_ batch: StorageBatch, durable: Bool) throws(PluginError)
   /// Releases files and locks; later calls fail with ``PluginError/Code/io``. A second close does nothing.
   func close()

@@ -290,7 +290,13 @@ class RawNodeConfiguration(OpenStruct):
 
 
 class RawNodeOptions(OpenStruct):
-    _fields_ = [("log", Log), ("log_user_data", c_void_p), ("is_restored", c_int32), ("reserved", c_int32)]
+    _fields_ = [
+        ("log", Log),
+        ("log_user_data", c_void_p),
+        ("is_restored", c_int32),
+        ("reserved", c_int32),
+        ("destroy_log_user_data", Destroy),
+    ]
 
 
 class RawSubmitRequest(OpenStruct):

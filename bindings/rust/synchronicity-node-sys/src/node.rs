@@ -68,6 +68,7 @@ open_structs! {
         log_user_data: *mut c_void,
         is_restored: i32,
         reserved: i32,
+        destroy_log_user_data: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
     }
 
     /// Which package is to be rebuilt.
