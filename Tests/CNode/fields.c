@@ -267,27 +267,27 @@ static void check_observers(void) {
 
 /* ---- The log and its end ---- */
 
-typedef struct listener {
+typedef struct log_end {
   _Atomic int lines, started, destroyed, late;
-} listener;
+} log_end;
 
-static void hear(void *user_data, int32_t level, const char *line) {
-  listener *mine = user_data;
+static void hear_line(void *user_data, int32_t level, const char *line) {
+  log_end *mine = user_data;
   if (mine->destroyed > 0) mine->late++;
   if (level >= SYNC_LOG_DEBUG && level <= SYNC_LOG_CRITICAL && strlen(line) > 0) mine->lines++;
   if (strstr(line, "Started") != NULL) mine->started++;
 }
 
-static void let_go(void *user_data) { ((listener *)user_data)->destroyed++; }
+static void let_go(void *user_data) { ((log_end *)user_data)->destroyed++; }
 
 static void check_log(void) {
   sync_error *error = NULL;
   sync_node *node = NULL;
   sync_node_configuration good = usual(), bad = usual();
   bad.name = NULL;
-  listener refused = {0}, invalid = {0}, unstarted = {0}, silent = {0}, whole = {0}, old = {0}, cut = {0};
+  log_end refused = {0}, invalid = {0}, unstarted = {0}, silent = {0}, whole = {0}, old = {0}, cut = {0};
   sync_node_options options = SYNC_NODE_OPTIONS_INIT;
-  options.log = hear;
+  options.log = hear_line;
   options.destroy_log_user_data = let_go;
   /* No node is made: it is let go of all the same, once. */
   options.log_user_data = &refused;
@@ -309,7 +309,7 @@ static void check_log(void) {
   OK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, &error));
   sync_node_destroy(node);
   CHECK(silent.destroyed == 1 && silent.lines == 0);
-  options.log = hear;
+  options.log = hear_line;
   /* A whole life. */
   options.log_user_data = &whole;
   OK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, &error));
@@ -321,13 +321,13 @@ static void check_log(void) {
   /* A program of before the last field, and one whose size ends within it: nothing of it is read. */
   static const uint32_t sizes[] = {offsetof(sync_node_options, destroy_log_user_data),
                                    offsetof(sync_node_options, destroy_log_user_data) + 4};
-  listener *const listeners[] = {&old, &cut};
+  log_end *const ends[] = {&old, &cut};
   for (int i = 0; i < 2; i++) {
     options.struct_size = sizes[i];
-    options.log_user_data = listeners[i];
+    options.log_user_data = ends[i];
     OK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, &error));
     sync_node_destroy(node);
-    CHECK(listeners[i]->destroyed == 0);
+    CHECK(ends[i]->destroyed == 0);
   }
   options.struct_size = sizes[0] - 1;
   CHECK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, NULL) == SYNC_ERROR_STRUCT_SIZE);
