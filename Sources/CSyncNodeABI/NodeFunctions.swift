@@ -34,10 +34,12 @@ public func sync_node_create(
   _ created: UnsafeMutablePointer<OpaquePointer?>!, _ error: UnsafeMutablePointer<OpaquePointer?>!
 ) -> sync_status {
   call(error) { () throws(CallError) in
-    let created = try slot(created)
-    let bytes = try Input(configuration, configurationSize, "configuration").copy(max: ConfigurationFile.bytesMax)
-    created.pointee = try makeNode(folder, registry, options) { (folder, plugins) throws(PluginError) in
-      try ConfigurationFile(bytes, path: "The configuration", folder: folder, plugins: plugins)
+    try withOptions(options) { (given, pump) throws(CallError) in
+      let created = try slot(created)
+      let bytes = try Input(configuration, configurationSize, "configuration").copy(max: ConfigurationFile.bytesMax)
+      created.pointee = try makeNode(folder, registry, given, pump) { (folder, plugins) throws(PluginError) in
+        try ConfigurationFile(bytes, path: "The configuration", folder: folder, plugins: plugins)
+      }
     }
   }
 }
@@ -49,26 +51,29 @@ public func sync_node_create_of_struct(
   _ created: UnsafeMutablePointer<OpaquePointer?>!, _ error: UnsafeMutablePointer<OpaquePointer?>!
 ) -> sync_status {
   call(error) { () throws(CallError) in
-    let created = try slot(created)
-    let given = UnsafeRawPointer(try required(configuration, "configuration"))
-    let settings = try ConfigurationStruct(readStruct(given, as: sync_node_configuration.self, "configuration"))
-    created.pointee = try makeNode(folder, registry, options) { (folder, plugins) throws(PluginError) in
-      try settings.file(folder: folder, plugins: plugins)
+    try withOptions(options) { (given, pump) throws(CallError) in
+      let created = try slot(created)
+      let fields = UnsafeRawPointer(try required(configuration, "configuration"))
+      let settings = try ConfigurationStruct(readStruct(fields, as: sync_node_configuration.self, "configuration"))
+      created.pointee = try makeNode(folder, registry, given, pump) { (folder, plugins) throws(PluginError) in
+        try settings.file(folder: folder, plugins: plugins)
+      }
     }
   }
 }
 
-private func makeNode(
-  _ folder: UnsafePointer<CChar>?, _ registry: OpaquePointer?, _ options: UnsafePointer<sync_node_options>?,
-  _ read: (_ folder: String, _ plugins: PluginRegistry) throws(PluginError) -> ConfigurationFile
-) throws(CallError) -> OpaquePointer {
+/// Reads the options before all else: where no node is made, what belongs to its log is let go of.
+private func withOptions(
+  _ options: UnsafePointer<sync_node_options>?,
+  _ make: (_ given: sync_node_options?, _ pump: LogPump?) throws(CallError) -> Void
+) throws(CallError) {
   let given = try options.map { (options) throws(CallError) in
     // As it was before destroy_log_user_data.
     try readStruct(UnsafeRawPointer(options), as: sync_node_options.self, "options", earlier: [32])
   }
   let pump = given.flatMap { LogPump($0.log, $0.log_user_data, destroy: $0.destroy_log_user_data) }
   do throws(CallError) {
-    return try makeNode(folder, registry, given, pump, read)
+    try make(given, pump)
   } catch {
     pump?.close()
     throw error

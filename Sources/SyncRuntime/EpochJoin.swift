@@ -74,6 +74,10 @@ public struct EpochJoin {
 
   private mutating func take(_ leaf: [UInt8]) throws(PluginError) {
     let place = history.logSize
+    if let own = try TransparencyLog.leaves(journal, from: place, limit: 1).first, own != leaf {
+      throw PluginError(
+        .invalid, "Leaf \(place) is not the one that this journal has: take the log from another node")
+    }
     do throws(ProofError) {
       let content = try history.append(leaf)
       index.append(board.restore(content, index: place))

@@ -49,6 +49,9 @@ struct LeafIndex {
     lines.removeFirst(lines.count / LeafIndex.linesPerRecord * LeafIndex.linesPerRecord)
   }
 
+  /// Lets go of the lines, so that the next start reads the leaves.
+  static func remove(from batch: inout StorageBatch) { batch.delete(.leafLines, key(0)) }
+
   /// Reads the lines of the first `size` leaves.
   ///
   /// - Parameter visit: Called with each leaf's number and line, ascending.

@@ -57,8 +57,9 @@ public actor Node: NodeView, Service {
   let formerMisbehaviours: [MisbehaviourStatus]
   var isStopping = false
   var followed: FollowedLog
-  /// Of the newest snapshot; and about how many bytes of blocks came behind it.
+  /// Of the newest snapshot: its height and size; and about how many bytes of blocks came behind it.
   var snapshotHeight: UInt64
+  var snapshotBytes: Int
   var bytesSinceSnapshot = 0
   var assembler: CheckpointAssembler
   var runner: BuildRunner?
@@ -128,7 +129,7 @@ public actor Node: NodeView, Service {
     self.journal = journal
     replica = recovered.replica
     followed = recovered.followed
-    snapshotHeight = recovered.snapshotHeight
+    (snapshotHeight, snapshotBytes) = (recovered.snapshotHeight, recovered.snapshotBytes)
     executor = NodeExecutor(plugins.eventLoop)
     taskExecutor = NodeExecutor.Tasks(executor)
     assembler = CheckpointAssembler(

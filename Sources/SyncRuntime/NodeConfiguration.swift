@@ -29,8 +29,9 @@ public struct NodeConfiguration: Sendable {
   /// Whether the data folder was put back from an older copy, or is new although this builder has signed before: the
   /// node observes, and signs nothing until that is safe.
   public var isRestored: Bool
-  /// Decided blocks between two snapshots: so many are applied again at a start at most, or where more is open than
-  /// they are long, eight times as many.
+  /// Decided blocks between two snapshots: about so many are applied again at a start. The first one comes up to as
+  /// many later, each node's behind another block; while more is open than the blocks are long, eight times as many may
+  /// come.
   public var snapshotBlocks: UInt64
   /// Whether the start leaves the snapshot aside and applies every decided block, and says so if that gives another.
   public var appliesAllBlocks: Bool

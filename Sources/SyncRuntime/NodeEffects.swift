@@ -96,6 +96,7 @@ extension Node {
   private func forgetSnapshot() {
     var batch = StorageBatch()
     NodeSnapshot.remove(epoch: group.epoch, from: &batch)
+    LeafIndex.remove(from: &batch)
     do {
       try journal.write(batch, durable: true)
     } catch {
@@ -125,8 +126,9 @@ extension Node {
     followed.apply(block, into: &batch)
     if wantsSnapshot(behind: block) {
       followed.index.flush(into: &batch)
-      NodeSnapshot(block.snapshot, followed).put(epoch: group.epoch, into: &batch)
-      (snapshotHeight, bytesSinceSnapshot) = (block.height, 0)
+      let snapshot = NodeSnapshot(block.snapshot, followed)
+      snapshot.put(epoch: group.epoch, into: &batch)
+      (snapshotHeight, snapshotBytes, bytesSinceSnapshot) = (block.height, snapshot.byteCount, 0)
     }
     do {
       try journal.write(batch, durable: false)
@@ -142,8 +144,8 @@ extension Node {
     endEpoch()
   }
 
-  /// From time to time, each node behind another block, and at the epoch's end. While much is open, a snapshot is not
-  /// longer than the blocks before it were, unless those are eight times as many.
+  /// From time to time, each node behind another block, and at the epoch's end. While much is open, blocks first come
+  /// that are about as long as a snapshot, or eight times as many.
   private func wantsSnapshot(behind block: DecidedBlock<Ledger>) -> Bool {
     bytesSinceSnapshot += block.block.entries.reduce(1_024) { $0 + $1.count }
     // A block that says nothing may be told of before its own record is written.
@@ -153,7 +155,7 @@ extension Node {
     let first = snapshotHeight == 0 ? wanted / UInt64(group.members.count) * UInt64(own.index) : 0
     let since = block.height - min(snapshotHeight, block.height)
     guard since >= wanted, since - wanted >= first else { return false }
-    return bytesSinceSnapshot >= block.state.snapshotBytes || since / 8 >= wanted
+    return bytesSinceSnapshot >= max(block.state.snapshotBytes, snapshotBytes) || since / 8 >= wanted
   }
 
   private func follow(_ event: LedgerEvent) {

@@ -11,6 +11,8 @@ struct RecoveredNode {
   let past: PastEpoch?
   /// Of the newest snapshot; 0 without one.
   var snapshotHeight: UInt64
+  /// Of that.
+  var snapshotBytes = 0
   /// Whether the start was from a snapshot.
   let isResumed: Bool
   /// Whether a snapshot that was not used is another than the blocks give.
@@ -48,13 +50,15 @@ extension Node {
   ) throws(PluginError) -> RecoveredNode {
     let start = NodeStart(configuration: configuration, ownIndex: ownIndex, journal: journal)
     var stored: NodeSnapshot?
+    var isUnusable = false
     do throws(PluginError) {
       stored = try NodeSnapshot.read(journal, epoch: configuration.group.epoch)
       if let stored, !configuration.appliesAllBlocks { return try start.resume(from: stored) }
     } catch {
+      isUnusable = true
       logger.warning("Every decided block is applied again, since the snapshot is of no use: \(error.message)")
     }
-    let recovered = try start.replay(comparing: stored)
+    let recovered = try start.replay(comparing: stored, isUnusable: isUnusable)
     if recovered.differs {
       logger.error("The snapshot was not what the decided blocks give; it is replaced. Please report this as a bug")
     }
@@ -130,14 +134,15 @@ private struct NodeStart {
     }
     return try keep(
       RecoveredNode(
-        followed: followed, replica: replica, past: past, snapshotHeight: stored.position.height, isResumed: true),
+        followed: followed, replica: replica, past: past, snapshotHeight: stored.position.height,
+        snapshotBytes: stored.byteCount, isResumed: true),
       isForced: false)
   }
 
   // MARK: - From the first block
 
   /// - Parameter stored: A snapshot that is not used; whether it is what the blocks give is told.
-  func replay(comparing stored: NodeSnapshot?) throws(PluginError) -> RecoveredNode {
+  func replay(comparing stored: NodeSnapshot?, isUnusable: Bool) throws(PluginError) -> RecoveredNode {
     let epochs = try EpochRecord.readAll(journal)
     var followed = FollowedLog(group, journal)
     var history = LedgerHistory()
@@ -152,7 +157,7 @@ private struct NodeStart {
     }
     var configuration = configuration
     if epochs.last?.observes == true, try room.isEmpty(journal) { configuration.isRestored = true }
-    let comparison = Comparison(stored)
+    let comparison = Comparison(stored, withLines: epochs.isEmpty)
     let replica = try follow(
       configuration, Ledger(ofNode: group, history: history), nil, &followed, comparison)
     let past = try pastEpoch(epochs) { (size: UInt64) throws(PluginError) -> LedgerHistory in
@@ -165,15 +170,20 @@ private struct NodeStart {
       followed: followed, replica: replica, past: past, snapshotHeight: 0, isResumed: false,
       differs: comparison.differs)
     // What was of no use, or another, is not what the next start is to find.
-    return try keep(recovered, isForced: stored != nil || configuration.appliesAllBlocks)
+    return try keep(recovered, isForced: isUnusable || configuration.appliesAllBlocks)
   }
 
-  /// What the epochs before this one leave to it, for the ledger and for the views: by the lines of their leaves, or,
-  /// where those are not all there or say something else, by the leaves.
+  /// What the epochs before this one leave to it, for the ledger and for the views: by the lines of their leaves, where
+  /// the snapshot at the last one's end, or the leaves themselves, say the same; else by the leaves.
   private func beginning(_ latest: EpochRecord, _ followed: inout FollowedLog) throws(PluginError) -> LedgerHistory {
     if let closed = try? followed.restore(journal, size: latest.logSize), followed.log.root == latest.logRoot {
       let history = LedgerHistory(log: followed.log.frontier, closed: closed)
-      guard configuration.appliesAllBlocks else { return history }
+      if !configuration.appliesAllBlocks, group.epoch > 0,
+        let end = try? NodeSnapshot.read(journal, epoch: group.epoch - 1), end.logSize == latest.logSize,
+        end.lines == followed.index.digest
+      {
+        return history
+      }
       if let read = try? leaves(latest.logSize, { _, _ in }), read.closed == closed, read.logRoot == latest.logRoot {
         return history
       }
@@ -207,13 +217,18 @@ private struct NodeStart {
   /// Finds out, while blocks are applied, whether a snapshot is what they give.
   private final class Comparison {
     private let stored: NodeSnapshot?
+    /// Of earlier epochs the leaves alone say less of a job than was seen of it.
+    private let withLines: Bool
     private(set) var differs = false
 
-    init(_ stored: NodeSnapshot?) { self.stored = stored }
+    init(_ stored: NodeSnapshot?, withLines: Bool) { (self.stored, self.withLines) = (stored, withLines) }
 
     func see(_ block: DecidedBlock<Ledger>, _ followed: FollowedLog) {
       guard let stored, block.height == stored.position.height else { return }
-      differs = NodeSnapshot(block.snapshot, followed) != stored
+      let given = NodeSnapshot(block.snapshot, followed)
+      differs =
+        given.position != stored.position || given.logSize != stored.logSize || given.ledger != stored.ledger
+        || given.board != stored.board || withLines && given.lines != stored.lines
     }
   }
 
@@ -282,9 +297,10 @@ private struct NodeStart {
     }
     var batch = StorageBatch()
     recovered.followed.index.flush(into: &batch)
-    NodeSnapshot(recovered.replica.snapshot, recovered.followed).put(epoch: group.epoch, into: &batch)
+    let snapshot = NodeSnapshot(recovered.replica.snapshot, recovered.followed)
+    snapshot.put(epoch: group.epoch, into: &batch)
     try journal.write(batch, durable: false)
-    recovered.snapshotHeight = height
+    (recovered.snapshotHeight, recovered.snapshotBytes) = (height, snapshot.byteCount)
     return recovered
   }
 

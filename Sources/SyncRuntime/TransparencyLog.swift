@@ -18,7 +18,7 @@ struct TransparencyLog {
 
   /// The log of the first `size` leaves, from their tiles.
   ///
-  /// - Throws: ``PluginError/Code/io`` where a tile is missing or too short.
+  /// - Throws: ``PluginError/Code/io`` where leaves are missing of which a missing tile is to be made.
   init(journal: Journal, size: UInt64) throws(PluginError) {
     self.journal = journal
     var subtrees: [Digest] = []
@@ -27,12 +27,7 @@ struct TransparencyLog {
       let hashes = size >> UInt64(TransparencyLog.tileHeight * level)
       let width = Int(hashes % 256)
       var tile: [UInt8] = []
-      if width > 0 {
-        guard let stored = try journal.get(.tile, TransparencyLog.tileKey(level, hashes / 256)),
-          stored.count >= width * Digest.byteCount
-        else { throw PluginError(.io, "Tile \(level)/\(hashes / 256) of the log is missing or too short") }
-        tile = Array(stored[..<(width * Digest.byteCount)])
-      }
+      if width > 0 { tile = try self.hashes(level: level, index: hashes / 256, count: width) }
       edge.append(tile)
       // The subtrees of this level, the largest first; those of the levels above are larger still.
       var own: [Digest] = []

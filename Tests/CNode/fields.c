@@ -298,6 +298,19 @@ static void check_log(void) {
   CHECK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, NULL) == SYNC_ERROR_INVALID_ARGUMENT);
   CHECK(invalid.destroyed == 1);
   options.is_restored = 0;
+  /* What is refused before the configuration is read as one is no exception. */
+  log_end early[4] = {{0}};
+  good.reserved = 1;
+  options.log_user_data = &early[0];
+  CHECK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, NULL) != SYNC_OK);
+  good.reserved = 0;
+  options.log_user_data = &early[1];
+  CHECK(sync_node_create_of_struct(NULL, folder, NULL, &options, &node, NULL) == SYNC_ERROR_NULL_ARGUMENT);
+  options.log_user_data = &early[2];
+  CHECK(sync_node_create_of_struct(&good, folder, NULL, &options, NULL, NULL) == SYNC_ERROR_NULL_ARGUMENT);
+  options.log_user_data = &early[3];
+  CHECK(sync_node_create(NULL, 1, folder, NULL, &options, &node, NULL) == SYNC_ERROR_NULL_ARGUMENT);
+  for (int i = 0; i < 4; i++) CHECK(early[i].destroyed == 1 && early[i].lines == 0);
   /* One that is never started, and one without a function. */
   options.log_user_data = &unstarted;
   OK(sync_node_create_of_struct(&good, folder, NULL, &options, &node, &error));

@@ -56,6 +56,70 @@ struct TransparencyLogTests {
   }
 }
 
+/// What becomes of a log whose tiles are not all there.
+struct LostTileTests {
+  private func tiles(_ storage: FaultyStorage) throws -> [(key: [UInt8], value: [UInt8])] {
+    try storage.scan(prefix: [Keyspace.tile.rawValue], from: [Keyspace.tile.rawValue], limit: .max)
+  }
+
+  private func grow(_ log: inout TransparencyLog, by leaves: Range<Int>, _ storage: FaultyStorage) throws {
+    for number in leaves {
+      var batch = StorageBatch()
+      log.append([UInt8]("leaf \(number)".utf8), into: &batch)
+      try storage.apply(batch, durable: false)
+    }
+  }
+
+  @Test func `they are made again from the leaves, and without those a sentence says so`() throws {
+    let storage = FaultyStorage()
+    var log = TransparencyLog(journal: Journal(storage))
+    try grow(&log, by: 0..<600, storage)
+    for tile in try tiles(storage) { storage.forget(tile.key) }
+    for index in [0, 255, 256, 511, 512, 599] as [UInt64] {
+      let path = try log.inclusionPath(index: index, treeSize: 600)
+      try Merkle.verifyInclusion(
+        leafHash: Merkle.leafHash([UInt8]("leaf \(index)".utf8)), index: index, treeSize: 600, path: path,
+        root: log.root)
+    }
+    #expect(try log.tile(level: 1, index: 0, width: 2, treeSize: 600)?.count == 64)
+    #expect(try TransparencyLog(journal: Journal(storage), size: 600).frontier == log.frontier)
+    storage.forget(Journal.key(.leaf, [0, 0, 0, 0, 0, 0, 0, 9]))
+    let error = #expect(throws: PluginError.self) { try log.inclusionPath(index: 1, treeSize: 600) }
+    #expect(error?.message.contains("lost leaves of the log") == true)
+    #expect(throws: PluginError.self) { try TransparencyLog(journal: Journal(storage), size: 600) }
+  }
+
+  /// As where a log is joined that the journal has a longer one of already, and the join does not come to its end.
+  @Test func `nothing that grows is written before it is known to be right`() throws {
+    let storage = FaultyStorage()
+    var long = TransparencyLog(journal: Journal(storage))
+    try grow(&long, by: 0..<600, storage)
+    let before = try tiles(storage)
+    var again = TransparencyLog(journal: Journal(storage))
+    for number in 0..<300 {
+      var batch = StorageBatch()
+      again.append([UInt8]("leaf \(number)".utf8), into: &batch)
+      try storage.apply(again.withoutEdge(batch), durable: false)
+    }
+    #expect(try tiles(storage).map(\.value) == before.map(\.value))
+    #expect(try TransparencyLog(journal: Journal(storage), size: 600).root == long.root)
+    // At its end it writes the edge, from which the log goes on.
+    let fresh = FaultyStorage()
+    var joined = TransparencyLog(journal: Journal(fresh))
+    for number in 0..<300 {
+      var batch = StorageBatch()
+      joined.append([UInt8]("leaf \(number)".utf8), into: &batch)
+      try fresh.apply(joined.withoutEdge(batch), durable: false)
+    }
+    var edge = StorageBatch()
+    joined.putEdge(into: &edge)
+    try fresh.apply(edge, durable: true)
+    var goes = try TransparencyLog(journal: Journal(fresh), size: 300)
+    try grow(&goes, by: 300..<600, fresh)
+    #expect(goes.root == long.root && goes.frontier == long.frontier)
+  }
+}
+
 struct CheckpointAssemblerTests {
   private let checkpoint = Checkpoint(origin: "test.example", treeSize: 1, root: Merkle.leafHash([1]))
 

@@ -136,7 +136,6 @@ struct SnapshotTests {
       ("no lines", [.delete(key: lines.key)]),
       ("lines that do not parse", [.put(key: lines.key, value: Array(lines.value.dropLast()))]),
       ("fewer lines than leaves", [.put(key: lines.key, value: [1, 0, 1, 0, 0, 0, 0])]),
-      ("a tile is missing", [.delete(key: tile.key)]),
       ("another tile", [flipped(tile, 40)]),
       ("another verdict in a line", [.put(key: verdict.key, value: verdict.value)]),
       ("the state of another moment", early.changes),
@@ -151,6 +150,11 @@ struct SnapshotTests {
       #expect(resumed.isResumed, Comment(rawValue: name))
       Self.expectSame(resumed, whole, Comment(rawValue: name))
     }
+    // A tile is made of its leaves.
+    storage.forget(tile.key)
+    let made = try Self.recover(world)
+    #expect(made.isResumed)
+    Self.expectSame(made, whole, "a tile is missing")
     // A snapshot that is whole and of this block, and yet not what the blocks give, is told of where all are applied.
     var wrong = StorageBatch()
     var followed = whole.followed

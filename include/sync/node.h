@@ -91,7 +91,7 @@ typedef struct sync_node_options {
   int32_t reserved; /* 0 */
   /* May be NULL. Called with log_user_data exactly once, on a thread of the runtime's, behind the last line: before
    * sync_node_destroy returns, or sync_node_create if it makes no node. Of a struct that is refused for its size or
-   * version nothing is called. */
+   * version nothing is called. What is said of the log's function holds for this one: it ends no node. */
   void (*destroy_log_user_data)(void *user_data);
 } sync_node_options;
 
