@@ -247,7 +247,8 @@ let package = Package(
     .testTarget(
       name: "SyncRuntimeTests",
       dependencies: [
-        "SyncProof", "SyncRuntime", "SyncTesting", "SodiumSigner", .product(name: "NIOPosix", package: "swift-nio"),
+        "SyncGateway", "SyncProof", "SyncRuntime", "SyncTesting", "SodiumSigner",
+        .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: settings),
     .testTarget(

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Glibc
+import SQLiteStorage
 import SyncConsensus
 import SyncProof
 import SyncTesting
@@ -35,6 +36,7 @@ enum ConsensusBench {
     case ("--busy", 0, 1, false): try bench.busy()
     case ("--killed", 0, 1, false): try bench.killed()
     case ("--node", 1, 2, false): try bench.nodeRestart(jobs: numbers[0])
+    case ("journal", 1, 3, false): try journal(in: words[2], seed: UInt64(numbers[0]))
     case ("--replicas", 3, 4, _):
       let options = BenchGroup.Options(
         replicas: numbers[0], lanes: numbers[1], isDurable: !isInMemory, submitters: numbers[0])
@@ -49,6 +51,18 @@ enum ConsensusBench {
           """.utf8))
       exit(2)
     }
+  }
+
+  /// For the tests that cut the power: no figure, but a journal that is worked on. How far that is stands in `folder/told`,
+  /// a byte for each step that is begun and one once it is done.
+  private static func journal(in folder: String, seed: UInt64) throws {
+    let told = open(folder + "/told", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    try JournalWork.run(
+      seed: seed, open: { try SQLiteStorage(path: folder + "/j") }, close: { $0.close() },
+      note: { step, isDone in
+        let bytes = [UInt8(step), isDone ? 1 : 0]
+        guard write(told, bytes, 2) == 2 else { throw POSIXError(.EIO) }
+      })
   }
 
   private static func all(_ bench: ConsensusFigures) throws {

@@ -142,17 +142,33 @@ def decided_block(record):
     return hashlib.sha256(record[:end]).digest()
 
 
+def consensus_key(key):
+    """The epoch of a record of the consensus, and its key there; None for what is another's."""
+    if key[:1] == b"c":
+        return 0, key[1:]
+    return (int.from_bytes(key[1:9], "big"), key[9:]) if key[:1] == b"e" else None
+
+
 def journal_blocks(builder):
-    """The decided blocks by height and the proofs of misbehaviour in a journal whose node has ended."""
+    """The decided blocks by epoch and height and the proofs of misbehaviour in a journal whose node has ended."""
     blocks, accused = {}, 0
     with contextlib.closing(sqlite3.connect(builder.folder / "data/journal.sqlite")) as journal:
         if journal.execute("SELECT is_open FROM ahead").fetchone() != (0,):
             raise ValueError("its node was not stopped, so that batches may be in the file beside it alone")
-        for key, value in journal.execute("SELECT key, value FROM entry WHERE key >= ? AND key < ?", (b"c", b"d")):
-            if key.startswith(b"cd/"):
-                blocks[int.from_bytes(key[3:], "big")] = decided_block(value)
-            accused += key.startswith(b"cm/")
+        for key, value in journal.execute("SELECT key, value FROM entry WHERE key >= ? AND key < ?", (b"c", b"f")):
+            epoch, rest = consensus_key(key) or (None, b"")
+            if rest.startswith(b"d/"):
+                blocks[epoch, int.from_bytes(rest[2:], "big")] = decided_block(value)
+            accused += rest.startswith(b"m/")
     return blocks, accused
+
+
+def gaps(blocks):
+    """Whether an epoch's heights are not 1, 2, 3 and so on."""
+    epochs = {epoch for epoch, _ in blocks}
+    heights = [sorted(height for epoch, height in blocks if epoch == this) for this in sorted(epochs)]
+    return sorted(epochs) != list(range(len(epochs))) or any(
+        numbers != list(range(1, len(numbers) + 1)) for numbers in heights)
 
 
 def compare_journals(builders):
@@ -166,10 +182,10 @@ def compare_journals(builders):
         chains.append((builder.name, blocks))
         if accused:
             found.append(f"the journal of {builder.name} holds {accused} proofs of misbehaviour")
-        if sorted(blocks) != list(range(1, len(blocks) + 1)):
+        if gaps(blocks):
             found.append(f"the journal of {builder.name} has gaps among its {len(blocks)} blocks")
     for (first, ours), (other, theirs) in zip(chains, chains[1:]):
         both = ours.keys() & theirs.keys()
-        for height in sorted(height for height in both if ours[height] != theirs[height])[:3]:
-            found.append(f"{first} and {other} decided different blocks at height {height}")
+        for epoch, height in sorted(place for place in both if ours[place] != theirs[place])[:3]:
+            found.append(f"{first} and {other} decided different blocks at height {height} of epoch {epoch}")
     return len(min((blocks for _, blocks in chains), key=len, default=())), found

@@ -39,6 +39,8 @@ class Builder:
         self.process = None
         # Counts the starts: what a process has only in memory ends with it.
         self.life = 0
+        # The newest that it was seen in; what it had in memory alone is forgotten at an epoch's end as well.
+        self.epoch = 0
         self.is_stopped = False
         self.set_clock(0)
 

@@ -33,9 +33,9 @@ def within(seconds, condition):
 
 
 class Judge:
-    def __init__(self, group, traffic, seed, find):
+    def __init__(self, group, traffic, handover, seed, find):
         self.builders, self.policy, self.folder = group.builders, group.policy, group.folder
-        self.traffic, self.find = traffic, find
+        self.traffic, self.handover, self.find = traffic, handover, find
         self.chance = random.Random(seed)
         self.figures = {}
 
@@ -47,6 +47,12 @@ class Judge:
         took = within(PATIENCE_SECONDS, lambda: all(len(s["connectedPeers"]) == peers for s in self.statuses()))
         if took is None:
             self.find(f"not all nodes are connected {PATIENCE_SECONDS} s after the last fault")
+        # Open jobs come first, and the end of the epoch behind them.
+        if within(VERDICT_SECONDS, self.handover.has_come) is None:
+            epochs = ", ".join(f"{s['name']} {s['epoch']}" for s in self.statuses())
+            self.find(f"the next epoch has not come for all {VERDICT_SECONDS} s after the last fault: {epochs}")
+        self.handover.stop()
+        self.handover.fetch()
         took = within(VERDICT_SECONDS, self._have_verdicts)
         for job in self.traffic.open():
             self.find(
@@ -146,7 +152,9 @@ class Judge:
                     continue
                 other.write_bytes(artifact.read_bytes() + b"!")
                 for path, wanted in ((artifact, 0), (other, 1)):
-                    done = builder.command("verify", "--policy", self.policy, "--proof", proof, path)
+                    done = builder.command(
+                        "verify", "--policy", self.policy, "--epoch", 0, "--handover", self.handover.proof, "--proof",
+                        proof, path)
                     if done.returncode != wanted:
                         self.find(
                             f"verify of {job['id']} from {builder.name} ends with {done.returncode}, not {wanted}: "

@@ -106,5 +106,21 @@ def _check_journals(folder):
     bad.remove(key)
     assert audit.compare_journals([good, bad])[1]
     bad.put(key, whole)
+    # Blocks of the next epoch count as well.
+    later = [b"e" + (1).to_bytes(8, "big") + b"d/" + height.to_bytes(8, "big") for height in (1, 2)]
+    for keeper in good, bad:
+        keeper.put(later[0], whole)
+    assert audit.compare_journals([good, bad]) == (3, [])
+    bad.put(later[0], b"\1" + whole[1:])
+    assert audit.compare_journals([good, bad])[1]
+    bad.remove(later[0])
+    bad.put(later[1], whole)
+    assert audit.compare_journals([good, bad])[1]
+    bad.put(later[0], whole)
+    bad.remove(later[1])
+    assert audit.compare_journals([good, bad]) == (3, [])
+    bad.put(b"e" + (1).to_bytes(8, "big") + b"m/", b"")
+    assert audit.compare_journals([good, bad])[1]
+    bad.remove(b"e" + (1).to_bytes(8, "big") + b"m/")
     bad.put(b"cm/", b"")
     assert audit.compare_journals([good, bad])[1]

@@ -27,9 +27,9 @@ class Job:
     rebuild: int
     # None for the quick one.
     toolchain: str
-    # Who said that it takes it, in which of its lives; that and nothing else may be lost with the process.
+    # Who said that it takes it, in which of its lives and epochs; that and nothing else may be lost with these.
     builder: object
-    life: int
+    life: tuple
     acknowledged: float
     ordered: float = 0.0
     verdict: float = 0.0
@@ -91,7 +91,7 @@ class Traffic:
             self.is_over.wait(0.5)
 
     def submit(self, builder, package, number, toolchain):
-        life = builder.life
+        life = builder.life, builder.epoch
         body = {"package": package, "rebuild": number} | ({"toolchain": toolchain} if toolchain else {})
         try:
             answer = builder.request("POST", "/v1/jobs", body, 40)
@@ -107,7 +107,8 @@ class Traffic:
     def _take_lost(self):
         with self.lock:
             for job in self.jobs.values():
-                if not job.ordered and job.builder and not (job.builder.is_up and job.builder.life == job.life):
+                if not job.ordered and job.builder and not (
+                        job.builder.is_up and (job.builder.life, job.builder.epoch) == job.life):
                     job.builder = None
                     self.again += 1
                     return job
@@ -128,11 +129,14 @@ class Traffic:
         """Notes what a node tells of the open jobs; whether it told anything."""
         try:
             listed = builder.json("/v1/jobs?limit=50", timeout)["jobs"]
-            accused = builder.json("/v1/status", timeout)["misbehaved"]
+            status = builder.json("/v1/status", timeout)
         except Refused:
             return False
-        if accused:
-            self.find(f"{builder.name} accuses {', '.join(accused)} of misbehaviour, and all are honest")
+        if status["misbehaved"]:
+            self.find(f"{builder.name} accuses {', '.join(status['misbehaved'])} of misbehaviour, and all are honest")
+        if status["epoch"] < builder.epoch:
+            self.find(f"{builder.name} is back in epoch {status['epoch']}")
+        builder.epoch = max(builder.epoch, status["epoch"])
         now = time.monotonic()
         with self.lock:
             for told in listed:

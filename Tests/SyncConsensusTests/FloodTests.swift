@@ -53,6 +53,12 @@ import Testing
       let block = bench.block(view: UInt64(number + 1), on: bench.genesisQC, entries: [[3]])
       return bench.message(.blocks(FetchAnswer(blocks: [block], certificate: nil)))
     },
+    Row(name: "questions what it has signed", count: 2_000) { bench, number in
+      bench.message(.ask(UInt64(number)))
+    },
+    Row(name: "answers to a question that it has not asked") { bench, number in
+      bench.message(.answer(UInt64(number)))
+    },
     Row(name: "certificates of views to come, which nobody signed") { bench, number in
       let valid = bench.certificate(bench.info(view: UInt64(number + 2), height: 1), on: bench.genesis, by: [1])
       return bench.message(.status, highQC: valid)

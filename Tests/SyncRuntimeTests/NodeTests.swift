@@ -154,20 +154,7 @@ struct NodeTests {
     let group = world.keys.group
     let liar = world.network.transport(of: "elm")
     try await liar.start { _ in }
-    // An idle group is in view 1 for as long as nothing is to be ordered.
-    let genesis = BlockInfo.genesis(
-      chainID: group.chainID, epoch: 0, logSize: 0, logRoot: Ledger(group: group).logRoot)
-    let index = ReplicaIndex(rawValue: UInt16(try #require(group.members.firstIndex { $0.name == "elm" })))
-    let votes = try ([1, 2] as [UInt8]).map { salt in
-      let block = BlockInfo(
-        epoch: 0, view: 1, height: 1, id: SHA256.hash([salt]), logSize: 0, logRoot: genesis.logRoot)
-      let statement = VoteStatement(proposed: block, parent: genesis)
-      let vote = Vote(
-        statement: statement, author: index,
-        signature: try world.keys.signers[3].sign(statement.signedBytes(chainID: group.chainID), as: .consensus))
-      let sync = SyncInfo(highQC: Certificate.genesis(genesis), highTC: nil, finality: nil)
-      return MessageRoom.consensus.frame(Message(epoch: 0, sync: sync, body: .vote(vote)).encode())
-    }
+    let votes = try world.contradictingVotes(of: 3)
     for number in 0..<3 {
       var seen: [MisbehaviourStatus] = []
       while seen.first?.index == nil {
