@@ -79,6 +79,9 @@ struct Cluster {
         chainID: group.chainID, epoch: group.set.epoch, logSize: 0, logRoot: AppendLog().logRoot))
   }
 
+  /// Nothing is on its way.
+  var isQuiet: Bool { queue.isEmpty }
+
   /// Delivers everything, or so many inputs; time stands still.
   mutating func run(stepsMax: Int = 100_000) {
     var steps = 0

@@ -1,7 +1,8 @@
-import SyncConsensus
 import SyncProof
 import SyncTesting
 import Testing
+
+@testable import SyncConsensus
 
 /// A replica that was away for long: whole ranges of blocks, each proven by its last certificate.
 @Suite struct StateTransferTests {
@@ -27,18 +28,28 @@ import Testing
       return false
     }
     var heights: [UInt64] = []
+    // Blocks that it holds at one time, however many are missing.
+    var peak = 0
     for _ in 0..<4 {
       try cluster.start(3)
       // What an earlier life has decided is there again, and is not asked for.
       #expect(cluster.replicas[3]?.head.height == heights.last ?? 0)
       let before = seen.answers
-      while seen.answers < before + 3, cluster.heights[3] != height { cluster.run(stepsMax: 1) }
+      while seen.answers < before + 3, cluster.heights[3] != height {
+        cluster.run(stepsMax: 1)
+        peak = max(peak, try held(by: cluster.replicas[3]))
+      }
       heights.append(try #require(cluster.heights[3]))
       cluster.stop(3)
     }
     #expect(heights == Array(Set(heights)).sorted(), "each life goes on from the one before: \(heights)")
     #expect(heights.last ?? height < height)
     try cluster.start(3)
+    while cluster.heights[3] != height, !cluster.isQuiet {
+      cluster.run(stepsMax: 1)
+      peak = max(peak, try held(by: cluster.replicas[3]))
+    }
+    #expect(peak > 0 && peak <= ConsensusLimits.uncertifiedBlocksMax + 2 + ConsensusLimits.recentBlocksMax)
     cluster.run()
     cluster.settle()
     #expect(cluster.replicas[3]?.head == cluster.replicas[0]?.head)
@@ -72,6 +83,11 @@ import Testing
     cluster.settle()
     #expect(cluster.replicas[3]?.head == cluster.replicas[0]?.head)
     #expect(seen.answers > 0)
+  }
+
+  private func held(by replica: Replica?) throws -> Int {
+    let replica = try #require(replica)
+    return replica.tree.count + replica.recent.count + replica.proposals.values.reduce(0) { $0 + $1.count }
   }
 
   private final class Seen {
