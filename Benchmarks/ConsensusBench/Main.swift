@@ -53,8 +53,8 @@ enum ConsensusBench {
     }
   }
 
-  /// For the tests that cut the power: no figure, but a journal that is worked on. How far that is stands in `folder/told`,
-  /// a byte for each step that is begun and one once it is done.
+  /// For the tests that cut the power: no figure, but a journal that is worked on. How far that is stands in
+  /// `folder/told`, two bytes for each step that is begun and two once it is done.
   private static func journal(in folder: String, seed: UInt64) throws {
     let told = open(folder + "/told", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
     try JournalWork.run(

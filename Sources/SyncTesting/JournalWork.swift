@@ -60,7 +60,8 @@ public enum JournalWork {
 
   /// Does all steps; `note` is told of each before it is begun and once it is done.
   public static func run<Journal: Storage>(
-    seed: UInt64, open: () throws -> Journal, close: (Journal) -> Void, note: (_ step: Int, _ isDone: Bool) throws -> Void
+    seed: UInt64, open: () throws -> Journal, close: (Journal) -> Void,
+    note: (_ step: Int, _ isDone: Bool) throws -> Void
   ) throws {
     var journal = try open()
     for (number, step) in steps(seed: seed).enumerated() {

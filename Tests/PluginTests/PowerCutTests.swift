@@ -5,8 +5,8 @@ import SyncRuntime
 import SyncTesting
 import Testing
 
-/// The power is cut at any write of a journal's life: while batches go ahead, while the database is given them, while it
-/// brings its own log home, at opening and at closing.
+/// The power is cut at any write of a journal's life: while batches go ahead, while the database is given them, while
+/// it brings its own log home, at opening and at closing.
 ///
 /// A process of its own works on a journal, and all that it does to its files is written down (`Tests/Faults/disk.c`).
 /// What a disk may hold behind a cut is made of that: each file as it was when it was last synced, and of what came
@@ -15,7 +15,8 @@ import Testing
 @Suite struct PowerCutTests {
   private static let isLong = ProcessInfo.processInfo.environment["SYNC_SEARCH"] == "long"
 
-  @Test(arguments: [UInt64](1...(isLong ? 8 : 2))) func aCutAtAnyWriteLosesNothingThatWasDurable(_ seed: UInt64) throws {
+  @Test(arguments: [UInt64](1...(isLong ? 8 : 2)))
+  func aCutAtAnyWriteLosesNothingThatWasDurable(_ seed: UInt64) throws {
     try withLife(seed) { life, folder in
       // Both files of the database were written, the log beside it was brought home, and batches went ahead.
       #expect(["j", "j-wal", "j-ahead"].allSatisfy { life.writes(of: $0) > 20 }, "\(life.names)")

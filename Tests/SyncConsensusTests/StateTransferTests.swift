@@ -85,7 +85,7 @@ import Testing
     #expect(seen.answers > 0)
   }
 
-  private func held(by replica: Replica?) throws -> Int {
+  private func held(by replica: Replica<AppendLog>?) throws -> Int {
     let replica = try #require(replica)
     return replica.tree.count + replica.recent.count + replica.proposals.values.reduce(0) { $0 + $1.count }
   }
