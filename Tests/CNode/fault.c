@@ -1,5 +1,5 @@
-/* A node that cannot go on: fault FOLDER. Its disk fails, which the program learns from an event, from whoever waits,
- * and from the status; the node ends by itself, and starts again where the disk is whole.
+/* A node that cannot go on: fault FOLDER. Its disk fails, which the program learns from an event and from
+ * whoever waits; the node ends by itself, and starts again where the disk is whole.
  *
  * FOLDER holds fir, a group of one, and plugins, with test-echo and test-words, as scripts/check-node makes them. */
 #define _GNU_SOURCE

@@ -8,8 +8,8 @@
  *     count  u32      bytes that follow: what was written, the name of what was opened
  *     offset u64      of the write; the length behind a truncation
  *
- * with integers of this machine. A record is written once the call has done what it says. What a call writes beyond
- * these, or a file that is mapped, would go unseen: such calls end the process.
+ * with integers of this machine. A record is written once the call has done what it says. A file of the folder that is
+ * renamed, mapped for writing, allocated or written in parts would go unseen: such calls end the process.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -189,6 +189,22 @@ int rename(const char *from, const char *to) {
 int posix_fallocate(int descriptor, off_t offset, off_t count) {
   if (of(descriptor) >= 0) refuse("posix_fallocate");
   return NEXT(posix_fallocate)(descriptor, offset, count);
+}
+int posix_fallocate64(int descriptor, off64_t offset, off64_t count) {
+  if (of(descriptor) >= 0) refuse("posix_fallocate64");
+  return NEXT(posix_fallocate64)(descriptor, offset, count);
+}
+int fallocate(int descriptor, int mode, off_t offset, off_t count) {
+  if (of(descriptor) >= 0) refuse("fallocate");
+  return NEXT(fallocate)(descriptor, mode, offset, count);
+}
+int unlinkat(int at, const char *path, int flags) {
+  if (number(path) >= 0) refuse("unlinkat");
+  return NEXT(unlinkat)(at, path, flags);
+}
+void *mmap64(void *at, size_t count, int protection, int flags, int descriptor, off64_t offset) {
+  if (descriptor >= 0 && of(descriptor) >= 0 && (protection & PROT_WRITE)) refuse("mmap64");
+  return NEXT(mmap64)(at, count, protection, flags, descriptor, offset);
 }
 void *mmap(void *at, size_t count, int protection, int flags, int descriptor, off_t offset) {
   if (descriptor >= 0 && of(descriptor) >= 0 && (protection & PROT_WRITE)) refuse("mmap");

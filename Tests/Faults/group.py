@@ -48,7 +48,9 @@ class Builder:
 
     @property
     def is_up(self):
-        return self.process is not None and self.process.poll() is None
+        # Read once: other threads end it and start it anew.
+        process = self.process
+        return process is not None and process.poll() is None
 
     def start(self):
         """The process dies with the thread that calls this."""

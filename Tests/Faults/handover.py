@@ -1,6 +1,8 @@
 """The members hand over to the next epoch while faults go on, as docs/EPOCHS.md says it."""
 import random
+import subprocess
 import threading
+import traceback
 
 from group import GATEWAY_PORT, REVEAL_SECONDS, Refused, run
 
@@ -34,17 +36,27 @@ class Handover:
 
     def _hand_over(self):
         if self.is_over.wait(self.at):
-            return
+            return None
         while not self.is_over.wait(1):
             try:
-                if any(builder.json("/v1/status", 5)["epoch"] for builder in self.builders if builder.is_up):
-                    return
-                self._say_once_more()
-            except (Refused, IndexError):
+                up = [builder for builder in self.builders if builder.is_up and not builder.is_stopped]
+                if any(self._epoch(builder) for builder in up):
+                    return None
+                self._say_once_more(up)
+            except (Refused, IndexError, subprocess.TimeoutExpired):
                 continue
+            except Exception:  # pylint: disable=broad-except
+                return self.find(f"the hand-over ended with {traceback.format_exc(limit=3)}")
+        return None
 
-    def _say_once_more(self):
-        up = [builder for builder in self.builders if builder.is_up and not builder.is_stopped]
+    @staticmethod
+    def _epoch(builder):
+        try:
+            return builder.json("/v1/status", 5)["epoch"]
+        except Refused:
+            return 0
+
+    def _say_once_more(self, up):
         known = self.chance.choice(up).json("/v1/handovers", 5)["proposals"]
         said = {known[0]["proposer"], *known[0]["approvals"]} if known else set()
         missing = [builder for builder in self.builders if builder.name not in said]

@@ -47,16 +47,19 @@ class Judge:
         took = within(PATIENCE_SECONDS, lambda: all(len(s["connectedPeers"]) == peers for s in self.statuses()))
         if took is None:
             self.find(f"not all nodes are connected {PATIENCE_SECONDS} s after the last fault")
-        # Open jobs come first, and the end of the epoch behind them.
-        if within(VERDICT_SECONDS, self.handover.has_come) is None:
+        # What was taken in the first epoch and got no order there is ordered in the next one.
+        start, came = time.monotonic(), []
+        took = within(2 * VERDICT_SECONDS, lambda: self._have_verdicts() & self._has_come(start, came))
+        if not came:
             epochs = ", ".join(f"{s['name']} {s['epoch']}" for s in self.statuses())
-            self.find(f"the next epoch has not come for all {VERDICT_SECONDS} s after the last fault: {epochs}")
+            self.find(f"the next epoch has not come for all {2 * VERDICT_SECONDS} s after the last fault: {epochs}")
+        elif came[0] > VERDICT_SECONDS:
+            self.find(f"the next epoch has come {came[0]:.0f} s after the last fault")
         self.handover.stop()
         self.handover.fetch()
-        took = within(VERDICT_SECONDS, self._have_verdicts)
         for job in self.traffic.open():
             self.find(
-                f"{job.package} rebuild {job.rebuild}, which a node took, has no verdict {VERDICT_SECONDS} s after "
+                f"{job.package} rebuild {job.rebuild}, which a node took, has no verdict {2 * VERDICT_SECONDS} s after "
                 f"the last fault ({'ordered' if job.ordered else 'never ordered'}): {job.id}")
         self.figures["openJobs"] = took
         self.figures["fresh"] = self._fresh_job()
@@ -65,6 +68,12 @@ class Judge:
             numbers = ("logSize", "checkpointSize", "openJobs")
             logs = ", ".join(" ".join([s["name"], *(str(s[number]) for number in numbers)]) for s in self.statuses())
             self.find(f"the nodes do not come to the same log (leaves/cosigned/open jobs): {logs}")
+
+    def _has_come(self, start, came):
+        """Notes in `came` how long the next epoch took."""
+        if not came and self.handover.has_come():
+            came.append(time.monotonic() - start)
+        return bool(came)
 
     def _have_verdicts(self):
         self.traffic.submit_lost()

@@ -77,16 +77,19 @@ import Testing
       if !told.isDone { begun = told.step + 1 }
       if told.isDone, case .apply(_, durable: true) = steps[told.step] { durable = told.step + 1 }
     }
-    let journal: SQLiteStorage
     do {
-      journal = try SQLiteStorage(path: folder + "/j")
-    } catch {
+      return try lost(in: folder, steps, durable...begun)
+    } catch let error as PluginError {
       return error.message
     }
+  }
+
+  private func lost(in folder: String, _ steps: [JournalWork.Step], _ possible: ClosedRange<Int>) throws -> String? {
+    let journal = try SQLiteStorage(path: folder + "/j")
     defer { journal.close() }
     let found = try contents(of: journal)
-    guard (durable...begun).contains(where: { JournalWork.state(behind: steps.prefix($0)) == found }) else {
-      return "nothing that it was between steps \(durable) and \(begun)"
+    guard possible.contains(where: { JournalWork.state(behind: steps.prefix($0)) == found }) else {
+      return "nothing that it was between steps \(possible)"
     }
     // It goes on from there.
     try journal.apply(StorageBatch([.put(key: [100], value: [1])]), durable: true)

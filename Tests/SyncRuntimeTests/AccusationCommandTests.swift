@@ -33,7 +33,7 @@ extension World {
 /// A member has voted twice: what everybody else sees of it at the terminal, and what whoever has the group file proves
 /// with it, without a node.
 @Suite struct AccusationCommandTests {
-  @Test func `who votes twice is shown by status, and the proof holds offline`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `who votes twice is shown by status, and the proof holds offline`() async throws {
     let world = try World(recipes: ["x": "echo out same"], commitSeconds: 2, revealSeconds: 2)
     try world.start([0, 1, 2])
     let liar = world.network.transport(of: "elm")
