@@ -9,8 +9,12 @@ public enum JournalWork {
     case reopen
   }
 
+  /// The seed of one small durable batch, whose key no other seed has.
+  public static let oneBatch: UInt64 = 0
+
   /// Values have some 15 MB together: beyond what goes ahead of a database of SQLite's at one time, more than once.
   public static func steps(seed: UInt64) -> [Step] {
+    if seed == oneBatch { return [.apply(StorageBatch([.put(key: [100], value: [1])]), durable: true)] }
     var random = SeededGenerator(seed: seed)
     return (0..<90).map { number in
       if number % 37 == 36 { return .reopen }
