@@ -49,17 +49,19 @@ class Judge:
             self.find(f"not all nodes are connected {PATIENCE_SECONDS} s after the last fault")
         # What was taken in the first epoch and got no order there is ordered in the next one.
         start, came = time.monotonic(), []
-        took = within(2 * VERDICT_SECONDS, lambda: self._have_verdicts() & self._has_come(start, came))
+        epochs_left = 1 if within(3, lambda: self._has_come(start, came)) is not None else 2
+        seconds = VERDICT_SECONDS * epochs_left
+        took = within(seconds, lambda: self._have_verdicts() & self._has_come(start, came))
         if not came:
             epochs = ", ".join(f"{s['name']} {s['epoch']}" for s in self.statuses())
-            self.find(f"the next epoch has not come for all {2 * VERDICT_SECONDS} s after the last fault: {epochs}")
+            self.find(f"the next epoch has not come for all {seconds} s after the last fault: {epochs}")
         elif came[0] > VERDICT_SECONDS:
             self.find(f"the next epoch has come {came[0]:.0f} s after the last fault")
         self.handover.stop()
         self.handover.fetch()
         for job in self.traffic.open():
             self.find(
-                f"{job.package} rebuild {job.rebuild}, which a node took, has no verdict {2 * VERDICT_SECONDS} s after "
+                f"{job.package} rebuild {job.rebuild}, which a node took, has no verdict {seconds} s after "
                 f"the last fault ({'ordered' if job.ordered else 'never ordered'}): {job.id}")
         self.figures["openJobs"] = took
         self.figures["fresh"] = self._fresh_job()
