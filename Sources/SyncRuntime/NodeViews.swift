@@ -56,8 +56,10 @@ extension Node {
         proof.member.string, proof.kind.rawValue, proof.place, String(decoding: proof.encode(), as: UTF8.self))
     }
     for (record, index) in board.loggedMisbehaviours {
-      note(
-        record.member.string, record.kind.rawValue, "leaf \(index)", String(decoding: record.encode(), as: UTF8.self))
+      let bytes = record.encode()
+      // Of an earlier epoch, whose group file is not here, the leaf is all that can be told.
+      let place = (try? MisbehaviourProof(parsing: bytes, group: configuration.group))?.place ?? "leaf \(index)"
+      note(record.member.string, record.kind.rawValue, place, String(decoding: bytes, as: UTF8.self))
     }
     return known
   }
