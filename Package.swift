@@ -277,3 +277,34 @@ let package = Package(
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ]
 )
+
+// For scripts/test alone, which would otherwise compile NIO, BoringSSL and what else both packages need once for each:
+// remote-execution/Package.swift is what users build. See docs/decisions/0043-one-build-for-the-tests.md.
+if Context.environment["SYNC_REMOTE_EXECUTION"] == "1" {
+  package.dependencies += [
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.0"),
+  ]
+  let libraries: [Target.Dependency] = [
+    .product(name: "GRPCCore", package: "grpc-swift-2"),
+    .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+    .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+    .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+  ]
+  let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+  package.targets += [
+    .target(
+      name: "RemoteExecution", dependencies: libraries + [.product(name: "Crypto", package: "swift-crypto")],
+      path: "remote-execution/Sources/RemoteExecution", swiftSettings: settings),
+    .executableTarget(
+      name: "sync-exec-remote",
+      dependencies: ["RemoteExecution", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "remote-execution/Sources/sync-exec-remote", swiftSettings: settings),
+    .testTarget(
+      name: "RemoteExecutionTests", dependencies: libraries + ["RemoteExecution"],
+      path: "remote-execution/Tests/RemoteExecutionTests", swiftSettings: settings),
+  ]
+}

@@ -68,8 +68,13 @@ enum ConsensusBench {
   private static func all(_ bench: ConsensusFigures) throws {
     try bench.twice { try bench.lone() }
     try bench.twice { try bench.busy() }
-    try bench.stream("4 waiting", .init(), seconds: 5, perSecondMin: 400, floorMax: 3)
-    try bench.stream("4 waiting", .init(isDurable: false), seconds: 5, perSecondMin: 1_000, floorMax: 3)
+    try bench.twice {
+      try bench.stream("4 waiting", .init(), seconds: 5, perSecondMin: 400, shareMin: 0.2, floorMax: 3)
+    }
+    try bench.twice {
+      try bench.stream(
+        "4 waiting", .init(isDurable: false), seconds: 5, perSecondMin: 1_000, shareMin: 0.35, floorMax: 3)
+    }
     // Of the floor, 3 is wanted here too, and not met: see Benchmarks/README.md.
     try bench.stream("16,384 waiting", .init(lanes: 16_384), seconds: 10, perSecondMin: 20_000)
     try bench.stream(
@@ -89,6 +94,8 @@ final class ConsensusFigures {
   let folder: String
   /// Rows whose bound did not hold.
   private(set) var exceeded: [String] = []
+  /// The most that a lone entry may take of its floor, where that is above 5 ms: decision 44.
+  private static let loneFloorMax = 2.0
 
   init(folder: String) { self.folder = folder }
 
@@ -125,6 +132,8 @@ final class ConsensusFigures {
     var entries: [(total: Double, slowestWrite: Double)] = []
     /// Timeouts that were signed meanwhile.
     var timeouts = 0
+    /// Milliseconds of what an entry cannot do without, ascending.
+    var floor: [Double] = []
 
     var middle: Double { entries[entries.count / 2].total }
     var high: (total: Double, slowestWrite: Double) { entries[entries.count * 99 / 100] }
@@ -133,16 +142,29 @@ final class ConsensusFigures {
   private func alone(entries count: Int) throws -> Alone {
     let group = try group(.init(isClosedLoop: false, notesWrites: true))
     Thread.sleep(forTimeInterval: 0.5)
-    var spans: [(start: UInt64, end: UInt64)] = []
-    var before = 0
-    for number in 0..<count {
-      if number == 20 { before = group.timeouts.count }
+    func entry(_ number: Int) -> (start: UInt64, end: UInt64) {
       let start = DispatchTime.now().uptimeNanoseconds
       group.submit(lane: number % 4)
       group.waitForEntry()
-      if number >= 20 { spans.append((start, DispatchTime.now().uptimeNanoseconds)) }
+      let end = DispatchTime.now().uptimeNanoseconds
       Thread.sleep(forTimeInterval: 0.03)
+      return (start, end)
     }
+    let counted = group.counts
+    let first = 20
+    for number in 0..<first { _ = entry(number) }
+    let (counts, before) = (group.counts, group.timeouts.count)
+    let each = { (count: Int) in Double(count) / Double(first) }
+    let work = LoneFloor.Work(
+      signs: each(counts.signed - counted.signed), checks: each(counts.checked - counted.checked), hashes: 4)
+    let floor = try LoneFloor(replicas: 4, work: work, folder: folder)
+    var floors: [Double] = []
+    let spans = (first..<count).map { number in
+      floors.append(floor.round())
+      Thread.sleep(forTimeInterval: 0.02)
+      return entry(number)
+    }
+    floor.stop()
     let timeouts = group.timeouts.count - before
     group.stop()
     let writes = group.writes
@@ -150,22 +172,25 @@ final class ConsensusFigures {
       let meanwhile = writes.filter { $0.end > span.start && $0.start < span.end }.map { $0.end - $0.start }
       return (total: Double(span.end - span.start) / 1e6, slowestWrite: Double(meanwhile.max() ?? 0) / 1e6)
     }
-    return Alone(entries: all.sorted { $0.total < $1.total }, timeouts: timeouts)
+    return Alone(entries: all.sorted { $0.total < $1.total }, timeouts: timeouts, floor: floors.sorted())
   }
 
   func lone() throws {
     let alone = try alone(entries: 300)
     let (middle, high) = (Self.text(alone.middle), Self.text(alone.high.total))
+    let floor = alone.floor[alone.floor.count / 2]
+    let ratio = alone.middle / floor
     // The disk is this machine's, not the group's: what others have it write is in the p99, and not held against it.
+    // So are the cores: where the floor alone takes long, an entry is held to it.
     bound(
-      "a lone entry, idle group, durable", "p50 \(middle) ms, p99 \(high) ms",
-      "≤ 5, ≤ 15 ms beside the slowest write",
-      holds: alone.middle <= 5 && alone.high.total - alone.high.slowestWrite <= 15)
+      "a lone entry, idle group, durable", "p50 \(middle) ms, p99 \(high) ms; \(Self.text(ratio, 2)) of the floor",
+      "p50 ≤ 5 ms or \(Self.loneFloorMax) of it, p99 ≤ 15 ms or three times that, beside the slowest write",
+      holds: alone.middle <= max(5, floor * Self.loneFloorMax)
+        && alone.high.total - alone.high.slowestWrite <= max(15, floor * Self.loneFloorMax * 3))
     Self.row("  one write of a journal, in that p99 entry", "\(Self.text(alone.high.slowestWrite)) ms")
-    let syncs = try DiskFloor.fiveSyncs(files: 4, folder: folder)
-    let ratio = alone.middle / syncs
     Self.row(
-      "  five syncs in turn, by four at once", "p50 \(Self.text(syncs)) ms; the entry takes \(Self.text(ratio)) of it")
+      "  its syncs, signatures, checks and hashes alone",
+      "p50 \(Self.text(floor)) ms, p99 \(Self.text(alone.floor[alone.floor.count * 99 / 100])) ms")
   }
 
   /// The same while every core compiles, as nice as a sandbox's builds are.
@@ -201,11 +226,12 @@ final class ConsensusFigures {
   /// Entries a second, and what they cost of the processor beside their signatures and hashes alone.
   ///
   /// - Parameters:
-  ///   - perSecondMin: Fewer entries a second fail the command.
+  ///   - perSecondMin: Fewer entries a second fail the command,
+  ///   - shareMin: unless they are this share of what the cores do where signatures and hashes are all there is.
   ///   - floorMax: So does more processor time, as a multiple of the signatures' and hashes' alone.
   func stream(
     _ name: String, _ options: BenchGroup.Options, seconds: Double, perSecondMin: Double = 0,
-    floorMax: Double = .infinity
+    shareMin: Double = .infinity, floorMax: Double = .infinity
   ) throws {
     let name = "\(name), \(options.isDurable ? "durable" : "in memory")"
     let group = try group(options)
@@ -218,18 +244,17 @@ final class ConsensusFigures {
     group.stop()
     let entries = after.entries - before.entries
     guard entries > 0 else { return bound(name, "nothing was decided", "entries", holds: false) }
-    let (sign, check, hash) = Self.costs(entryBytes: options.entryBytes)
-    let floor =
-      Double(after.signed - before.signed) * sign + Double(after.checked - before.checked) * check
-      + Double(entries * options.replicas) * hash
-      + (options.signsEntries ? Double(entries) * (sign + Double(options.replicas) * check) : 0)
+    let floor = Self.floor(from: before, to: after, options)
     let (perSecond, ratio) = (Double(entries) / passed, cpu / floor)
+    let share = floor / passed / Double(min(options.replicas, ProcessInfo.processInfo.activeProcessorCount))
     let figure =
       "\(Int(perSecond)) entries/s, \(Self.text(cpu / Double(entries) * 1e6)) µs of processor each,"
-      + " \(Self.text(ratio, 2)) of the floor"
+      + " \(Self.text(ratio, 2)) of the floor, whose share is \(Self.text(share, 2))"
     guard perSecondMin > 0 else { return Self.row(name, figure) }
-    let limit = "≥ \(Int(perSecondMin))/s" + (floorMax < .infinity ? ", ≤ \(Self.text(floorMax, 0))" : "")
-    bound(name, figure, limit, holds: perSecond >= perSecondMin && ratio <= floorMax)
+    let limit =
+      "≥ \(Int(perSecondMin))/s" + (shareMin < .infinity ? " or a share ≥ \(shareMin)" : "")
+      + (floorMax < .infinity ? ", ≤ \(Self.text(floorMax, 0))" : "")
+    bound(name, figure, limit, holds: (perSecond >= perSecondMin || share >= shareMin) && ratio <= floorMax)
   }
 
   /// Gaps between decisions after one replica's end.
@@ -321,6 +346,17 @@ final class ConsensusFigures {
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
       + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+  }
+
+  /// Seconds of processor that the signatures, checks and hashes alone took of what was done between two counts.
+  private static func floor(
+    from before: BenchGroup.Counts, to after: BenchGroup.Counts, _ options: BenchGroup.Options
+  ) -> Double {
+    let (sign, check, hash) = costs(entryBytes: options.entryBytes)
+    let entries = Double(after.entries - before.entries)
+    return Double(after.signed - before.signed) * sign + Double(after.checked - before.checked) * check
+      + entries * Double(options.replicas) * hash
+      + (options.signsEntries ? entries * (sign + Double(options.replicas) * check) : 0)
   }
 
   /// Seconds of one signature, of one check, and of one hash of an entry, in this run.

@@ -13,6 +13,8 @@ func manifestTargets(in text: String) -> [ManifestTarget] {
   var targets: [ManifestTarget] = []
   guard let start = text.range(of: "\n  targets: [") else { return [] }
   var rest = text[start.upperBound...]
+  // What follows the package itself are other packages' targets, for the tests.
+  if let end = rest.range(of: "\n  ]\n)\n") { rest = rest[..<end.lowerBound] }
   while let dot = rest.firstIndex(of: ".") {
     rest = rest[rest.index(after: dot)...]
     guard let kind = kinds.first(where: { rest.hasPrefix($0 + "(") }) else { continue }
