@@ -49,16 +49,25 @@ extension Node {
     _ configuration: NodeConfiguration, _ ownIndex: Int, _ journal: Journal, _ logger: Logger
   ) throws(PluginError) -> RecoveredNode {
     let start = NodeStart(configuration: configuration, ownIndex: ownIndex, journal: journal)
+    func tell(_ how: Logger.Message, _ recovered: RecoveredNode, _ more: Logger.Metadata = [:]) {
+      let height = recovered.replica.head.height
+      if height > 0 { logger.info(how, metadata: more.merging(["height": "\(height)"]) { $1 }) }
+    }
     var stored: NodeSnapshot?
     var isUnusable = false
     do throws(PluginError) {
       stored = try NodeSnapshot.read(journal, epoch: configuration.group.epoch)
-      if let stored, !configuration.appliesAllBlocks { return try start.resume(from: stored) }
+      if let stored, !configuration.appliesAllBlocks {
+        let recovered = try start.resume(from: stored)
+        tell("Recovered from the snapshot", recovered, ["snapshot": "\(stored.position.height)"])
+        return recovered
+      }
     } catch {
       isUnusable = true
       logger.warning("Every decided block is applied again, since the snapshot is of no use: \(error.message)")
     }
     let recovered = try start.replay(comparing: stored, isUnusable: isUnusable)
+    tell("Recovered from the first block", recovered)
     if recovered.differs {
       logger.error("The snapshot was not what the decided blocks give; it is replaced. Please report this as a bug")
     }

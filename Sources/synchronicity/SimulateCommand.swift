@@ -114,6 +114,8 @@ private struct SimulationTally {
     let resumes: Int
     let misbehaviours: Int
     let handovers: Int
+    /// Of next epochs.
+    let nextBlocks: Int
     /// Of the last seed: SHA-256 over every event.
     let traceDigest: String?
     let failure: String?
@@ -129,6 +131,7 @@ private struct SimulationTally {
   private var resumes = 0
   private var misbehaviours = 0
   private var handovers = 0
+  private var nextBlocks = 0
   private var traceDigest: String?
   var failure: ConsensusSimulator.Result?
   var replay: String?
@@ -143,6 +146,7 @@ private struct SimulationTally {
     resumes += result.resumes
     misbehaviours += result.provenMisbehaviours
     handovers += result.hasHandedOver ? 1 : 0
+    nextBlocks += result.nextHeight
     traceDigest = result.traceDigest.hex
     if result.failure != nil { failure = result }
   }
@@ -158,14 +162,15 @@ private struct SimulationTally {
   var report: Report {
     Report(
       seeds: seeds, events: events, blocks: blocks, verdicts: verdicts, crashes: crashes, crashPoints: crashPoints,
-      resumes: resumes, misbehaviours: misbehaviours, handovers: handovers, traceDigest: traceDigest,
-      failure: failure?.failure,
+      resumes: resumes, misbehaviours: misbehaviours, handovers: handovers, nextBlocks: nextBlocks,
+      traceDigest: traceDigest, failure: failure?.failure,
       replay: replay)
   }
 
   func show() {
     Console.line(
-      "\(seeds) seeds, \(events) events, \(blocks) blocks, \(verdicts) verdicts, \(handovers) epochs handed over")
+      "\(seeds) seeds, \(events) events, \(blocks) blocks, \(verdicts) verdicts; \(handovers) epochs handed over,"
+        + " \(nextBlocks) blocks in the next ones")
     Console.line(
       "\(crashes) crashes, \(crashPoints) of them in a write or between two effects; \(resumes) starts from a snapshot")
     if seeds == 1, let traceDigest { Console.line("trace \(traceDigest)") }

@@ -58,6 +58,25 @@ import Testing
     #expect(result.crashes == 0 && result.crashPoints == 0)
   }
 
+  /// The next epoch is entered, and one of a single member by two.
+  @Test(arguments: [1, 2, 4, 5]) func theNextEpochGoesOn(replicas: Int) throws {
+    var options = ConsensusSimulator.Options()
+    (options.replicas, options.handsOver, options.faultSeconds) = (replicas, true, 2)
+    for seed in 0..<4 as Range<UInt64> {
+      let result = try run(seed, options)
+      #expect(result.failure == nil, "\(result.replayCommand(options))")
+      #expect(result.hasHandedOver && result.nextHeight > 3)
+    }
+  }
+
+  @Test func aNextEpochThatForgetsJobsIsFound() throws {
+    var options = ConsensusSimulator.Options()
+    (options.replicas, options.handsOver, options.faultSeconds) = (4, true, 2)
+    options.defect = .nextEpochForgetsJobs
+    let failures = try (0..<4 as Range<UInt64>).compactMap { try run($0, options).failure }
+    #expect(failures.contains { $0.contains("came twice") && $0.hasSuffix("in the next epoch") }, "\(failures)")
+  }
+
   /// Wherever a replica comes back behind some blocks, it starts from a snapshot and is the same as without.
   @Test func snapshotsAreStartedFrom() throws {
     var options = ConsensusSimulator.Options()

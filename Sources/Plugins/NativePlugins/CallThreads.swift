@@ -59,12 +59,21 @@ package final class CallThreads: Sendable {
     }
   }
 
-  /// Runs the work on a thread of its own, on which no signal of the program's is handled.
+  private static let retryMilliseconds = 50
+
+  /// Runs the work on a thread of its own, on which no signal of the program's is handled. Where the program has as many
+  /// threads as it may, the work waits until it has fewer.
   package static func detach(_ work: @escaping @Sendable () -> Void) {
-    final class Box: Sendable {
-      let work: @Sendable () -> Void
-      init(_ work: @escaping @Sendable () -> Void) { self.work = work }
-    }
+    guard !isStarted(work) else { return }
+    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(retryMilliseconds)) { detach(work) }
+  }
+
+  private final class Box: Sendable {
+    let work: @Sendable () -> Void
+    init(_ work: @escaping @Sendable () -> Void) { self.work = work }
+  }
+
+  private static func isStarted(_ work: @escaping @Sendable () -> Void) -> Bool {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     defer { pthread_attr_destroy(&attributes) }
@@ -81,8 +90,8 @@ package final class CallThreads: Sendable {
         Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().work(); return nil
       }, box.toOpaque())
     pthread_sigmask(SIG_SETMASK, &before, nil)
-    // Without threads nothing of this process goes on; the work is not lost silently.
-    precondition(failure == 0, "No thread can be made: \(String(cString: strerror(failure)))")
+    if failure != 0 { box.release() }
+    return failure == 0
   }
 
   private static let key: pthread_key_t = {

@@ -35,6 +35,8 @@ public struct ConsensusSimulator {
     package enum Defect: Sendable {
       /// A power cut takes the safety record with it.
       case diskForgetsSafety
+      /// The next epoch begins without the jobs that were answered before.
+      case nextEpochForgetsJobs
     }
   }
 
@@ -60,6 +62,8 @@ public struct ConsensusSimulator {
     public let verdicts: [Verdict]
     /// Whether the epoch came to its end.
     public let hasHandedOver: Bool
+    /// Blocks of the next epoch, 0 where there was none.
+    public let nextHeight: Int
     /// The crashes that ``ConsensusFault/crashes(perMille:_:)`` gave, each as a fault of its own.
     package let injected: [ConsensusFault]
   }
@@ -146,10 +150,20 @@ public struct ConsensusSimulator {
   var resumes = 0
   var jobs: [Digest: SimulatedJob] = [:]
   var workload: SeededGenerator
+  /// What was handed in and must come to a verdict.
   private var submitted: [(job: Digest, instance: Int, life: Int)] = []
   private var probes: [Digest] = []
+  private(set) var numbers: [UInt64] = []
   /// The group of the next epoch, where the members change.
-  private var next: Group?
+  private(set) var next: Group?
+  /// The log of the epochs before this one.
+  let history: LedgerHistory
+  /// What numbers of jobs begin at: each epoch has its own.
+  let jobNumbers: UInt64
+  /// A job of the epoch before, and messages that were sent in it.
+  let past: Past?
+  /// Some of what was sent, for who enters the next epoch.
+  var remembered: [[UInt8]] = []
   /// What the faulty replicas do beside running twice.
   var liars: [UInt16: Liar] = [:]
   /// Sees the simulation at each place where a process could end, while things go wrong.
@@ -170,20 +184,48 @@ public struct ConsensusSimulator {
       replicas: count, hasTwin: options.hasTwin, hasRestored: options.hasRestored,
       milliseconds: options.faultSeconds * 1_000, crashesPerMille: options.crashesPerMille,
       random: SeededGenerator(seed: ~seed))
-    plan = options.plan ?? drawer.draw()
+    let plan = options.plan ?? drawer.draw()
     try plan.check(replicas: count)
-    fixture = try LedgerFixture(
+    let fixture = try LedgerFixture(
       replicas: count, commitSeconds: 1 + workload.below(2), revealSeconds: 1 + workload.below(2))
+    let faulty = Set(plan.faulty.map { fixture.name($0) })
+    self.init(
+      seed, options, plan, fixture, EvidenceChecker(group: fixture.group, faulty: faulty), &workload, nil)
+  }
+
+  /// The next epoch of a group whose epoch is over.
+  ///
+  /// - Throws: When the log is not what the epoch's end says.
+  init(after former: ConsensusSimulator, group: Group) throws {
+    var workload = SeededGenerator(seed: former.seed &+ 0x0EF0_C400)
+    let count = group.members.count
+    var options = former.options
+    (options.handsOver, options.plan) = (false, nil)
+    var drawer = ConsensusFaultDrawer(
+      replicas: count, hasTwin: false, hasRestored: options.hasRestored,
+      milliseconds: options.faultSeconds * 1_000, crashesPerMille: options.crashesPerMille,
+      random: SeededGenerator(seed: workload.next()))
+    // Without faults before none come now.
+    let plan = former.plan.faults.isEmpty ? former.plan : drawer.draw()
+    let past = try Past(former)
+    let fixture = try LedgerFixture(next: group, after: former.fixture, past.history)
+    self.init(
+      former.seed, options, plan, fixture, EvidenceChecker(group: group, after: former.evidence), &workload, past)
+  }
+
+  private init(
+    _ seed: UInt64, _ options: Options, _ plan: ConsensusFaultPlan, _ fixture: LedgerFixture,
+    _ evidence: EvidenceChecker, _ workload: inout SeededGenerator, _ past: Past?
+  ) {
+    (self.seed, self.options, self.plan, self.fixture, self.evidence) = (seed, options, plan, fixture, evidence)
+    (self.past, history, jobNumbers) = (past, past?.history ?? LedgerHistory(), past == nil ? 0 : 10_000)
     random = SeededGenerator(seed: workload.next())
     dice = SeededGenerator(seed: workload.next())
     faulty = plan.faulty
     faults = FaultTable(plan)
-    self.seed = seed
-    self.options = options
     self.workload = workload
     checker = ConsensusChecker(group: fixture.consensus, faulty: faulty)
-    evidence = EvidenceChecker(group: fixture.group, faulty: Set(faulty.map { [fixture] in fixture.name($0) }))
-    processes = ((0..<UInt16(count)) + plan.twins).map { Process(index: $0) }
+    processes = ((0..<UInt16(fixture.consensus.set.count)) + plan.twins).map { Process(index: $0) }
     for case .liar(let replica) in plan.faults {
       liars[UInt16(replica)] = Liar(group: fixture.consensus, index: UInt16(replica))
     }
@@ -193,7 +235,9 @@ public struct ConsensusSimulator {
   /// Runs to the end, or to the first thing that does not hold.
   public mutating func run() -> Result {
     schedule()
-    return proceed()
+    let result = proceed()
+    guard result.failure == nil, let group = evidence.over else { return result }
+    return result.followed(by: entering(group))
   }
 
   /// Goes on from wherever it stands.
@@ -212,7 +256,7 @@ public struct ConsensusSimulator {
       seed: seed, replicas: group.set.count, failure: checker.failure.map { "seed \(seed): \($0)" }, plan: plan,
       traceDigest: trace.finish(), events: eventCount, height: checker.height, crashes: crashes,
       crashPoints: crashPoints, resumes: resumes, provenMisbehaviours: proofs, verdicts: evidence.verdicts,
-      hasHandedOver: evidence.over != nil, injected: injected)
+      hasHandedOver: evidence.over != nil, nextHeight: 0, injected: injected)
   }
 
   // MARK: The plan
@@ -221,14 +265,15 @@ public struct ConsensusSimulator {
     let end = options.faultSeconds * 1_000
     for instance in processes.indices {
       processes[instance].wallJump = Int64(workload.below(400))
-      queue.push(.restart(instance: instance), at: 0)
+      queue.push(.restart(instance: instance), at: past == nil ? 0 : workload.below(end / 2) * Self.millisecond)
     }
     let count = options.jobs.map(UInt64.init) ?? 1 + workload.below(6)
     for number in 0..<count {
       let instance = Int(workload.below(UInt64(processes.count)))
       let at = workload.below(end)
-      queue.push(.submit(instance: instance, number: number, isProbe: false), at: at * Self.millisecond)
+      queue.push(.submit(instance: instance, number: jobNumbers + number, isProbe: false), at: at * Self.millisecond)
     }
+    scheduleTheirs(end)
     for (number, fault) in plan.faults.enumerated() {
       switch fault {
       case .crash(_, let at, _), .powerCut(_, let at, _), .dead(_, let at), .clock(_, _, let at):
@@ -318,13 +363,14 @@ public struct ConsensusSimulator {
       let alive = processes.indices.filter { !processes[$0].isDead && !faulty.contains(processes[$0].index) }
       for number in 0..<3 as Range<UInt64> {
         let instance = alive[Int(workload.below(UInt64(alive.count)))]
-        submit(1_000_000 + number, at: instance, isProbe: true)
+        submit(1_000_000 + jobNumbers + number, at: instance, isProbe: true)
       }
     }
   }
 
-  private mutating func submit(_ number: UInt64, at instance: Int, isProbe: Bool) {
+  mutating func submit(_ number: UInt64, at instance: Int, isProbe: Bool) {
     let spec = LedgerFixture.spec(number)
+    if !isProbe { numbers.append(number) }
     jobs[spec.jobID] = SimulatedJob(replicas: group.set.count, random: &workload)
     if isProbe {
       probes.append(spec.jobID)

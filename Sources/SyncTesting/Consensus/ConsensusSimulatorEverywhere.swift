@@ -63,6 +63,6 @@ extension ConsensusSimulator.Result {
       seed: seed, replicas: replicas, failure: failure, plan: ConsensusFaultPlan(plan.faults + [fault]),
       traceDigest: traceDigest, events: events, height: height, crashes: crashes, crashPoints: crashPoints,
       resumes: resumes, provenMisbehaviours: provenMisbehaviours, verdicts: verdicts,
-      hasHandedOver: hasHandedOver, injected: injected)
+      hasHandedOver: hasHandedOver, nextHeight: nextHeight, injected: injected)
   }
 }

@@ -15,6 +15,8 @@ struct EvidenceChecker {
   /// By height, from 1 on: every replica must see the same events, evidence and leaves included.
   private var events: [[LedgerEvent]] = []
   private var leafHashes: [Digest] = []
+  /// Of this epoch.
+  private(set) var newLeaves: [[UInt8]] = []
   /// The signed bytes of every opening that a builder has stored, and whether one stored an abstention.
   private var made: [Work: Set<[UInt8]>] = [:]
   private var abstained: Set<Work> = []
@@ -27,6 +29,12 @@ struct EvidenceChecker {
   private(set) var over: Group?
 
   init(group: Group, faulty: Set<Text>) { (self.group, self.faulty) = (group, faulty) }
+
+  /// Of the next epoch, in which nobody is faulty: the log goes on, and what was ordered is not ordered again.
+  init(group: Group, after former: EvidenceChecker) {
+    (self.group, faulty) = (group, [])
+    (leafHashes, ordered, closed) = (former.leafHashes, former.ordered, former.closed)
+  }
 
   var leaves: Int { leafHashes.count }
   var openJobs: Int { ordered.count - closed.count }
@@ -70,7 +78,7 @@ struct EvidenceChecker {
     case .verdict(let job, let verdict, let evidence, let leaf, let index):
       guard ordered.contains(job), closed.insert(job).inserted else { return "a verdict on no open job" }
       guard index == UInt64(leafHashes.count) else { return "leaf \(index) stands where \(leafHashes.count) belongs" }
-      leafHashes.append(SHA256.hash([0] + leaf))
+      append(leaf)
       verdicts.append(verdict)
       if evidence.jobID != job || evidence.verdict != verdict { return "evidence about something else" }
       if evidence.height != decided.height || evidence.timeMilliseconds != decided.timeMilliseconds {
@@ -84,7 +92,7 @@ struct EvidenceChecker {
       if !faulty.contains(proof.builder) { return "honest builder \(proof.builder.string) was accused" }
     case .misbehaviourLogged(let record, let leaf, let index):
       guard index == UInt64(leafHashes.count) else { return "leaf \(index) stands where \(leafHashes.count) belongs" }
-      leafHashes.append(SHA256.hash([0] + leaf))
+      append(leaf)
       guard faulty.contains(record.member) else { return "honest member \(record.member.string) was accused" }
       guard accusations.insert("\(record.member.string) \(record.kind.rawValue)").inserted else {
         return "\(record.member.string) was accused of \(record.kind.rawValue) twice"
@@ -101,12 +109,17 @@ struct EvidenceChecker {
     case .epochEnded(let next, let leaf, let index):
       guard over == nil, openJobs == 0 else { return "the epoch ended twice, or with \(openJobs) open jobs" }
       guard index == UInt64(leafHashes.count) else { return "leaf \(index) stands where \(leafHashes.count) belongs" }
-      leafHashes.append(SHA256.hash([0] + leaf))
+      append(leaf)
       over = next
       return problem(ofHandover: leaf, to: next)
     case .revealPhase, .revealed, .proposed, .approved, .epochEnding, .refused: break
     }
     return nil
+  }
+
+  private mutating func append(_ leaf: [UInt8]) {
+    leafHashes.append(SHA256.hash([0] + leaf))
+    newLeaves.append(leaf)
   }
 
   /// Enough members of this epoch signed what the leaf says, counted from scratch.

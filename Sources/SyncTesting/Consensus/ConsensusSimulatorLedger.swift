@@ -9,8 +9,9 @@ import SyncProof
 struct SimulatedLedger: StateMachine {
   private(set) var ledger: Ledger
 
-  init(group: Group, memo: SignatureMemo) {
-    ledger = Ledger(group: group, judge: AccusationJudge.isProven)
+  /// - Parameter history: The log that the epochs before have left.
+  init(group: Group, history: LedgerHistory, memo: SignatureMemo) {
+    ledger = Ledger(group: group, history: history, judge: AccusationJudge.isProven)
     ledger.acceptsSignature = { memo.accepts($0, $1, $2) }
   }
 
@@ -66,6 +67,27 @@ struct LedgerFixture {
       chainID: group.chainID, set: set, keys: keys, genesisRoot: Ledger(group: group).logRoot)
     statement = try BuilderStatement(sandbox: "simulated", processor: "none", kernel: "none")
   }
+
+  /// The group of the next epoch, behind the log of this one.
+  init(next group: Group, after former: LedgerFixture, _ history: LedgerHistory) throws {
+    func made(_ known: [FixtureKey], _ wanted: (GroupMember) -> PublicKey) throws -> [FixtureKey] {
+      try group.members.map { member in
+        guard let key = known.first(where: { $0.publicKey == wanted(member) }) else {
+          throw ConsensusFaultError("nobody has the keys of \(member.name.string)")
+        }
+        return key
+      }
+    }
+    self.group = group
+    builderKeys = try made(former.builderKeys + [Self.newcomer(2)]) { $0.builderKey }
+    let keys = try made(former.consensus.keys + [Self.newcomer(3)]) { $0.consensusKey }
+    let set = try ReplicaSet(
+      epoch: group.epoch, members: zip(group.members, keys).map { .init(name: $0.name, key: $1.publicKey) })
+    consensus = FixtureGroup(chainID: group.chainID, set: set, keys: keys, genesisRoot: history.logRoot)
+    statement = former.statement
+  }
+
+  private static func newcomer(_ role: UInt64) -> FixtureKey { FixtureKey(5_000 + role) }
 
   func name(_ index: UInt16) -> Text { group.members[Int(index)].name }
 
@@ -139,7 +161,7 @@ struct LedgerFixture {
     if members.count > 1 {
       members.remove(at: index)
     } else {
-      let keys = (0..<5).map { FixtureKey(5_000 + UInt64($0)).publicKey }
+      let keys = (0..<5).map { Self.newcomer(UInt64($0)).publicKey }
       members.append(
         GroupMember(
           name: "zz", address: "builder.example:7002", logKey: keys[0], cosignerKey: keys[1], builderKey: keys[2],

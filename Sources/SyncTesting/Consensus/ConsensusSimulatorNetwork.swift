@@ -23,6 +23,7 @@ extension ConsensusSimulator {
   }
 
   mutating func transmit(_ bytes: [UInt8], from sender: Int, to index: UInt16) {
+    remember(bytes)
     for instance in processes.indices where processes[instance].index == index {
       if isHealed {
         push(bytes, from: sender, to: instance, after: 1 + random.below(8 * Self.millisecond))

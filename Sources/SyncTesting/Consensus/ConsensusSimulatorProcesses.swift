@@ -34,7 +34,7 @@ extension ConsensusSimulator {
     processes[instance].inbox = []
     processes[instance].wakeUp = nil
     processes[instance].building = []
-    processes[instance].log = MerkleFrontier()
+    processes[instance].log = history.log
     let isHonest = !faulty.contains(processes[instance].index)
     checker.restarted(instance)
     let disk = processes[instance].disk
@@ -49,7 +49,7 @@ extension ConsensusSimulator {
       configuration.startNumber = UInt64(processes[instance].life)
       configuration.acceptsSignature = { [memo] in memo.accepts($0, $1, $2) }
       let replica = try Replica(
-        configuration: configuration, genesis: SimulatedLedger(group: fixture.group, memo: memo),
+        configuration: configuration, genesis: SimulatedLedger(group: fixture.group, history: history, memo: memo),
         recovered: RecoveredRecords { disk.scan(prefix: $0, from: $1, limit: $2) }
       ) { block throws(ConsensusError) in replayed.append(block) }
       processes[instance].replica = try resume(replica, replayed, configuration, disk, at: instance) ?? replica

@@ -27,7 +27,7 @@ extension ConsensusSimulator {
     let position = try SnapshotPosition(parsing: try reader.readCounted(max: bytes.count))
     let text = try reader.readCounted(max: bytes.count)
     // What a log's index would say.
-    var closed: [Digest: ClosedJob] = [:]
+    var closed = history.closed
     for block in replayed.prefix(while: { $0.height <= position.height }) {
       for case .verdict(let job, let verdict, _, _, let index) in block.events {
         closed[job] = ClosedJob(index: index, verdict: verdict, height: block.height)
@@ -35,7 +35,7 @@ extension ConsensusSimulator {
     }
     let state = try SimulatedLedger(group: fixture.group, memo: memo, snapshot: text, closed: closed)
     let resumed = try Replica(
-      configuration: configuration, genesis: SimulatedLedger(group: fixture.group, memo: memo),
+      configuration: configuration, genesis: SimulatedLedger(group: fixture.group, history: history, memo: memo),
       recovered: RecoveredRecords { disk.scan(prefix: $0, from: $1, limit: $2) },
       snapshot: Snapshot(position: position, state: state))
     resumes += 1

@@ -1,0 +1,74 @@
+/* A program that has as many threads as it may: threads FOLDER. For a while no thread can be made; what waits for one
+ * goes on behind that, and nothing is lost. Linked with -rdynamic, so that the library finds this pthread_create.
+ *
+ * FOLDER holds fir, a group of one, and plugins, with test-echo and test-words, as scripts/check-node makes them. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include <sync.h>
+#include <sync/node.h>
+
+#include "../CABI/check.h"
+
+#define SECOND 1000000000ULL
+
+static atomic_int left, refused;
+
+typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *with) {
+  if (atomic_load(&left) > 0) {
+    atomic_fetch_sub(&left, 1);
+    atomic_fetch_add(&refused, 1);
+    return EAGAIN;
+  }
+  create *real;
+  *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+  return real(thread, attributes, run, with);
+}
+
+static sync_status say(const char *what, sync_status status, sync_error **error) {
+  if (status != SYNC_OK) fprintf(stderr, "%s: %d: %s\n", what, (int)status, sync_error_get_message(*error));
+  sync_error_destroy(*error);
+  *error = NULL;
+  return status;
+}
+
+#define OK(call) CHECK(say(#call, (call), &error) == SYNC_OK)
+
+int main(int count, char **words) {
+  if (count != 2) return 2;
+  char folder[4100], path[4200];
+  static char configuration[65536];
+  snprintf(folder, sizeof folder, "%s/fir", words[1]);
+  snprintf(path, sizeof path, "%s/config.toml", folder);
+  FILE *file = fopen(path, "r");
+  if (file == NULL) return 2;
+  size_t size = fread(configuration, 1, sizeof configuration - 1, file);
+  fclose(file);
+
+  sync_error *error = NULL;
+  sync_node *node = NULL;
+  OK(sync_node_create((const uint8_t *)configuration, size, folder, NULL, NULL, &node, &error));
+  OK(sync_node_start(node, &error));
+  /* Its plugins have been called by now and have threads; a build wants more. */
+  sync_submit_request request = SYNC_SUBMIT_REQUEST_INIT;
+  request.package = "pkg:echo/fine@1";
+  for (int round = 1; round <= 2; round++) {
+    uint8_t job[32];
+    request.rebuild = 1000 + round;
+    atomic_store(&left, 10);
+    OK(sync_node_submit(node, &request, 60 * SECOND, job, &error));
+    OK(sync_node_wait(node, job, SYNC_PHASE_COSIGNED, 60 * SECOND, NULL, &error));
+    CHECK(round > 1 || atomic_load(&refused) == 10);
+  }
+  atomic_store(&left, 5);
+  OK(sync_node_stop(node, 60 * SECOND, &error));
+  sync_node_destroy(node);
+  printf("%d checks, %d failed, %d threads refused\n", checks, failures, atomic_load(&refused));
+  return failures != 0;
+}
