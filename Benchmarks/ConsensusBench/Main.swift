@@ -134,6 +134,8 @@ final class ConsensusFigures {
     var timeouts = 0
     /// Milliseconds of what an entry cannot do without, ascending.
     var floor: [Double] = []
+    /// Of all replicas for one entry.
+    var work: LoneFloor.Work
 
     var middle: Double { entries[entries.count / 2].total }
     var high: (total: Double, slowestWrite: Double) { entries[entries.count * 99 / 100] }
@@ -172,7 +174,7 @@ final class ConsensusFigures {
       let meanwhile = writes.filter { $0.end > span.start && $0.start < span.end }.map { $0.end - $0.start }
       return (total: Double(span.end - span.start) / 1e6, slowestWrite: Double(meanwhile.max() ?? 0) / 1e6)
     }
-    return Alone(entries: all.sorted { $0.total < $1.total }, timeouts: timeouts, floor: floors.sorted())
+    return Alone(entries: all.sorted { $0.total < $1.total }, timeouts: timeouts, floor: floors.sorted(), work: work)
   }
 
   func lone() throws {
@@ -188,6 +190,10 @@ final class ConsensusFigures {
       holds: alone.middle <= max(5, floor * Self.loneFloorMax)
         && alone.high.total - alone.high.slowestWrite <= max(15, floor * Self.loneFloorMax * 3))
     Self.row("  one write of a journal, in that p99 entry", "\(Self.text(alone.high.slowestWrite)) ms")
+    let (signs, checks) = (alone.work.signs / 4, alone.work.checks / 4)
+    bound(
+      "  signatures and checks of a replica", "\(Self.text(signs)), \(Self.text(checks))", "≤ 2.5, ≤ 8",
+      holds: signs <= 2.5 && checks <= 8)
     Self.row(
       "  its syncs, signatures, checks and hashes alone",
       "p50 \(Self.text(floor)) ms, p99 \(Self.text(alone.floor[alone.floor.count * 99 / 100])) ms")

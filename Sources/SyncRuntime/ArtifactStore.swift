@@ -130,7 +130,7 @@ public struct ArtifactStore: Sendable {
         state.items[digest, default: [:]][state.next] = ended
         return state.next
       }
-      Thread.detachNewThread { [self] in
+      BlockingThread.start { [self] in
         var failure: PluginError?
         do throws(PluginError) { try body() } catch { failure = error }
         end(number, digest, failure)
@@ -164,7 +164,7 @@ public struct ArtifactStore: Sendable {
   /// asks afterwards.
   private static func flush(_ path: String, _ group: DispatchGroup) {
     group.enter()
-    Thread.detachNewThread {
+    BlockingThread.start {
       let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
       if descriptor >= 0 {
         fsync(descriptor)

@@ -58,14 +58,13 @@ int main(int count, char **words) {
   /* Its plugins have been called by now and have threads; a build wants more. */
   sync_submit_request request = SYNC_SUBMIT_REQUEST_INIT;
   request.package = "pkg:echo/fine@1";
-  for (int round = 1; round <= 2; round++) {
-    uint8_t job[32];
-    request.rebuild = 1000 + round;
-    atomic_store(&left, 10);
-    OK(sync_node_submit(node, &request, 60 * SECOND, job, &error));
-    OK(sync_node_wait(node, job, SYNC_PHASE_COSIGNED, 60 * SECOND, NULL, &error));
-    CHECK(round > 1 || atomic_load(&refused) == 10);
-  }
+  uint8_t job[32];
+  request.rebuild = 1000;
+  atomic_store(&left, 10);
+  OK(sync_node_submit(node, &request, 60 * SECOND, job, &error));
+  OK(sync_node_wait(node, job, SYNC_PHASE_COSIGNED, 60 * SECOND, NULL, &error));
+  CHECK(atomic_load(&refused) == 10);
+  /* To stop may want threads, too, or find enough of them. */
   atomic_store(&left, 5);
   OK(sync_node_stop(node, 60 * SECOND, &error));
   sync_node_destroy(node);

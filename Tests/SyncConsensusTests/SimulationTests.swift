@@ -69,6 +69,16 @@ import Testing
     }
   }
 
+  /// The command that replays a run does not name the rate of its crashes.
+  @Test func theNextEpochIsThatOfThePlan() throws {
+    var options = ConsensusSimulator.Options()
+    (options.handsOver, options.faultSeconds, options.crashesPerMille) = (true, 2, 100)
+    let drawn = try run(12, options)
+    (options.plan, options.crashesPerMille) = (try ConsensusFaultPlan(parsing: drawn.plan.text), nil)
+    let given = try run(12, options)
+    #expect(given.traceDigest == drawn.traceDigest && given.nextHeight == drawn.nextHeight && drawn.nextHeight > 0)
+  }
+
   @Test func aNextEpochThatForgetsJobsIsFound() throws {
     var options = ConsensusSimulator.Options()
     (options.replicas, options.handsOver, options.faultSeconds) = (4, true, 2)

@@ -31,6 +31,19 @@ struct ImportTests {
     #expect(findings.isEmpty, "\(listed(findings))")
   }
 
+  @Test("The tests compile remote execution as its own manifest says")
+  func remoteExecution() throws {
+    let (own, other) = (try repository.text("Package.swift"), try repository.text("remote-execution/Package.swift"))
+    let mark = try #require(own.range(of: "SYNC_REMOTE_EXECUTION"))
+    let package = #/\.package\(url: [^)]*\)/#
+    let product = #/\.product\(name: "[^"]*", package: "[^"]*"\)/#
+    let wanted = Set(other.matches(of: package).map { String($0.output) })
+    try #require(wanted.count > 3)
+    #expect(wanted.subtracting(own.matches(of: package).map { String($0.output) }).isEmpty)
+    let products = Set(other.matches(of: product).map { String($0.output) })
+    #expect(products == Set(own[mark.upperBound...].matches(of: product).map { String($0.output) }))
+  }
+
   @Test("The pure rooms have neither tasks nor a clock")
   func pureRooms() throws {
     // Words of the language and the library that need no import.

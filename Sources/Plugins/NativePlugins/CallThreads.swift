@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import SyncRuntime
 import Synchronization
 
 /// Threads for functions of others, which may block: made when they are wanted, at most so many, gone when they were of
@@ -59,39 +60,9 @@ package final class CallThreads: Sendable {
     }
   }
 
-  private static let retryMilliseconds = 50
-
-  /// Runs the work on a thread of its own, on which no signal of the program's is handled. Where the program has as many
-  /// threads as it may, the work waits until it has fewer.
+  /// Runs the work on a thread of its own, on which no signal of the program's is handled, as soon as one can be made.
   package static func detach(_ work: @escaping @Sendable () -> Void) {
-    guard !isStarted(work) else { return }
-    DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(retryMilliseconds)) { detach(work) }
-  }
-
-  private final class Box: Sendable {
-    let work: @Sendable () -> Void
-    init(_ work: @escaping @Sendable () -> Void) { self.work = work }
-  }
-
-  private static func isStarted(_ work: @escaping @Sendable () -> Void) -> Bool {
-    var attributes = pthread_attr_t()
-    pthread_attr_init(&attributes)
-    defer { pthread_attr_destroy(&attributes) }
-    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    let box = Unmanaged.passRetained(Box(work))
-    var thread = pthread_t()
-    var all = sigset_t()
-    var before = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &before)
-    let failure = pthread_create(
-      &thread, &attributes,
-      {
-        Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().work(); return nil
-      }, box.toOpaque())
-    pthread_sigmask(SIG_SETMASK, &before, nil)
-    if failure != 0 { box.release() }
-    return failure == 0
+    BlockingThread.start(takesSignals: false, work)
   }
 
   private static let key: pthread_key_t = {

@@ -200,10 +200,11 @@ public struct ConsensusSimulator {
     var workload = SeededGenerator(seed: former.seed &+ 0x0EF0_C400)
     let count = group.members.count
     var options = former.options
-    (options.handsOver, options.plan) = (false, nil)
+    // A given rate of crashes stands in the plan of the first epoch; this one is the same when that plan is given.
+    (options.handsOver, options.plan, options.crashesPerMille) = (false, nil, nil)
     var drawer = ConsensusFaultDrawer(
       replicas: count, hasTwin: false, hasRestored: options.hasRestored,
-      milliseconds: options.faultSeconds * 1_000, crashesPerMille: options.crashesPerMille,
+      milliseconds: options.faultSeconds * 1_000, crashesPerMille: nil,
       random: SeededGenerator(seed: workload.next()))
     // Without faults before none come now.
     let plan = former.plan.faults.isEmpty ? former.plan : drawer.draw()

@@ -77,7 +77,7 @@ extension ConsensusSimulator {
 }
 
 extension ConsensusSimulator.Result {
-  /// Both epochs' figures; plan and crashes are the first one's.
+  /// Both epochs' figures; the plan, the height and the crashes that a rate gave are the first one's.
   func followed(by next: ConsensusSimulator.Result) -> ConsensusSimulator.Result {
     ConsensusSimulator.Result(
       seed: seed, replicas: replicas, failure: next.failure.map { "\($0), in the next epoch" }, plan: plan,
