@@ -62,7 +62,7 @@ import Testing
   @Test(arguments: [1, 2, 4, 5]) func theNextEpochGoesOn(replicas: Int) throws {
     var options = ConsensusSimulator.Options()
     (options.replicas, options.handsOver, options.faultSeconds) = (replicas, true, 2)
-    for seed in 0..<4 as Range<UInt64> {
+    for seed in 0..<2 as Range<UInt64> {
       let result = try run(seed, options)
       #expect(result.failure == nil, "\(result.replayCommand(options))")
       #expect(result.hasHandedOver && result.nextHeight > 3)

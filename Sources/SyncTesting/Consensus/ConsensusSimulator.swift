@@ -27,6 +27,8 @@ public struct ConsensusSimulator {
     public var crashesPerMille: UInt64?
     /// What goes wrong; `nil` draws it from the seed.
     public var plan: ConsensusFaultPlan?
+    /// Whether the next epoch is run, too, where this one ends.
+    package var entersNextEpoch = true
     /// A defect that the checkers must find.
     package var defect: Defect?
     public init() {}
@@ -62,6 +64,8 @@ public struct ConsensusSimulator {
     public let verdicts: [Verdict]
     /// Whether the epoch came to its end.
     public let hasHandedOver: Bool
+    /// Whether it was the next epoch that failed.
+    package var hasFailedLater = false
     /// Blocks of the next epoch, 0 where there was none.
     public let nextHeight: Int
     /// The crashes that ``ConsensusFault/crashes(perMille:_:)`` gave, each as a fault of its own.
@@ -237,7 +241,7 @@ public struct ConsensusSimulator {
   public mutating func run() -> Result {
     schedule()
     let result = proceed()
-    guard result.failure == nil, let group = evidence.over else { return result }
+    guard result.failure == nil, options.entersNextEpoch, let group = evidence.over else { return result }
     return result.followed(by: entering(group))
   }
 

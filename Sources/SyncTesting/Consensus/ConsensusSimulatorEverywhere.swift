@@ -25,6 +25,7 @@ extension ConsensusSimulator {
     var options = options
     let drawn = try ConsensusSimulator(seed: seed, options: options).plan
     options.plan = ConsensusFaultPlan(drawn.faults.filter { !$0.isCrash })
+    options.entersNextEpoch = false
     var found = Everywhere()
     var base = try ConsensusSimulator(seed: seed, options: options)
     withoutActuallyEscaping(progress) { progress in

@@ -79,11 +79,13 @@ extension ConsensusSimulator {
 extension ConsensusSimulator.Result {
   /// Both epochs' figures; the plan, the height and the crashes that a rate gave are the first one's.
   func followed(by next: ConsensusSimulator.Result) -> ConsensusSimulator.Result {
-    ConsensusSimulator.Result(
+    var result = ConsensusSimulator.Result(
       seed: seed, replicas: replicas, failure: next.failure.map { "\($0), in the next epoch" }, plan: plan,
       traceDigest: SHA256.hash(traceDigest.bytes + next.traceDigest.bytes), events: events + next.events,
       height: height, crashes: crashes + next.crashes, crashPoints: crashPoints + next.crashPoints,
       resumes: resumes + next.resumes, provenMisbehaviours: provenMisbehaviours + next.provenMisbehaviours,
       verdicts: verdicts + next.verdicts, hasHandedOver: hasHandedOver, nextHeight: next.height, injected: injected)
+    result.hasFailedLater = next.failure != nil
+    return result
   }
 }

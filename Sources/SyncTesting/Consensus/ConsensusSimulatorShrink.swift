@@ -60,6 +60,7 @@ extension ConsensusSimulator {
     func run(_ plan: ConsensusFaultPlan) -> Result? {
       var options = options
       options.plan = plan
+      options.entersNextEpoch = result.hasFailedLater
       guard var simulator = try? ConsensusSimulator(seed: result.seed, options: options) else { return nil }
       let result = simulator.run()
       return result.failure == nil ? nil : result
