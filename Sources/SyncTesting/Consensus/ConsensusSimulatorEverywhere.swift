@@ -12,8 +12,9 @@ extension ConsensusSimulator {
   /// Runs a seed, and at every write (before it, in it, after it) and behind every effect branches off a run in which
   /// the process ends there.
   ///
-  /// A branch is the run that the plan with that one fault more gives, to the end of its epoch and with every check; the
-  /// next epoch's places are not tried. Faults that end processes are left out of the plan: this is what they are about.
+  /// A branch is the run that the plan with that one fault more gives, to the end of its epoch and with every check;
+  /// the next epoch's places are not tried. Faults that end processes are left out of the plan: this is what they are
+  /// about.
   ///
   /// - Parameters:
   ///   - pointsMax: Ends the search behind so many places.
