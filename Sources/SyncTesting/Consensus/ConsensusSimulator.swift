@@ -157,6 +157,7 @@ public struct ConsensusSimulator {
   /// What was handed in and must come to a verdict.
   private var submitted: [(job: Digest, instance: Int, life: Int)] = []
   private var probes: [Digest] = []
+  /// Of the jobs that were handed in, but for the probes.
   private(set) var numbers: [UInt64] = []
   /// The group of the next epoch, where the members change.
   private(set) var next: Group?
