@@ -15,6 +15,7 @@ let package = Package(
   products: [
     .library(name: "SyncProof", targets: ["SyncProof"]),
     .library(name: "SyncRuntime", targets: ["SyncRuntime"]),
+    .library(name: "PluginSuites", targets: ["PluginSuites"]),
     .library(name: "SyncTesting", targets: ["SyncTesting"]),
     .library(name: "SyncNodeABI", type: .static, targets: ["CSyncNodeABI"]),
     .executable(name: "synchronicity", targets: ["synchronicity"]),
@@ -150,6 +151,11 @@ let package = Package(
     .target(
       name: "NativePlugins", dependencies: ["CSync", "SyncProof", "SyncRuntime"], path: "Sources/Plugins/NativePlugins",
       swiftSettings: settings),
+    // The conformance suites for them: for the program and for the C interface alike.
+    .target(
+      name: "NativePluginCheck",
+      dependencies: ["NativePlugins", "PluginSuites", "SodiumSigner", "SyncProof", "SyncRuntime"],
+      path: "Sources/Plugins/NativePluginCheck", swiftSettings: settings),
     // What makes a node of a configuration: for the program and for the C interface alike.
     .target(
       name: "NodeAssembly",
@@ -172,8 +178,8 @@ let package = Package(
     .target(
       name: "CSyncNodeABI",
       dependencies: [
-        "CSync", "CSyncABI", "NativePlugins", "NodeAssembly", "SyncProof", "SyncRuntime",
-        .product(name: "Logging", package: "swift-log"),
+        "CSync", "CSyncABI", "NativePluginCheck", "NativePlugins", "NodeAssembly", "PluginSuites", "SyncProof",
+        "SyncRuntime", .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
 
@@ -186,12 +192,15 @@ let package = Package(
 
     // What is shipped to plugin authors, and the reference node.
     .target(
-      name: "SyncTesting",
-      dependencies: ["CSodium", "SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"],
+      name: "PluginSuites", dependencies: ["SyncProof", "SyncRuntime"],
       // What a sandbox must not let a program do, as its source: compiled where the checks run.
       resources: ["escape.h", "escape.c", "escape-calls.c", "escape-processes.c", "escape-reach.c"].map {
         .embedInCode("Escape/\($0)")
       },
+      swiftSettings: settings),
+    .target(
+      name: "SyncTesting",
+      dependencies: ["CSodium", "PluginSuites", "SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"],
       swiftSettings: settings),
     .executableTarget(
       name: "synchronicity",
@@ -212,7 +221,7 @@ let package = Package(
     .executableTarget(
       name: "PluginCheck",
       dependencies: [
-        "NativePlugins", "SodiumSigner", "SyncProof", "SyncRuntime", "SyncTesting",
+        "NativePluginCheck", "NativePlugins", "PluginSuites", "SyncRuntime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/sync-plugin-check", swiftSettings: settings),
@@ -263,8 +272,9 @@ let package = Package(
     .testTarget(
       name: "PluginTests",
       dependencies: [
-        "SyncProof", "SyncRuntime", "SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner", "CratesSource",
-        "ChrootSandbox", "DockerSandbox", "ExecSandbox", "PackageSources", "SourceTools", "ToolchainShelf", "CZlib",
+        "PluginSuites", "SyncProof", "SyncRuntime", "SyncTesting", "TCPTransport", "SQLiteStorage", "SodiumSigner",
+        "CratesSource", "ChrootSandbox", "DockerSandbox", "ExecSandbox", "PackageSources", "SourceTools",
+        "ToolchainShelf", "CZlib",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

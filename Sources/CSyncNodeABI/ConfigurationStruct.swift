@@ -10,54 +10,54 @@ struct ConfigurationStruct {
   private static let countMax = 1_000
 
   init(_ fields: sync_node_configuration) throws(CallError) {
-    set("name", fields.name)
-    set("group", fields.group)
-    set("seed", fields.seed)
-    set("data", fields.data)
-    set("cache", fields.cache)
-    set("listen.transport", fields.listen_transport)
+    try set("name", fields.name)
+    try set("group", fields.group)
+    try set("seed", fields.seed)
+    try set("data", fields.data)
+    try set("cache", fields.cache)
+    try set("listen.transport", fields.listen_transport)
     // Not served: that is the program's.
     draft.set("listen.gateway", to: "127.0.0.1:0")
-    set("plugins.sandbox", fields.plugins_sandbox)
-    set("plugins.signer", fields.plugins_signer)
-    set("plugins.storage", fields.plugins_storage)
-    set("plugins.transport", fields.plugins_transport)
+    try set("plugins.sandbox", fields.plugins_sandbox)
+    try set("plugins.signer", fields.plugins_signer)
+    try set("plugins.storage", fields.plugins_storage)
+    try set("plugins.transport", fields.plugins_transport)
     try set("plugins.source", fields.plugins_source, fields.plugins_source_count)
     try set("plugins.libraries", fields.plugins_libraries, fields.plugins_libraries_count)
     try set("plugins.folders", fields.plugins_folders, fields.plugins_folders_count)
     try set(fields.settings, fields.settings_count)
-    set("plugins.docker-socket", fields.plugins_docker_socket)
-    set("plugins.exec-command", fields.plugins_exec_command)
+    try set("plugins.docker-socket", fields.plugins_docker_socket)
+    try set("plugins.exec-command", fields.plugins_exec_command)
     try set("plugins.exec-arguments", fields.plugins_exec_arguments, fields.plugins_exec_arguments_count)
     try set("plugins.exec-environment", fields.plugins_exec_environment, fields.plugins_exec_environment_count)
-    set("plugins.source-directory", fields.plugins_source_directory)
-    set("plugins.registry", fields.plugins_registry)
-    set("plugins.pypi-index", fields.plugins_pypi_index)
+    try set("plugins.source-directory", fields.plugins_source_directory)
+    try set("plugins.registry", fields.plugins_registry)
+    try set("plugins.pypi-index", fields.plugins_pypi_index)
     try setFlag("plugins.registry-allow-http", fields.plugins_registry_allow_http)
     set("plugins.exec-patience-seconds", fields.plugins_exec_patience_seconds)
-    set("toolchain.digest", fields.toolchain_digest)
-    set("toolchain.cargo", fields.toolchain_cargo)
-    set("toolchain.deb", fields.toolchain_deb)
-    set("toolchain.generic", fields.toolchain_generic)
-    set("toolchain.pypi", fields.toolchain_pypi)
+    try set("toolchain.digest", fields.toolchain_digest)
+    try set("toolchain.cargo", fields.toolchain_cargo)
+    try set("toolchain.deb", fields.toolchain_deb)
+    try set("toolchain.generic", fields.toolchain_generic)
+    try set("toolchain.pypi", fields.toolchain_pypi)
     try set("toolchain.directories", fields.toolchain_directories, fields.toolchain_directories_count)
     set("build.memory", bytes: fields.build_memory)
     set("build.cores", fields.build_cores)
     set("build.concurrent", fields.build_concurrent)
     set("retention.artifacts", bytes: fields.retention_artifacts)
     set("retention.sources", bytes: fields.retention_sources)
-    set("retention.proven", fields.retention_proven)
+    try set("retention.proven", fields.retention_proven)
     set("retention.diverged-days", fields.retention_diverged_days)
     set("retention.diverged-megabytes", fields.retention_diverged_megabytes)
     set("retention.report-days", fields.retention_report_days)
     set("retention.report-megabytes", fields.retention_report_megabytes)
     set("retention.transcript-days", fields.retention_transcript_days)
     set("retention.transcript-megabytes", fields.retention_transcript_megabytes)
-    set("divergence.compare", fields.divergence_compare)
-    set("divergence.toolchain", fields.divergence_toolchain)
+    try set("divergence.compare", fields.divergence_compare)
+    try set("divergence.toolchain", fields.divergence_toolchain)
     set("divergence.seconds", fields.divergence_seconds)
     set("divergence.memory-megabytes", fields.divergence_memory_megabytes)
-    set("log.level", fields.log_level)
+    try set("log.level", fields.log_level)
     set("consensus.timeout-base-milliseconds", fields.consensus_timeout_base_milliseconds)
     guard fields.reserved == 0 else {
       throw CallError(SYNC_ERROR_UNKNOWN_FLAG, "configuration.reserved is not 0, which is all that it can be")
@@ -69,8 +69,8 @@ struct ConfigurationStruct {
     try draft.configuration(path: "The configuration", folder: folder, plugins: plugins)
   }
 
-  private mutating func set(_ key: String, _ value: UnsafePointer<CChar>?) {
-    if let value { draft.set(key, to: String(cString: value)) }
+  private mutating func set(_ key: String, _ value: UnsafePointer<CChar>?) throws(CallError) {
+    if let value { draft.set(key, to: try utf8(value, key)) }
   }
 
   private mutating func set(_ key: String, _ value: Int32) {
@@ -97,7 +97,7 @@ struct ConfigurationStruct {
     var texts: [String] = []
     for entry in list {
       guard let entry else { throw CallError(SYNC_ERROR_NULL_ARGUMENT, Text("A member of \(key) is NULL")) }
-      texts.append(String(cString: entry))
+      texts.append(try utf8(entry, "A member of \(key)"))
     }
     draft.set(key, to: texts)
   }
@@ -107,7 +107,8 @@ struct ConfigurationStruct {
       guard let plugin = setting.plugin, let name = setting.name, let value = setting.value else {
         throw CallError(SYNC_ERROR_NULL_ARGUMENT, "A member of settings has NULL for its plugin, name or value")
       }
-      let (room, key, text) = (String(cString: plugin), String(cString: name), String(cString: value))
+      let what = "A text in settings"
+      let (room, key, text) = (try utf8(plugin, what), try utf8(name, what), try utf8(value, what))
       try failing { () throws(PluginError) in try draft.set(plugin: room, key, to: text) }
     }
   }

@@ -18,10 +18,10 @@ private func nodeObject(_ pointer: OpaquePointer?) throws(CallError) -> NodeObje
 package func nodeView(_ pointer: OpaquePointer) throws -> NodeSuccession { try nodeObject(pointer).view() }
 
 /// Whoever runs a plugin's method would wait for itself.
-private func requireOwnThread() throws(CallError) {
+func requireOwnThread(_ what: String = "end a node") throws(CallError) {
   guard !CallThreads.isCallThread else {
     throw CallError(
-      SYNC_ERROR_STATE, "A plugin's method, and a log's function, cannot end a node: it would wait for itself")
+      SYNC_ERROR_STATE, Text("A plugin's method, and a log's function, cannot \(what): it would wait for itself"))
   }
 }
 
@@ -160,8 +160,10 @@ public func sync_node_submit(
     let form = SubmitRequest(
       package: try text(request.package, "request.package"), features: features.isEmpty ? nil : features,
       defaultFeatures: request.without_default_features == 0 ? nil : false,
-      profile: request.profile.map { String(cString: $0) }, target: request.target.map { String(cString: $0) },
-      toolchain: request.toolchain.map { String(cString: $0) }, rebuild: request.rebuild == 0 ? nil : request.rebuild,
+      profile: try request.profile.map { (text) throws(CallError) in try utf8(text, "request.profile") },
+      target: try request.target.map { (text) throws(CallError) in try utf8(text, "request.target") },
+      toolchain: try request.toolchain.map { (text) throws(CallError) in try utf8(text, "request.toolchain") },
+      rebuild: request.rebuild == 0 ? nil : request.rebuild,
       priority: request.priority == 0 ? nil : Int(request.priority))
     let digest = try object.ask(until: deadline) { (view) throws(PluginError) in try await view.submit(form) }
     for (place, byte) in digest.bytes.enumerated() { job[place] = byte }

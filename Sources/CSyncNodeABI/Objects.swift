@@ -29,7 +29,15 @@ func failing<T>(_ work: () throws(PluginError) -> T) throws(CallError) -> T {
 
 /// A C string that must be there.
 func text(_ start: UnsafePointer<CChar>?, _ name: StaticString) throws(CallError) -> String {
-  String(cString: try required(start, name))
+  try utf8(try required(start, name), "\(name)")
+}
+
+/// A C string. One that is no UTF-8 is refused: a path that is repaired would be another file's.
+func utf8(_ start: UnsafePointer<CChar>, _ name: String) throws(CallError) -> String {
+  guard let text = String(validatingCString: start) else {
+    throw CallError(SYNC_ERROR_INVALID_ARGUMENT, Text("\(name) is not UTF-8"))
+  }
+  return text
 }
 
 /// Reads as much of an open struct of the caller's as there is; what is not there is zero.

@@ -13,6 +13,29 @@ import Synchronization
 /// What sync_registry points to.
 final class RegistryObject: Sendable {
   let plugins = Mutex(PluginRegistry.shipped)
+  /// Those of them that were added here.
+  private let added = Mutex<[NativePlugin]>([])
+
+  func add(_ plugin: NativePlugin) throws(PluginError) {
+    let result = plugins.withLock { plugins in
+      Result { () throws(PluginError) in try plugins.add(plugin) }
+    }
+    try result.get()
+    added.withLock { $0.append(plugin) }
+  }
+
+  /// The one of that name that was added.
+  func plugin(_ name: String) throws(PluginError) -> NativePlugin {
+    let named = added.withLock { $0.filter { $0.name == name } }
+    guard let plugin = named.first else {
+      throw PluginError(.notFound, "No plugin named '\(name.prefix(64))' was added to this registry")
+    }
+    guard named.count == 1 else {
+      let kinds = named.map(\.kind.rawValue).joined(separator: " and a ")
+      throw PluginError(.invalid, "\(name) is a \(kinds) here: add the one to check to a registry of its own")
+    }
+    return plugin
+  }
 }
 
 @c @implementation
@@ -38,13 +61,7 @@ public func sync_registry_add(
       try NativePlugin(plugin, userData: userData, destroyUserData: destroyUserData, from: "The plugin")
     }
     let registry = try object(registry, "registry", RegistryObject.self)
-    try failing { () throws(PluginError) in
-      let plugin = try plugin.get()
-      let result = registry.plugins.withLock { plugins in
-        Result { () throws(PluginError) in try plugins.add(plugin) }
-      }
-      try result.get()
-    }
+    try failing { () throws(PluginError) in try registry.add(try plugin.get()) }
   }
 }
 
@@ -55,13 +72,7 @@ public func sync_registry_load(
   call(error) { () throws(CallError) in
     let registry = try object(registry, "registry", RegistryObject.self)
     let path = try text(path, "path")
-    try failing { () throws(PluginError) in
-      let plugin = try PluginLibrary.load(path)
-      let result = registry.plugins.withLock { plugins in
-        Result { () throws(PluginError) in try plugins.add(plugin) }
-      }
-      try result.get()
-    }
+    try failing { () throws(PluginError) in try registry.add(try PluginLibrary.load(path)) }
   }
 }
 

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Foundation
+import NativePluginCheck
 import NativePlugins
+import PluginSuites
 import SyncRuntime
-import SyncTesting
 
 /// Loads a plugin as a node does and runs the conformance suite of its kind.
 @main
@@ -47,29 +48,23 @@ struct PluginCheck: AsyncParsableCommand {
     } catch {
       throw ValidationError(error.message)
     }
-    let place = CheckPlace(plugin, settings: try pairs(settings, "--setting"))
-    defer { place.remove() }
-    let findings: [CompatFinding]
-    switch plugin.kind {
-    case .signer: findings = await place.checkSigner()
-    case .storage: findings = await place.checkStorage()
-    case .transport: findings = await place.checkTransport()
-    case .sandbox:
-      guard let toolchain else { throw ValidationError("A sandbox is checked with --toolchain ARCHIVE") }
-      findings = try await place.checkSandbox(toolchain, escapes: escapes ? try pairs(allowed, "--allow") : nil)
-    case .source:
-      guard let package else { throw ValidationError("A source is checked with --package PURL") }
-      findings = try await place.checkSource(package)
+    if plugin.kind == .sandbox, toolchain == nil {
+      throw ValidationError("A sandbox is checked with --toolchain ARCHIVE")
     }
+    if plugin.kind == .source, package == nil {
+      throw ValidationError("A source is checked with --package PURL")
+    }
+    let given = NativeSuite.Given(
+      settings: try pairs(settings, "--setting"), toolchain: toolchain, package: package,
+      escapes: escapes ? try pairs(allowed, "--allow") : nil)
+    let findings = try await NativeSuite(plugin, given).run()
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       let lines = findings.map { Line(name: $0.name, hasPassed: $0.hasPassed, detail: $0.detail) }
       print(String(decoding: try encoder.encode(lines), as: UTF8.self))
     } else {
-      for finding in findings { print(finding) }
-      let passed = findings.count { $0.hasPassed }
-      print("\(plugin.name) \(plugin.version), a \(plugin.kind.rawValue): \(passed) of \(findings.count) checks passed")
+      print(NativeSuite.report(findings, on: plugin), terminator: "")
     }
     if findings.contains(where: { !$0.hasPassed }) { throw ExitCode(1) }
   }

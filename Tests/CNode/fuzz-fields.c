@@ -1,5 +1,5 @@
-/* Random words as fields of configurations, and functions that get events and end what there is at any moment: two
- * parts of fuzz.c. */
+/* Random words as fields of configurations and options, and functions that get events and end what there is at any
+ * moment: parts of fuzz.c. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
@@ -142,6 +142,59 @@ int fuzz_fields(const char *folder, unsigned count) {
   sync_registry_destroy(registry);
   printf("fields: %u, of which %u were taken\n", count, taken);
   CHECK(taken > 0 && taken < count);
+  return failures;
+}
+
+/* ---- Options of a conformance suite ---- */
+
+static void put_pairs(const sync_setting **start, size_t *size, pieces *of) {
+  sync_setting pairs[MEMBERS];
+  *size = below(MEMBERS + 1);
+  for (size_t i = 0; i < *size; i++) pairs[i] = (sync_setting){text_of(of), text_of(of)};
+  *start = (const sync_setting *)piece(of, (char *)pairs, *size * sizeof pairs[0]);
+  if (below(8) == 0) *size = below(2) ? 1001 : SIZE_MAX / sizeof pairs[0] + below(9);
+  if (below(8) == 0) *start = NULL;
+}
+
+int fuzz_checks(unsigned count) {
+  sync_registry *registry = make_registry();
+  unsigned made = 0;
+  for (unsigned i = 0; i < count; i++) {
+    static const char *const names[] = {"test-keys", "test-words", "test-echo", "tcp", "noise"};
+    sync_check_options options = SYNC_CHECK_OPTIONS_INIT;
+    pieces of = {.count = 0};
+    if (below(2)) put_pairs(&options.settings, &options.settings_count, &of);
+    if (below(4) == 0) put_pairs(&options.allowed, &options.allowed_count, &of);
+    if (below(2)) options.toolchain = text_of(&of);
+    if (below(2)) options.package = text_of(&of);
+    if (below(4) == 0) options.with_escapes = (int32_t)below(4) - 1;
+    if (below(16) == 0) options.reserved = (int32_t)below(3) - 1;
+    if (below(16) == 0) options.struct_size = below(2) ? (uint32_t)below(sizeof options + 1) : UINT32_MAX;
+    if (below(16) == 0) options.abi_version = (uint32_t)below(4);
+    /* A suite that runs takes a second. */
+    int is_good = i % 400 == 0;
+    if (is_good) options = (sync_check_options)SYNC_CHECK_OPTIONS_INIT;
+    const char *name = is_good ? "test-keys" : below(3) ? names[1 + below(ROWS(names) - 1)] : text_of(&of);
+    if (!is_good && name != NULL && strcmp(name, "test-keys") == 0) name = NULL;
+    sync_check_options *exact = malloc(sizeof options);
+    memcpy(exact, &options, sizeof options);
+    sync_bytes *report = NULL;
+    sync_error *error = NULL;
+    int32_t has_passed = 7;
+    sync_status status = sync_registry_check(below(64) || is_good ? registry : NULL, name, below(9) ? exact : NULL,
+                                             &has_passed, below(9) ? &report : NULL, &error);
+    CHECK(has_passed == 0 || (has_passed == 1 && status == SYNC_OK));
+    CHECK(status == SYNC_OK || report == NULL);
+    CHECK(!is_good || has_passed == 1);
+    want_sentence(status, error);
+    made += status == SYNC_OK;
+    sync_bytes_destroy(report);
+    free(exact);
+    for (size_t k = 0; k < of.count; k++) free(of.taken[k]);
+  }
+  sync_registry_destroy(registry);
+  printf("checks: %u, of which %u were made\n", count, made);
+  CHECK(made > 0 && made < count);
   return failures;
 }
 

@@ -201,6 +201,36 @@ static size_t mutate(char *text, size_t size, size_t room) {
   return size;
 }
 
+/* A text for the folder of a node: of words, as long as a path may be and longer, or none at all. */
+static char *any_folder(void) {
+  if (below(3) != 0) return sentence();
+  size_t size = below(3) == 0 ? 0 : below(3) == 0 ? 200000 : 4090 + below(12);
+  char *text = malloc(size + 1);
+  for (size_t i = 0; i < size; i++) text[i] = i % 200 == 0 ? '/' : (char)(1 + below(255));
+  text[size] = 0;
+  return text;
+}
+
+/* A status of any size, in memory that ends with it; what is not the library's to write stays. */
+static void ask_status(sync_node *node) {
+  uint32_t head[2] = {sizeof(sync_node_status), SYNC_ABI_VERSION};
+  if (below(3) == 0) head[0] = (uint32_t)below(2 * sizeof(sync_node_status));
+  if (below(8) == 0) head[0] = (uint32_t)below(UINT32_MAX);
+  if (below(8) == 0) head[1] = (uint32_t)below(4);
+  size_t size = head[0] < 2 * sizeof(sync_node_status) ? head[0] : sizeof(sync_node_status);
+  if (size < sizeof head) size = sizeof head;
+  uint8_t *exact = malloc(size);
+  noise(exact, size);
+  memcpy(exact, head, sizeof head);
+  uint8_t behind = size > sizeof(sync_node_status) ? exact[size - 1] : 0;
+  sync_error *error = NULL;
+  sync_status status = sync_node_get_status(node, below(50) ? (sync_node_status *)(void *)exact : NULL, &error);
+  if (status == SYNC_OK) CHECK(head[0] >= sizeof(sync_node_status) && head[1] == SYNC_ABI_VERSION);
+  if (size > sizeof(sync_node_status)) CHECK(exact[size - 1] == behind);
+  want_sentence(status, error);
+  free(exact);
+}
+
 static void fuzz_configurations(const char *folder, file_bytes good, unsigned count) {
   sync_registry *registry = make_registry();
   unsigned taken = 0;
@@ -218,12 +248,15 @@ static void fuzz_configurations(const char *folder, file_bytes good, unsigned co
     if (i > 0 && below(8) == 0) options.is_restored = (int32_t)below(5) - 2;
     sync_node *node = NULL;
     sync_error *error = NULL;
-    sync_status status = sync_node_create((const uint8_t *)exact, size, folder, is_registered ? registry : NULL,
-                                          below(2) ? &options : NULL, &node, &error);
+    char *elsewhere = i > 0 && below(4) == 0 ? any_folder() : NULL;
+    sync_status status =
+      sync_node_create((const uint8_t *)exact, size, elsewhere != NULL ? elsewhere : folder,
+                       is_registered ? registry : NULL, below(2) ? &options : NULL, &node, &error);
     CHECK((status == SYNC_OK) == (node != NULL));
     want_sentence(status, error);
     taken += status == SYNC_OK;
     sync_node_destroy(node);
+    free(elsewhere);
     free(exact);
   }
   sync_registry_destroy(registry);
@@ -273,6 +306,7 @@ static void fuzz_calls(const char *folder, file_bytes good, unsigned count) {
     if (below(5) == 0) status.struct_size = (uint32_t)below(100);
     TRY(sync_node_get_job(node, job, &status, &error));
     TRY(sync_node_wait(node, job, (int32_t)below(9) - 2, below(2000000), NULL, &error));
+    ask_status(node);
     sync_bytes *bytes = NULL;
     TRY(below(2) ? sync_node_copy_proof(node, job, &bytes, &error)
                            : sync_node_copy_artifact_path(node, job, &bytes, &error));
@@ -312,6 +346,7 @@ int main(int count, char **arguments) {
   CHECK(fuzz_tables(400 + rounds / 4) == 0);
   fuzz_calls(place, good, rounds / 8 < 250 ? rounds / 8 : 250);
   CHECK(fuzz_fields(place, rounds) == 0);
+  CHECK(fuzz_checks(rounds) == 0);
   free(good.data);
   snprintf(place, sizeof place, "%s/fir/config.toml", arguments[1]);
   good = read_file(place);

@@ -30,6 +30,7 @@ sync_registry *make_registry(void);
 
 /* Each gives how many checks of its file have failed. */
 int fuzz_fields(const char *folder, unsigned count);
+int fuzz_checks(unsigned count);
 int fuzz_tables(unsigned count);
 int fuzz_noisy(const char *folder_of_one, const char *folder_of_four, unsigned lives);
 int fuzz_observers(const char *folder, file_bytes configuration, unsigned lives);

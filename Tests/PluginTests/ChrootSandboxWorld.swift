@@ -3,7 +3,7 @@ import SyncProof
 import SyncRuntime
 
 @testable import ChrootSandbox
-@testable import SyncTesting
+@testable import PluginSuites
 
 /// A sandbox with folders of its own.
 struct ChrootWorld: Sendable {

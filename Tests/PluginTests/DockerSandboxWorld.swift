@@ -4,7 +4,7 @@ import SyncRuntime
 import Testing
 
 @testable import DockerSandbox
-@testable import SyncTesting
+@testable import PluginSuites
 
 /// What speaks Docker's API on this host.
 enum DockerEngineKind: String, CaseIterable, Sendable {

@@ -4,7 +4,7 @@ import SyncRuntime
 import Testing
 
 @testable import ExecSandbox
-@testable import SyncTesting
+@testable import PluginSuites
 
 /// An exec sandbox with folders of its own, and the commands that it is given.
 struct ExecWorld: Sendable {

@@ -28,7 +28,8 @@ struct DocumentTests {
   private func testNames() throws -> Set<String> {
     var names: Set<String> = []
     for path in repository.paths(extensions: ["swift"]) {
-      guard path.contains("Tests/") || path.hasPrefix("Sources/SyncTesting/") else { continue }
+      let isSuite = ["Sources/PluginSuites/", "Sources/SyncTesting/"].contains { path.hasPrefix($0) }
+      guard isSuite || path.contains("Tests/") else { continue }
       names.formUnion(path.split(separator: "/").dropLast().map(String.init))
       names.formUnion(declaredNames(try repository.text(path)))
     }

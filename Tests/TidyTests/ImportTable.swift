@@ -66,6 +66,7 @@ enum ImportTable {
     .plugin("TCPTransport", foreign: ["NIOCore", "NIOPosix", "NIOSSL", "NIOTLS"]),
     // Plugins whose methods are C functions; CSyncNode is a second module of the headers' target.
     .plugin("NativePlugins", own: ["CSync", "CSyncNode"]),
+    .plugin("NativePluginCheck", own: ["NativePlugins", "PluginSuites", "SodiumSigner"]),
     // Makes a node of a configuration, from all plugins that are shipped.
     Room(
       "NodeAssembly", at: "Plugins/NodeAssembly", own: plugins.union(["NativePlugins", "SyncProof", "SyncRuntime"]),
@@ -76,16 +77,22 @@ enum ImportTable {
     Room("CSyncABI", own: plugins.union(["CSync", "SyncProof", "SyncRuntime"]), platform: false),
     Room(
       "CSyncNodeABI",
-      own: ["CSync", "CSyncABI", "CSyncNode", "NativePlugins", "NodeAssembly", "SyncProof", "SyncRuntime"],
+      own: [
+        "CSync", "CSyncABI", "CSyncNode", "NativePluginCheck", "NativePlugins", "NodeAssembly", "PluginSuites",
+        "SyncProof", "SyncRuntime",
+      ],
       foreign: ["Logging"], platform: true),
     Room(
       "PluginCheck", at: "sync-plugin-check",
-      own: ["NativePlugins", "SodiumSigner", "SyncProof", "SyncRuntime", "SyncTesting"],
+      own: ["NativePluginCheck", "NativePlugins", "PluginSuites", "SyncRuntime"],
       foreign: ["ArgumentParser"], platform: true),
     // Embedded Swift too, in the small program: files through C, and nothing else of the platform.
     Room("VerifyTool", at: "synchronicity-verify", own: ["CVerifyFiles", "SyncProof"], platform: false),
+    Room("PluginSuites", own: ["SyncProof", "SyncRuntime"], platform: true),
     // Fixtures sign with keys made from labels.
-    Room("SyncTesting", own: ["CSodium", "SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"], platform: true),
+    Room(
+      "SyncTesting", own: ["CSodium", "PluginSuites", "SyncProof", "SyncConsensus", "SyncLedger", "SyncRuntime"],
+      platform: true),
     Room(
       "synchronicity",
       own: plugins.union([

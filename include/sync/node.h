@@ -15,6 +15,8 @@
  * look and return, SYNC_FOREVER waits. The others ask the node at most, whose thread may be at its disk or at an answer
  * of a plugin. They block the caller's thread only, and no function of a plugin is ever called on it.
  *
+ * Texts and paths are UTF-8; one that is not is refused with SYNC_ERROR_INVALID_ARGUMENT.
+ *
  * After fork() a child may use verify.h and nothing of this header. The library stays in memory once it is loaded.
  */
 #ifndef SYNC_NODE_H
@@ -63,6 +65,38 @@ sync_status sync_registry_add(
 /* Adds the plugin that a shared object holds; it stays loaded. Its code runs in this process with all its rights: load
  * what you trust. path is absolute. [owner-thread] */
 sync_status sync_registry_load(sync_registry *registry, const char *path, sync_error **error);
+
+/* What the checks of a plugin want to be told. */
+typedef struct sync_check_options {
+  uint32_t struct_size; /* sizeof(sync_check_options) */
+  uint32_t abi_version; /* SYNC_ABI_VERSION */
+  const sync_setting *settings; /* as a configuration has them in [settings.PLUGIN]; no name twice */
+  size_t settings_count;        /* at most 1,000 */
+  const char *toolchain; /* for a sandbox: absolute path of a tar with /bin/sh, bash, coreutils and busybox */
+  const char *package;   /* for a source: one that it has, such as "pkg:cargo/itoa@1.0.1" */
+  /* 1: for a sandbox also every attempt to leave it. They are compiled here, by cc, and made as whom this process runs
+   * as; root sees the most, below a TMPDIR that others may enter. */
+  int32_t with_escapes;
+  int32_t reserved; /* 0 */
+  /* Attempts that may succeed, by the word with which a report's WHAT WAS SEEN begins, and why that does no harm. */
+  const sync_setting *allowed;
+  size_t allowed_count; /* at most 1,000 */
+} sync_check_options;
+
+#define SYNC_CHECK_OPTIONS_INIT {sizeof(sync_check_options), SYNC_ABI_VERSION, NULL, 0, NULL, NULL, 0, 0, NULL, 0}
+
+/* Runs the conformance suite of a plugin that was added to the registry, by calling it as a node does: for its author,
+ * from a test in the language in which it is written. It takes seconds, for a sandbox minutes, and works in a folder of
+ * its own below TMPDIR, which is gone behind it; a transport gets free ports of 127.0.0.1.
+ *
+ * SYNC_OK means that the checks were made. has_passed gets 1 when each was passed, else 0; report, which may be NULL, a
+ * line of text for each, "pass: NAME" or "FAIL: NAME: WHAT WAS SEEN", and a last one with their number. options may be
+ * NULL where nothing is wanted of them. SYNC_ERROR_NOT_FOUND when no plugin of that name was added, SYNC_ERROR_INVALID
+ * when plugins of two kinds were, or an option is missing that the kind wants. SYNC_ERROR_STATE on a thread that runs a
+ * plugin's method. [any-thread, also while plugins are added; the registry stays until it returns] */
+sync_status sync_registry_check(
+  const sync_registry *registry, const char *name, const sync_check_options *options, int32_t *has_passed,
+  sync_bytes **report, sync_error **error);
 
 /* Does nothing for NULL. Nodes that were made with it keep what they need. [owner-thread] */
 void sync_registry_destroy(sync_registry *registry);

@@ -18,6 +18,8 @@
 // own and is answered exactly once, whatever the method does: with what it returns, with its error, or with what it
 // panicked with. What it answers is checked like anything that comes from outside. What goes wrong costs the one call.
 //
+// Registry.Check says, in a test, whether a plugin keeps the promises of its kind.
+//
 // # Building
 //
 // The package needs cgo and libsync, which it links dynamically. Unless the library lies where the C compiler and the

@@ -63,6 +63,9 @@ var emptyTree = fmt.Sprintf("%x", sha256.Sum256([]byte("synchronicity-tree/v1\n"
 
 func (w *words) Resolve(ctx context.Context, request *node.ResolveRequest) ([]byte, error) {
 	word := strings.TrimSuffix(strings.TrimPrefix(request.Package, "pkg:words/"), "@1")
+	if request.Package != "pkg:words/"+word+"@1" {
+		word = "missing"
+	}
 	switch word {
 	case "missing":
 		return nil, fmt.Errorf("there is no such word: %w", node.PluginNotFound)
@@ -106,7 +109,7 @@ func (w *words) Resolve(ctx context.Context, request *node.ResolveRequest) ([]by
 
 func (w *words) Fetch(ctx context.Context, request *node.FetchRequest) error {
 	if request.TreeSHA256 != emptyTree {
-		return fmt.Errorf("the tree %s, where there is one alone: %w", request.TreeSHA256, node.PluginInvalid)
+		return fmt.Errorf("the tree %s, where there is one alone: %w", request.TreeSHA256, node.PluginChecksumMismatch)
 	}
 	return os.Mkdir(request.Directory, 0o755)
 }

@@ -12,8 +12,9 @@ import (
 // Registry holds the plugins that configurations can choose by name, beside those that are built in. It may be used by
 // many goroutines at once.
 type Registry struct {
-	mutex sync.Mutex
-	raw   *C.sync_registry
+	mutex  sync.Mutex
+	raw    *C.sync_registry // nil when it is closed
+	checks int              // that run; the last one frees what was closed meanwhile
 }
 
 // NewRegistry makes an empty one.
@@ -123,11 +124,35 @@ func (r *Registry) Load(path string) error {
 	return takeError(C.sync_registry_load(r.raw, raw, &failure), failure)
 }
 
-// Close frees it; nodes that were made with it keep what they need. A second time does nothing.
+// Close frees it; nodes that were made with it keep what they need, and so do checks that run. A second time does
+// nothing.
 func (r *Registry) Close() error {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	C.sync_registry_destroy(r.raw)
+	if r.checks == 0 {
+		C.sync_registry_destroy(r.raw)
+	}
 	r.raw = nil
 	return nil
+}
+
+// use keeps the registry from being freed until release, without keeping others from it: what is called meanwhile may
+// use it too, and close it.
+func (r *Registry) use() (*C.sync_registry, error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.raw == nil {
+		return nil, ErrClosed
+	}
+	r.checks++
+	return r.raw, nil
+}
+
+func (r *Registry) release(raw *C.sync_registry) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.checks--
+	if r.checks == 0 && r.raw == nil {
+		C.sync_registry_destroy(raw)
+	}
 }

@@ -427,6 +427,31 @@ export interface SourcePlugin extends PluginOf<'source', Source> {
 }
 export type Plugin = SandboxPlugin | SignerPlugin | SourcePlugin | StoragePlugin;
 
+/** What the checks of a plugin want to be told. */
+export interface CheckOptions {
+  /** As a configuration has them in `[settings.PLUGIN]`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** For a sandbox: absolute path of a tar with /bin/sh, bash, coreutils and busybox. */
+  readonly toolchain?: string;
+  /** For a source: one that it has, such as `pkg:cargo/itoa@1.0.1`. */
+  readonly package?: string;
+  /**
+   * For a sandbox also every attempt to leave it. They are compiled here, by cc, and made as whom this process runs as;
+   * root sees the most, below a TMPDIR that others may enter.
+   */
+  readonly withEscapes?: boolean;
+  /** Attempts that may succeed, by the word with which a report's WHAT WAS SEEN begins, and why that does no harm. */
+  readonly allowed?: Readonly<Record<string, string>>;
+}
+
+/** What the checks of a plugin found. */
+export interface CheckReport {
+  /** Whether each check was passed. */
+  readonly hasPassed: boolean;
+  /** A line for each, "pass: NAME" or "FAIL: NAME: WHAT WAS SEEN", and a last one with their number. */
+  readonly report: string;
+}
+
 /** Plugins that nodes can choose by name, beside those that are built in. Nodes keep what they need of it. */
 export class Registry {
   constructor();
@@ -434,6 +459,13 @@ export class Registry {
   add(plugin: Plugin): this;
   /** Adds the plugin that a shared object holds; it stays loaded. Load what you trust: it is in your process. */
   load(path: string): this;
+  /**
+   * Runs the conformance suite of a plugin that was added, by calling it as a node does: for its author, from a test.
+   * It takes seconds, for a sandbox minutes, and works in a folder of its own below TMPDIR, which is gone behind it.
+   * What the plugin does wrong is in the report. Rejects with SYNC_ERROR_NOT_FOUND when no plugin of that name was
+   * added, with SYNC_ERROR_INVALID when plugins of two kinds were, or an option is missing that the kind wants.
+   */
+  check(name: string, options?: CheckOptions): Promise<CheckReport>;
 }
 
 // ---- Errors ----

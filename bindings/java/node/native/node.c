@@ -42,6 +42,18 @@ static int copy_digest(JNIEnv *env, jbyteArray array, uint8_t digest[SYNC_SHA256
   return !(*env)->ExceptionCheck(env);
 }
 
+/* The text that begins there, and where the next one begins. */
+static const char *next_text(const char **at) {
+  const char *text = *at;
+  *at = text + strlen(text) + 1;
+  return text;
+}
+
+static const char *next_optional(const char **at, jint present, jint bit) {
+  const char *text = next_text(at);
+  return (present & bit) != 0 ? text : NULL;
+}
+
 /* ---- Registries ---- */
 
 JNIEXPORT jlong JNICALL NATIVE(createRegistry)(JNIEnv *env, jclass native) {
@@ -58,6 +70,49 @@ JNIEXPORT void JNICALL NATIVE(loadPlugin)(JNIEnv *env, jclass native, jlong regi
   sync_status status = sync_registry_load(FROM_HANDLE(sync_registry, registry), (const char *)path.data, &error);
   free(path.data);
   succeeds(env, native, status, error);
+}
+
+/* The texts end with a NUL each: the plugin's name, the two optional ones of the options', the names and values of the
+ * settings and of what is allowed. */
+JNIEXPORT jbyteArray JNICALL NATIVE(check)(JNIEnv *env, jclass native, jlong registry, jbyteArray array, jint settings,
+                                           jint allowed, jint present, jboolean with_escapes) {
+  byte_copy texts;
+  if (!copy_bytes(env, array, SIZE_MAX, &texts)) return NULL;
+  const size_t count = (size_t)settings + (size_t)allowed;
+  sync_setting *pairs = calloc(count + 1, sizeof *pairs);
+  if (pairs == NULL) {
+    free(texts.data);
+    throw_out_of_memory(env);
+    return NULL;
+  }
+  const char *at = (const char *)texts.data;
+  const char *name = next_text(&at);
+  sync_check_options options = SYNC_CHECK_OPTIONS_INIT;
+  options.toolchain = next_optional(&at, present, synchronicity_node_Native_HAS_TOOLCHAIN);
+  options.package = next_optional(&at, present, synchronicity_node_Native_HAS_PACKAGE);
+  for (size_t i = 0; i < count; i++) {
+    pairs[i].name = next_text(&at);
+    pairs[i].value = next_text(&at);
+  }
+  options.settings = pairs;
+  options.settings_count = (size_t)settings;
+  options.with_escapes = with_escapes != 0;
+  options.allowed = pairs + settings;
+  options.allowed_count = (size_t)allowed;
+  int32_t has_passed = 0;
+  sync_bytes *report = NULL;
+  sync_error *error = NULL;
+  sync_status status =
+      sync_registry_check(FROM_HANDLE(sync_registry, registry), name, &options, &has_passed, &report, &error);
+  free(pairs);
+  free(texts.data);
+  if (!succeeds(env, native, status, error)) return NULL;
+  answer made = {0};
+  put_int32(&made, has_passed);
+  put_uint32(&made, (uint32_t)sync_bytes_get_size(report));
+  put(&made, sync_bytes_get_start(report), sync_bytes_get_size(report));
+  sync_bytes_destroy(report);
+  return give(env, &made);
 }
 
 JNIEXPORT void JNICALL NATIVE(destroyRegistry)(JNIEnv *env, jclass native, jlong registry) {
@@ -153,18 +208,6 @@ JNIEXPORT jbyteArray JNICALL NATIVE(statusJson)(JNIEnv *env, jclass native, jlon
 }
 
 /* ---- Jobs ---- */
-
-/* The text that begins there, and where the next one begins. */
-static const char *next_text(const char **at) {
-  const char *text = *at;
-  *at = text + strlen(text) + 1;
-  return text;
-}
-
-static const char *next_optional(const char **at, jint present, jint bit) {
-  const char *text = next_text(at);
-  return (present & bit) != 0 ? text : NULL;
-}
 
 /* The texts end with a NUL each: the package, the three optional ones of the request's, the features. */
 JNIEXPORT jbyteArray JNICALL NATIVE(submit)(JNIEnv *env, jclass native, jlong node, jbyteArray array, jint features,

@@ -2,9 +2,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import synchronicity.node.Call;
+import synchronicity.node.CheckOptions;
 import synchronicity.node.CreateRequest;
 import synchronicity.node.EventKind;
+import synchronicity.node.KeyRole;
 import synchronicity.node.Node;
+import synchronicity.node.NodeException;
 import synchronicity.node.NodeOptions;
 import synchronicity.node.Registry;
 import synchronicity.node.RunRequest;
@@ -40,8 +43,30 @@ public final class EndMain {
     }
   }
 
+  /** Leaves while a plugin is checked on another thread. */
+  private static void leaveCheck() throws Exception {
+    Registry registry = new Registry().addSigner("java-keys", "1", request -> new Keys(request) {
+      @Override
+      public byte[] publicKey(KeyRole role, Call call) {
+        RUNS.countDown();
+        return super.publicKey(role, call);
+      }
+    });
+    Thread thread = new Thread(() -> {
+      try {
+        registry.check("java-keys", new CheckOptions());
+      } catch (NodeException error) {
+        System.err.println(error);
+      }
+    });
+    thread.start();
+    RUNS.await();
+    System.exit(7);
+  }
+
   public static void main(String[] arguments) throws Exception {
     how = arguments[1];
+    if (how.equals("check")) leaveCheck();
     Registry registry = new Registry().addSandbox("java-shell", "1", Ending::new)
         .addSource("java-words", "1", "words", "words", request -> new Words());
     NodeOptions options = new NodeOptions().registry(registry).log((level, line) -> System.out.println(line));

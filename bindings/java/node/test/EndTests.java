@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** Programs of their own that end without closing their node. */
 final class EndTests {
@@ -19,7 +20,8 @@ final class EndTests {
 
   private static final List<Row> ROWS = List.of(
       new Row("created", 0, ""), new Row("return", 0, ""), new Row("throw", 1, "main throws"), new Row("exit", 7, ""),
-      new Row("inside", 7, ""), new Row("deaf", 7, ""), new Row("signal", 143, ""));
+      new Row("inside", 7, ""), new Row("deaf", 7, ""), new Row("check", 7, ""),
+      new Row("signal", 143, ""));
 
   void run(Runner runner) throws Exception {
     List<Started> all = new ArrayList<>();
@@ -41,13 +43,15 @@ final class EndTests {
 
     Started(Row row) throws Exception {
       this.row = row;
-      process = new ProcessBuilder(
+      ProcessBuilder builder = new ProcessBuilder(
           Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:TieredStopAtLevel=1",
           "--enable-native-access=ALL-UNNAMED",
           "-Djava.io.tmpdir=" + System.getProperty("java.io.tmpdir"), "-XX:ErrorFile=" + group.folder + "/crash",
           "-cp", System.getProperty("java.class.path"), "EndMain",
           group.folder.resolve("alder/config.toml").toString(), row.how)
-              .directory(group.folder.toFile()).redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+              .directory(group.folder.toFile()).redirectOutput(out.toFile()).redirectError(err.toFile());
+      builder.environment().put("TMPDIR", group.folder.toString());
+      process = builder.start();
     }
 
     void check() throws Exception {
@@ -61,7 +65,11 @@ final class EndTests {
       Runner.check(row.error.isEmpty() ? said.isEmpty() : said.contains(row.error), said);
       Runner.check(!new File(group.folder.toFile(), "crash").exists(), "it crashed");
       // It was ended, and did not merely vanish.
-      if (row.status != 0 || row.how.equals("return")) {
+      if (row.how.equals("check")) {
+        try (Stream<Path> all = Files.list(group.folder)) {
+          Runner.check(all.noneMatch(path -> path.toString().contains("sync-plugin-check")), "a folder is left");
+        }
+      } else if (row.status != 0 || row.how.equals("return")) {
         Runner.check(Files.readString(out).contains("Stopping"), Files.readString(out));
       }
       System.out.printf("%s: %d ms%n", row.how, (System.nanoTime() - begun) / 1_000_000);

@@ -11,6 +11,7 @@ public final class NodeMain {
       case "group" -> {
         new GroupTests(place).run(runner);
         new RefusalTests(place).run(runner);
+        new CheckTests().run(runner);
       }
       case "hostile" -> new HostileTests(place).run(runner);
       case "lives" -> new LivesTests(place).run(runner);

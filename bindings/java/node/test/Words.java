@@ -40,6 +40,7 @@ final class Words implements Source {
   @Override
   public String resolve(ResolveRequest request, Call call) throws Exception {
     String word = request.packageUrl().substring("pkg:words/".length()).split("@")[0];
+    if (!request.packageUrl().equals("pkg:words/" + word + "@1")) word = "missing";
     switch (word) {
       case "missing" -> throw new PluginException(PluginException.Code.NOT_FOUND, "There is no such word");
       case "unpinned" -> throw new IllegalStateException("a sentence with ümlauts and a \0 inside");
@@ -67,7 +68,7 @@ final class Words implements Source {
   @Override
   public void fetch(FetchRequest request, Call call) throws Exception {
     if (!request.treeSha256().equals(EMPTY_TREE)) {
-      throw new PluginException(PluginException.Code.INVALID, "There is one tree");
+      throw new PluginException(PluginException.Code.CHECKSUM_MISMATCH, "There is one tree");
     }
     Files.createDirectory(request.directory());
   }

@@ -125,6 +125,14 @@ class Writer {
     return this;
   }
 
+  /** An object's names and values. */
+  pairs(object, name) {
+    const pairs = Object.entries(object);
+    this.whole(BigInt(pairs.length));
+    for (const pair of pairs) for (const text of pair) this.text(textOf(text, name));
+    return this;
+  }
+
   finish() {
     return Buffer.concat(this.#parts);
   }

@@ -24,7 +24,7 @@ const native = load();
 const messages = Object.freeze({ done: 1, call: 2, close: 3, forget: 4, log: 5 });
 const operations = Object.freeze({
   start: 1, stop: 2, destroy: 3, submit: 4, job: 5, wait: 6, proof: 7, artifactPath: 8, status: 9, statusJSON: 10,
-  drain: 11, nextEvent: 12, end: 13,
+  drain: 11, nextEvent: 12, end: 13, check: 14,
 });
 
 const none = new Uint8Array(0);

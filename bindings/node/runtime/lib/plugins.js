@@ -1,9 +1,9 @@
 'use strict';
 // Plugins in JavaScript: what stands between a program's objects and the addon.
 
-const { hold, letGo, messages, native, numberFor, receivers } = require('./native.js');
+const { hold, letGo, messages, native, numberFor, operate, operations, receivers } = require('./native.js');
 const { PluginError, SyncError, errorCodes, pluginCodes } = require('./errors.js');
-const { Reader, booleanOf, optionalText, textOf, typeError, wholeOf } = require('./bytes.js');
+const { Reader, Writer, booleanOf, optionalText, textOf, typeError, wholeOf } = require('./bytes.js');
 
 const uint64Max = 0xffff_ffff_ffff_ffffn;
 const roles = Object.freeze(['log', 'cosigner', 'builder', 'consensus', 'transport']);
@@ -402,6 +402,20 @@ class Registry {
   load(path) {
     native.registryLoad(this.#native, textOf(path, 'the path'));
     return this;
+  }
+
+  /** On a thread of its own, since the plugin's methods run on this one. The addon holds the registry meanwhile. */
+  async check(name, { settings = {}, toolchain, package: purl, withEscapes = false, allowed = {} } = {}) {
+    const argument = new Writer()
+      .whole(booleanOf(withEscapes, 'withEscapes') ? 1n : 0n)
+      .text(textOf(name, 'a plugin\'s name'))
+      .text(optionalText(toolchain, 'toolchain'))
+      .text(optionalText(purl, 'package'))
+      .pairs(objectOf(settings, 'an object of settings'), 'a setting')
+      .pairs(objectOf(allowed, 'an object of what is allowed'), 'what is allowed')
+      .finish();
+    const from = new Reader(await operate(operations.check, this.#native, { argument }));
+    return Object.freeze({ hasPassed: from.boolean(), report: from.text() });
   }
 
   static {

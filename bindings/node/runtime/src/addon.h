@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <sync/node.h>
+#include <time.h>
 
 #define DIGEST_SIZE 32
 
@@ -103,7 +104,7 @@ struct holder {
   void *object;
   channel *channel;
   uint32_t references; /* the JavaScript object, and operations */
-  /* For a node: nobody may be in a call when it is destroyed. */
+  /* For a node: nobody may be in a call when it is destroyed. For a registry: checks that run. */
   pthread_mutex_t lock;
   pthread_cond_t changed;
   uint32_t users;
@@ -117,9 +118,11 @@ napi_value wrap(napi_env env, channel *to, holder_kind kind, void *object, void 
 bool unwrap(napi_env env, napi_value value, holder_kind kind, holder **found);
 holder *keep(holder *kept);
 void drop(holder *dropped);
-/* A node that is not freed until leave; NULL once it is ending. */
-sync_node *enter(holder *node);
-void leave(holder *node);
+/* The library's object, until leave: a node is not freed meanwhile. NULL once that is ending. */
+void *enter(holder *held);
+void leave(holder *held);
+/* Waits until nobody is in it, until that time of CLOCK_REALTIME at most. */
+void wait_until_left(holder *held, const struct timespec *end);
 /* Stops a node, waits until nobody is in a call with it, and destroys it. Who comes second waits too. */
 void end_node(holder *node);
 
@@ -145,6 +148,8 @@ bool start_thread(void *(*run)(void *), void *data);
 void forget_operation(operation *done);
 void drop_operation(operation *dropped);
 void cancel_operations(channel *in);
+/* When the channel is closed and its nodes have ended: waits a while for checks, each of which clears a folder away. */
+void end_operations(channel *in);
 /* Writes the next event; SYNC_ERROR_TIMED_OUT when there is none in time. */
 sync_status take_event(sync_events *events, uint64_t timeout_ns, writer *to, sync_error **error);
 

@@ -128,8 +128,8 @@ static void drain(napi_env env, napi_value function, void *context, void *data) 
   }
 }
 
-/* From here on nothing comes in: what waits for an answer gets an error, and every node is ended. JavaScript is called
- * no more, so this waits for none of it. */
+/* From here on nothing comes in: what waits for an answer gets an error, and every node is ended, and every check.
+ * JavaScript is called no more, so this waits for none of it. */
 static void close_channel(void *data) {
   channel *closed = data;
   pthread_mutex_lock(&closed->lock);
@@ -168,6 +168,7 @@ static void close_channel(void *data) {
   for (holder *held = closed->holders; held != NULL; held = held->next) {
     if (held->kind == HOLDS_NODE) end_node(held);
   }
+  end_operations(closed);
 }
 
 static void drop_instance(napi_env env, void *data, void *hint) {

@@ -33,22 +33,28 @@ void drop(holder *dropped) {
   free(dropped);
 }
 
-sync_node *enter(holder *node) {
-  sync_node *found = NULL;
-  pthread_mutex_lock(&node->lock);
-  if (!node->is_ending) {
-    node->users++;
-    found = node->object;
+void *enter(holder *held) {
+  void *found = NULL;
+  pthread_mutex_lock(&held->lock);
+  if (!held->is_ending) {
+    held->users++;
+    found = held->object;
   }
-  pthread_mutex_unlock(&node->lock);
+  pthread_mutex_unlock(&held->lock);
   return found;
 }
 
-void leave(holder *node) {
-  pthread_mutex_lock(&node->lock);
-  node->users--;
-  pthread_cond_broadcast(&node->changed);
-  pthread_mutex_unlock(&node->lock);
+void leave(holder *held) {
+  pthread_mutex_lock(&held->lock);
+  held->users--;
+  pthread_cond_broadcast(&held->changed);
+  pthread_mutex_unlock(&held->lock);
+}
+
+void wait_until_left(holder *held, const struct timespec *end) {
+  pthread_mutex_lock(&held->lock);
+  while (held->users > 0 && pthread_cond_timedwait(&held->changed, &held->lock, end) == 0) continue;
+  pthread_mutex_unlock(&held->lock);
 }
 
 void end_node(holder *node) {

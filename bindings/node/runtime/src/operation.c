@@ -21,11 +21,14 @@ enum {
   OPERATION_DRAIN = 11,
   OPERATION_NEXT_EVENT = 12,
   OPERATION_END = 13, /* waits until the node has ended, by whatever */
+  OPERATION_CHECK = 14, /* of a registry: the conformance suite of a plugin */
 };
 
 /* One call of the library waits so long at most: then it is seen whether it was cancelled. */
 #define SLICE_NS 250000000ULL
 #define FEATURES_MAX 4096
+/* So long the environment's end waits for checks. Those of plugins in JavaScript need a moment: every call fails. */
+#define CHECKS_PATIENCE_SECONDS 10
 
 struct operation {
   uint32_t references; /* the channel's list, and the thread */
@@ -37,6 +40,7 @@ struct operation {
   uint8_t *argument; /* a digest, or a request as lib/bytes.js writes it */
   size_t argument_size;
   bool is_cancelled;
+  bool is_listed; /* in the channel's list; of the environment's thread alone */
   operation *previous, *next;
 };
 
@@ -47,8 +51,10 @@ void drop_operation(operation *dropped) {
   free(dropped);
 }
 
-/* On the environment's thread. */
+/* On the environment's thread. Does nothing the second time, as when one is handed over behind the channel's end. */
 void forget_operation(operation *done) {
+  if (!done->is_listed) return;
+  done->is_listed = false;
   channel *in = done->on->channel;
   if (done->previous != NULL) done->previous->next = done->next;
   if (done->next != NULL) done->next->previous = done->previous;
@@ -60,6 +66,17 @@ static void cancel(operation *cancelled) { __atomic_store_n(&cancelled->is_cance
 
 void cancel_operations(channel *in) {
   for (operation *each = in->operations; each != NULL; each = each->next) cancel(each);
+}
+
+void end_operations(channel *in) {
+  struct timespec end;
+  clock_gettime(CLOCK_REALTIME, &end);
+  end.tv_sec += CHECKS_PATIENCE_SECONDS;
+  for (operation *each = in->operations; each != NULL; each = each->next) {
+    if (each->kind == OPERATION_CHECK) wait_until_left(each->on, &end);
+  }
+  /* Nobody hears of them any more: what is left of each is its thread's. */
+  while (in->operations != NULL) forget_operation(in->operations);
 }
 
 bool start_thread(void *(*run)(void *), void *data) {
@@ -127,6 +144,46 @@ static sync_status submit(sync_node *node, operation *under, writer *result, syn
   request.features_count = (size_t)count;
   const sync_status status = sync_node_submit(node, &request, under->timeout_ns, job, error);
   if (status == SYNC_OK) put_raw(result, job, sizeof job);
+  return status;
+}
+
+/* Names and values, which the caller frees. NULL where there are none, or it has failed. */
+static sync_setting *take_settings(reader *from, size_t *count) {
+  const uint64_t found = take_number(from);
+  /* Each takes more than that, so no count makes this large. */
+  if (found > (uint64_t)(from->end - from->at) / sizeof(sync_setting)) from->has_failed = true;
+  sync_setting *settings = from->has_failed || found == 0 ? NULL : calloc((size_t)found, sizeof *settings);
+  *count = settings == NULL ? 0 : (size_t)found;
+  if (found > 0 && settings == NULL) from->has_failed = true;
+  for (size_t i = 0; i < *count; i++) {
+    settings[i].name = take_text(from);
+    settings[i].value = take_text(from);
+  }
+  return settings;
+}
+
+static sync_status check(const sync_registry *registry, operation *under, writer *result, sync_error **error) {
+  reader from = {under->argument, under->argument + under->argument_size, false};
+  sync_check_options options = SYNC_CHECK_OPTIONS_INIT;
+  options.with_escapes = (int32_t)take_number(&from);
+  const char *name = take_text(&from);
+  options.toolchain = take_text(&from);
+  options.package = take_text(&from);
+  sync_setting *settings = take_settings(&from, &options.settings_count);
+  sync_setting *allowed = take_settings(&from, &options.allowed_count);
+  options.settings = settings;
+  options.allowed = allowed;
+  int32_t has_passed = 0;
+  sync_bytes *report = NULL;
+  sync_status status = SYNC_ERROR_INVALID_ARGUMENT;
+  if (!from.has_failed) status = sync_registry_check(registry, name, &options, &has_passed, &report, error);
+  free(settings);
+  free(allowed);
+  if (status == SYNC_OK) {
+    put_number(result, (uint64_t)has_passed);
+    put_bytes(result, sync_bytes_get_start(report), sync_bytes_get_size(report));
+  }
+  sync_bytes_destroy(report);
   return status;
 }
 
@@ -232,6 +289,7 @@ static sync_status perform(operation *under, sync_node *node, writer *result, sy
     /* Closing the events, which who waits no more does, wakes it. */
     case OPERATION_NEXT_EVENT: return take_event(under->on->object, under->timeout_ns, result, error);
     case OPERATION_END: return wait_for_end(node, error);
+    case OPERATION_CHECK: return check(under->on->object, under, result, error);
     case OPERATION_SUBMIT: return submit(node, under, result, error);
     case OPERATION_JOB:
       code = sync_node_get_job(node, under->argument, &job, error);
@@ -261,8 +319,9 @@ static void *run(void *data) {
   sync_error *error = NULL;
   if (under->kind == OPERATION_DESTROY) {
     end_node(under->on);
-  } else if (under->on->kind == HOLDS_EVENTS) {
+  } else if (under->on->kind != HOLDS_NODE) {
     done.code = perform(under, NULL, &done.data, &error);
+    if (under->kind == OPERATION_CHECK) leave(under->on);
   } else {
     sync_node *node = enter(under->on);
     done.code = node == NULL ? SYNC_ERROR_STATE : perform(under, node, &done.data, &error);
@@ -290,6 +349,14 @@ static bool needs_digest(int32_t kind) {
          kind == OPERATION_ARTIFACT_PATH;
 }
 
+static holder_kind wanted_kind(int32_t kind) {
+  switch (kind) {
+    case OPERATION_NEXT_EVENT: return HOLDS_EVENTS;
+    case OPERATION_CHECK: return HOLDS_REGISTRY;
+    default: return HOLDS_NODE;
+  }
+}
+
 /* operationStart(kind, id, object, timeout in nanoseconds, argument, phase): a MESSAGE_DONE with this id follows. */
 napi_value operation_start(napi_env env, napi_callback_info call) {
   napi_value arguments[6];
@@ -302,12 +369,11 @@ napi_value operation_start(napi_env env, napi_callback_info call) {
   channel *in = get_channel(env);
   if (in == NULL || !get_arguments(env, call, 6, arguments) || !get_int32(env, arguments[0], &kind) ||
       !get_uint32(env, arguments[1], &id) ||
-      !unwrap(env, arguments[2], kind == OPERATION_NEXT_EVENT ? HOLDS_EVENTS : HOLDS_NODE, &on) ||
-      !get_uint64(env, arguments[3], &timeout_ns) || !get_bytes(env, arguments[4], &argument, &size) ||
-      !get_int32(env, arguments[5], &phase)) {
+      !unwrap(env, arguments[2], wanted_kind(kind), &on) || !get_uint64(env, arguments[3], &timeout_ns) ||
+      !get_bytes(env, arguments[4], &argument, &size) || !get_int32(env, arguments[5], &phase)) {
     return NULL;
   }
-  if (kind < OPERATION_START || kind > OPERATION_END || (needs_digest(kind) && size != DIGEST_SIZE)) {
+  if (kind < OPERATION_START || kind > OPERATION_CHECK || (needs_digest(kind) && size != DIGEST_SIZE)) {
     napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "a known operation with its argument is wanted");
     return NULL;
   }
@@ -322,10 +388,13 @@ napi_value operation_start(napi_env env, napi_callback_info call) {
   if (size > 0) memcpy(copy, argument, size);
   *made = (operation){
       .references = 2, .kind = kind, .id = id, .on = keep(on), .timeout_ns = timeout_ns, .phase = phase,
-      .argument = copy, .argument_size = size, .next = in->operations};
+      .argument = copy, .argument_size = size, .is_listed = true, .next = in->operations};
   if (made->next != NULL) made->next->previous = made;
   in->operations = made;
+  /* From here on, so that one whose thread has not begun is waited for too. */
+  if (kind == OPERATION_CHECK) enter(on);
   if (start_thread(run, made)) return NULL;
+  if (kind == OPERATION_CHECK) leave(on);
   forget_operation(made);
   drop_operation(made);
   napi_throw_error(env, NULL, "no thread can be started: there are too many");

@@ -4,6 +4,7 @@
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const { readdirSync, readFileSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
 const { after, before, test } = require('node:test');
 const { Worker } = require('node:worker_threads');
 
@@ -23,7 +24,7 @@ after(async () => {
 
 const head = `
   const { synchronicity } = require(${JSON.stringify(require.resolve('./support.js'))});
-  const { Plain, makeRegistry } = require(${JSON.stringify(require.resolve('./plugins.js'))});
+  const { Keys, Plain, makeRegistry } = require(${JSON.stringify(require.resolve('./plugins.js'))});
   const { Node, Registry, PluginError } = synchronicity;
   const { registry, made } = makeRegistry();
   const load = (name, options) => Node.load(
@@ -210,6 +211,38 @@ const inWorker = JSON.stringify(program(`
   await node.start();
   require('node:worker_threads').parentPort.postMessage('runs');
 `));
+
+const checks = `
+  class Silent extends Keys { publicKey() { tell(); return new Promise(() => {}); } }
+  new Registry().add({ kind: 'signer', name: 'js-silent', create: (request) => new Silent(request) })
+    .check('js-silent').then(console.log, console.log);
+`;
+
+test('with process.exit() while a plugin is checked', async () => {
+  const begun = performance.now();
+  await expectEnd(`const tell = () => setTimeout(() => process.exit(7), 50); ${checks}`, { code: 7 });
+  assert.ok(performance.now() - begun < 5000, 'open calls are answered');
+  assert.deepEqual(readdirSync(tmpdir()).filter((name) => name.startsWith('sync-plugin-check')), []);
+});
+
+test('not before a plugin is checked', () => expectEnd(`
+  const { hasPassed } = await registry.check('js-keys');
+  console.log(hasPassed);
+`, { out: 'true\n' }));
+
+test('a worker that is terminated while a plugin is checked', async () => {
+  for (let i = 0; i < 3; i++) {
+    const source = program(`
+      const tell = () => require('node:worker_threads').parentPort.postMessage('runs'); ${checks}
+    `);
+    const worker = new Worker(source, { eval: true });
+    await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    const begun = performance.now();
+    await worker.terminate();
+    assert.ok(performance.now() - begun < 3000, 'open calls are answered');
+    assert.deepEqual(readdirSync(tmpdir()).filter((name) => name.startsWith('sync-plugin-check')), []);
+  }
+});
 
 test('a process that leaves while a worker\'s node runs', () => expectEnd(`
   const { Worker } = require('node:worker_threads');

@@ -52,7 +52,7 @@ class Words {
 
   async resolve(request, call) {
     this.requests.push(request);
-    const word = /^pkg:words\/(.*)@1$/.exec(request.package)?.[1];
+    const word = /^pkg:words\/(.*)@1$/.exec(request.package)?.[1] ?? 'missing';
     if (word === 'missing') throw new PluginError('notFound', 'There is no such word');
     if (word === 'unpinned') throw new RangeError('a sentence with ümlauts and a \0 inside');
     if (word === 'five') return 5;
@@ -65,7 +65,7 @@ class Words {
   }
 
   async fetch(request) {
-    if (request.treeSha256 !== emptyTree) throw new PluginError('invalid', 'There is one tree');
+    if (request.treeSha256 !== emptyTree) throw new PluginError('checksumMismatch', 'There is one tree');
     await mkdir(request.directory);
   }
 }
@@ -174,8 +174,9 @@ function publicKey(word, role) {
 class Keys {
   signed = 0;
 
-  constructor({ node }) {
-    this.node = node;
+  constructor(created) {
+    this.created = created;
+    this.node = created.node;
   }
 
   async publicKey(role) {

@@ -3,4 +3,5 @@ import synchronicity = require('synchronicity-node');
 
 const node: synchronicity.Node = new synchronicity.Node('');
 const status: Promise<synchronicity.NodeStatus> = node.status();
-void status;
+const report: Promise<synchronicity.CheckReport> = new synchronicity.Registry().check('keys', {});
+void [status, report];

@@ -1,7 +1,7 @@
 // Compiled and never run: what a program in TypeScript may and may not write.
 import {
-  Call, CreateRequest, ErrorCode, Events, Finding, JobStatus, Node, NodeEvent, NodeStatus, PluginError, Registry,
-  RunRequest, RunResult, Sandbox, Signer, SyncError, Verdict, errorCodes, version,
+  Call, CheckReport, CreateRequest, ErrorCode, Events, Finding, JobStatus, Node, NodeEvent, NodeStatus, PluginError,
+  Registry, RunRequest, RunResult, Sandbox, Signer, SyncError, Verdict, errorCodes, version,
 } from 'synchronicity-node';
 
 class Plain implements Sandbox {
@@ -26,6 +26,15 @@ declare const signer: Signer;
 const registry: Registry = new Registry()
   .add({ kind: 'sandbox', name: 'plain', create: (request) => new Plain(request) })
   .add({ kind: 'signer', name: 'keys', version: '2', create: async () => signer });
+
+export async function check(): Promise<string> {
+  const found: CheckReport = await registry.check('keys');
+  const { hasPassed, report } = await registry.check('plain', {
+    settings: { a: 'b' }, toolchain: '/tiny.tar', package: 'pkg:words/fine@1', withEscapes: true, allowed: { bpf: '' },
+  });
+  const isFine: boolean = found.hasPassed && hasPassed;
+  return isFine ? '' : report;
+}
 
 export async function build(): Promise<Uint8Array> {
   const node: Node = await Node.load('config.toml', { registry, log: (level, line) => console.error(level, line) });
@@ -65,5 +74,7 @@ new Events();
 registry.add({ kind: 'source', name: 'words', create: () => ({ resolve: () => '', fetch() {} }) });
 // @ts-expect-error: a signer signs
 registry.add({ kind: 'signer', name: 'keys', create: () => ({ publicKey: () => new Uint8Array(32) }) });
+// @ts-expect-error: a setting is a string
+registry.check('keys', { settings: { a: 1 } });
 // @ts-expect-error: codes are words
 new PluginError(4);

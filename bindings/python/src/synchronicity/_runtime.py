@@ -225,6 +225,19 @@ class RawPlugin(OpenStruct):
 # ---- node.h ----
 
 
+class RawCheckOptions(OpenStruct):
+    _fields_ = [
+        ("settings", POINTER(RawSetting)),
+        ("settings_count", c_size_t),
+        ("toolchain", c_char_p),
+        ("package", c_char_p),
+        ("with_escapes", c_int32),
+        ("reserved", c_int32),
+        ("allowed", POINTER(RawSetting)),
+        ("allowed_count", c_size_t),
+    ]
+
+
 class RawPluginSetting(Structure):
     _fields_ = [("plugin", c_char_p), ("name", c_char_p), ("value", c_char_p)]
 
@@ -379,6 +392,11 @@ _FUNCTIONS: List[Tuple[str, Any, List[Any]]] = [
     ("sync_registry_create", c_int32, [c_uint32, _CREATED, _ERROR]),
     ("sync_registry_add", c_int32, [c_void_p, POINTER(RawPlugin), c_void_p, Destroy, _ERROR]),
     ("sync_registry_load", c_int32, [c_void_p, c_char_p, _ERROR]),
+    (
+        "sync_registry_check",
+        c_int32,
+        [c_void_p, c_char_p, POINTER(RawCheckOptions), POINTER(c_int32), _CREATED, _ERROR],
+    ),
     ("sync_registry_destroy", None, [c_void_p]),
     (
         "sync_node_create",

@@ -28,7 +28,7 @@ import time
 import weakref
 from ctypes import byref, c_void_p
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Type, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Type, Union
 
 from . import _abi, _plugins
 from . import _runtime as c
@@ -165,6 +165,21 @@ class Event:
     """Events that were dropped just before this one, since nobody took them."""
 
 
+@dataclass(frozen=True)
+class CheckReport:
+    """What the conformance suite of a plugin's kind found. True where every check was passed."""
+
+    has_passed: bool
+    text: str
+    """A line for each check, ``pass: NAME`` or ``FAIL: NAME: WHAT WAS SEEN``, and a last one with their number."""
+
+    def __bool__(self) -> bool:
+        return self.has_passed
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Registry:
     """Plugins that nodes can choose by name, beside those that are built in.
 
@@ -202,6 +217,40 @@ class Registry:
         handle, library = self._open(), c.load()
         with self._changing:
             c.call(library.sync_registry_load, handle.pointer, c.as_path(path, "the path"))
+
+    def check(
+        self,
+        name: str,
+        *,
+        settings: Optional[Mapping[str, str]] = None,
+        toolchain: Optional[Path] = None,
+        package: Optional[str] = None,
+        escapes: bool = False,
+        allowed: Optional[Mapping[str, str]] = None,
+    ) -> CheckReport:
+        """Runs the conformance suite of a plugin that was added here, by calling it as a node does.
+
+        It takes seconds, for a sandbox minutes; Ctrl-C is heeded behind it. NodeError with NOT_FOUND when no plugin
+        of that name was added, and with INVALID when something is missing that its kind wants.
+
+        :param settings: as a configuration has them in ``[settings.PLUGIN]``
+        :param toolchain: for a sandbox: a tar archive with /bin/sh, bash, coreutils and busybox
+        :param package: for a source: one that it has, such as ``pkg:cargo/itoa@1.0.1``
+        :param escapes: for a sandbox: also every attempt to leave it, which ``cc`` of this host compiles
+        :param allowed: attempts that may succeed, by the word with which a report shows them, and why
+        """
+        options, passed, library = c.RawCheckOptions(), ctypes.c_int32(), c.load()
+        for field, pairs in (("settings", settings), ("allowed", allowed)):
+            raw = [c.RawSetting(c.as_text(key, field), c.as_text(pairs[key], field)) for key in sorted(pairs or ())]
+            setattr(options, field, (c.RawSetting * len(raw))(*raw))
+            setattr(options, f"{field}_count", len(raw))
+        if toolchain is not None:
+            options.toolchain = c.as_path(os.path.abspath(toolchain), "toolchain")
+        options.package = None if package is None else c.as_text(package, "package")
+        options.with_escapes = 1 if escapes else 0
+        handle, text = self._open(), c.as_text(name, "name")
+        report = c.copied(library.sync_registry_check, handle.pointer, text, byref(options), byref(passed))
+        return CheckReport(passed.value == 1, report.decode("utf-8", "replace"))
 
     def close(self) -> None:
         """Frees the registry, as soon as no call of another thread uses it any more."""
@@ -654,6 +703,7 @@ __all__ = [
     "LATER",
     "Call",
     "Change",
+    "CheckReport",
     "Code",
     "CreateRequest",
     "Ending",

@@ -38,6 +38,7 @@ _STRUCTS: List[Tuple[str, Any]] = [
     ("sync_send_request", c.RawSendRequest),
     ("sync_transport_methods", c.RawTransportMethods),
     ("sync_plugin", c.RawPlugin),
+    ("sync_check_options", c.RawCheckOptions),
     ("sync_plugin_setting", c.RawPluginSetting),
     ("sync_node_configuration", c.RawNodeConfiguration),
     ("sync_node_options", c.RawNodeOptions),

@@ -64,7 +64,7 @@ class Words(sync.Source):
 
     def fetch(self, request: sync.FetchRequest, call: sync.Call) -> None:
         if request.tree_sha256 != EMPTY_TREE:
-            raise sync.PluginFailure(sync.PluginCode.INVALID, "There is one tree")
+            raise sync.PluginFailure(sync.PluginCode.CHECKSUM_MISMATCH, "There is one tree")
         os.mkdir(request.directory)
 
 

@@ -1,8 +1,22 @@
 use core::ffi::c_void;
 
-use crate::{c_char, sync_bytes, sync_error, sync_events, sync_node, sync_plugin, sync_registry, sync_status};
+use crate::{
+    c_char, sync_bytes, sync_error, sync_events, sync_node, sync_plugin, sync_registry, sync_setting, sync_status,
+};
 
 open_structs! {
+    /// What the checks of a plugin want to be told.
+    struct sync_check_options {
+        settings: *const sync_setting,
+        settings_count: usize,
+        toolchain: *const c_char,
+        package: *const c_char,
+        with_escapes: i32,
+        reserved: i32,
+        allowed: *const sync_setting,
+        allowed_count: usize,
+    }
+
     /// A configuration, field by field.
     struct sync_node_configuration {
         name: *const c_char,
@@ -147,6 +161,14 @@ extern "C" {
     pub fn sync_registry_load(
         registry: *mut sync_registry,
         path: *const c_char,
+        error: *mut *mut sync_error,
+    ) -> sync_status;
+    pub fn sync_registry_check(
+        registry: *const sync_registry,
+        name: *const c_char,
+        options: *const sync_check_options,
+        has_passed: *mut i32,
+        report: *mut *mut sync_bytes,
         error: *mut *mut sync_error,
     ) -> sync_status;
     pub fn sync_registry_destroy(registry: *mut sync_registry);

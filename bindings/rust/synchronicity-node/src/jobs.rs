@@ -62,7 +62,7 @@ impl SubmitRequest {
     }
 }
 
-fn c_text(text: &str, name: &str) -> Result<CString, Error> {
+pub(crate) fn c_text(text: &str, name: &str) -> Result<CString, Error> {
     CString::new(text)
         .map_err(|_| Error::new(Code::InvalidArgument, format!("{} is {:?}, which holds a NUL", name, text)))
 }

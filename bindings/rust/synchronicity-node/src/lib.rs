@@ -21,6 +21,7 @@
 //! | what happens in it | [`Events`], an iterator, or [`Node::on_event`] |
 //! | plugins of your own in it | a [`Registry`] of [`Plugin`]s |
 //! | a sandbox, a signer, a source, a storage | the traits [`Sandbox`], [`Signer`], [`Source`], [`Storage`] |
+//! | to know, in a test, whether one is right | [`Registry::check`] |
 //! | a plugin as a shared object | [`sync_plugin!`], and this crate without its default features |
 //!
 //! Timeouts are [`Duration`](std::time::Duration)s: zero looks and returns, `FOREVER` waits. Calls that wait block
@@ -35,6 +36,8 @@
 pub mod plugin;
 mod text;
 
+#[cfg(feature = "node")]
+mod check;
 #[cfg(feature = "node")]
 mod error;
 #[cfg(feature = "node")]
@@ -52,6 +55,7 @@ pub use plugin::{Call, Failure, FailureCode, Plugin, Sandbox, Signer, Source, St
 
 #[cfg(feature = "node")]
 pub use {
+    check::{CheckOptions, CheckReport},
     error::{Code, Error},
     events::{Event, EventKind, Events, Watch},
     jobs::{JobStatus, Phase, SubmitRequest},

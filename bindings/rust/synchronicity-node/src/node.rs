@@ -290,7 +290,7 @@ impl Node {
 }
 
 /// The bytes that a call gives.
-fn copied(
+pub(crate) fn copied(
     call: impl FnOnce(*mut *mut sys::sync_bytes, *mut *mut sys::sync_error) -> sys::sync_status,
 ) -> Result<Vec<u8>, Error> {
     let mut raw = ptr::null_mut();

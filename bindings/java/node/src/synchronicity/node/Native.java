@@ -12,10 +12,11 @@ final class Native {
   /** Of a configuration, as the C header has it. One byte more is enough to be refused. */
   static final int CONFIGURATION_BYTES_MAX = 1_048_576;
 
-  /** What a submission names. */
+  /** What a submission names, or options of checks. */
   static final int HAS_PROFILE = 1;
   static final int HAS_TARGET = 2;
   static final int HAS_TOOLCHAIN = 4;
+  static final int HAS_PACKAGE = 8;
 
   /** Kinds of plugins. */
   static final int SANDBOX = 1;
@@ -56,6 +57,9 @@ final class Native {
   static native void addPlugin(long registry, int kind, byte[] texts, long number) throws NodeException;
 
   static native void loadPlugin(long registry, byte[] path) throws NodeException;
+
+  static native byte[] check(
+      long registry, byte[] texts, int settings, int allowed, int present, boolean withEscapes) throws NodeException;
 
   static native void destroyRegistry(long registry);
 

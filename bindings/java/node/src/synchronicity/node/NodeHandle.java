@@ -110,9 +110,12 @@ final class NodeHandle implements Runnable {
         long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
         if (left > 0) thread.join(left);
       }
+      Native.end();
+      // Every call fails now, so that a check ends soon, and clears its folder away.
+      Registry.awaitChecks(end - System.nanoTime());
     } catch (InterruptedException interrupted) {
       // Nothing interrupts a hook; if so, it is over.
+      Native.end();
     }
-    Native.end();
   }
 }

@@ -2,12 +2,17 @@ package synchronicity.node;
 
 import java.nio.file.Path;
 import java.util.Objects;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Plugins that nodes can choose by name, beside those that are built in. Each node makes instances for itself with the
  * plugin's factory, and keeps what it needs when the registry is closed.
  */
 public final class Registry implements AutoCloseable {
+  /** One for each check that runs, and all for who waits until none does. */
+  private static final Semaphore CHECKS = new Semaphore(Integer.MAX_VALUE);
+
   private final Handle handle;
 
   /**
@@ -95,6 +100,35 @@ public final class Registry implements AutoCloseable {
     });
   }
 
+  /**
+   * Runs the conformance suite of a plugin that was added, by calling it as a node does: for its author, from a test.
+   * It takes seconds, for a sandbox minutes, and works in a folder of its own below TMPDIR, which is gone behind it.
+   * Meanwhile the registry may be used, and closed too. An interrupt is not heeded.
+   *
+   * @param name the plugin's
+   * @param options what the checks want to be told
+   * @return what they found, also what the plugin does wrong
+   * @throws NodeException why there were no checks: {@link NodeException.Code#NOT_FOUND} when no plugin of that name
+   *     was added, {@link NodeException.Code#INVALID} when plugins of two kinds were, or an option is missing that the
+   *     kind wants, {@link NodeException.Code#STATE} in a method of a plugin
+   */
+  public CheckReport check(String name, CheckOptions options) throws NodeException {
+    // Beside other calls: what the plugin does meanwhile may use the registry.
+    long address = handle.acquire();
+    CHECKS.acquireUninterruptibly();
+    try {
+      return options.check(address, name);
+    } finally {
+      CHECKS.release();
+      handle.release();
+    }
+  }
+
+  /** Waits until no check runs, no longer than this. */
+  static void awaitChecks(long nanoseconds) throws InterruptedException {
+    if (CHECKS.tryAcquire(Integer.MAX_VALUE, nanoseconds, TimeUnit.NANOSECONDS)) CHECKS.release(Integer.MAX_VALUE);
+  }
+
   private <T extends Plugin> Registry add(
       int kind, Class<T> type, PluginFactory<? extends T> factory, String... texts) throws NodeException {
     StringBuilder packed = new StringBuilder();
@@ -112,7 +146,7 @@ public final class Registry implements AutoCloseable {
     T with(long address) throws NodeException;
   }
 
-  /** One at a time, as libsync wants it. */
+  /** One at a time, as libsync wants it of all but checks. */
   synchronized <T> T use(Use<T> body) throws NodeException {
     long address = handle.acquire();
     try {

@@ -4,7 +4,7 @@ import SyncRuntime
 /// Checks that a ``Signer`` keeps its protocol's promises.
 public struct SignerCompatTest: Sendable {
   /// Gives a signer; each call gives one with the same keys, as after a restart.
-  public typealias Make = @Sendable () throws -> any Signer
+  public typealias Make = @Sendable () async throws -> any Signer
 
   private let make: Make
   private static let messages: [[UInt8]] = [[], [0], [UInt8]("message".utf8), [UInt8](repeating: 7, count: 1 << 20)]
@@ -13,16 +13,16 @@ public struct SignerCompatTest: Sendable {
 
   public func run() async -> [CompatFinding] {
     [
-      CompatFinding.check("each role has a key of its own") {
-        let signer = try make()
+      await CompatFinding.check("each role has a key of its own") {
+        let signer = try await make()
         var keys: Set<PublicKey> = []
         for role in KeyRole.allCases {
           let key = try signer.publicKey(for: role)
           try require(keys.insert(key).inserted, "the \(role.rawValue) key is another role's too")
         }
       },
-      CompatFinding.check("signatures verify, and only on their message") {
-        let signer = try make()
+      await CompatFinding.check("signatures verify, and only on their message") {
+        let signer = try await make()
         for role in KeyRole.allCases {
           let key = try signer.publicKey(for: role)
           for message in SignerCompatTest.messages {
@@ -36,8 +36,8 @@ public struct SignerCompatTest: Sendable {
           }
         }
       },
-      CompatFinding.check("no role signs for another") {
-        let signer = try make()
+      await CompatFinding.check("no role signs for another") {
+        let signer = try await make()
         for role in KeyRole.allCases {
           let signature = try signer.sign([1, 2, 3], as: role)
           for other in KeyRole.allCases where other != role {
@@ -46,8 +46,8 @@ public struct SignerCompatTest: Sendable {
           }
         }
       },
-      CompatFinding.check("keys and signatures are the same after a restart") {
-        let (first, second) = (try make(), try make())
+      await CompatFinding.check("keys and signatures are the same after a restart") {
+        let (first, second) = (try await make(), try await make())
         for role in KeyRole.allCases {
           try require(first.publicKey(for: role) == second.publicKey(for: role), "the \(role.rawValue) key changed")
           let signatures = try [first, first, second].map { try $0.sign([5], as: role) }
@@ -55,7 +55,7 @@ public struct SignerCompatTest: Sendable {
         }
       },
       await CompatFinding.check("calls may overlap") {
-        let signer = try make()
+        let signer = try await make()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
           for task in 0..<8 {
             tasks.addTask {

@@ -155,6 +155,8 @@ final class EscapeHost {
   /// In no other argument than the bystander's.
   private let marker = "bystander-\(UInt32.random(in: .min ... .max))"
   private var ports: [String: String] = [:]
+  private static let endPolls = 200
+  private static let endPollMicroseconds: UInt32 = 10_000
 
   init(program: EscapeProgram) throws {
     // A socket's path has few bytes.
@@ -180,10 +182,15 @@ final class EscapeHost {
   }
 
   func close() {
-    // Not waited for: whoever else was started meanwhile may hold what tells of their ends.
     for process in [bystander, server] { kill(process.processIdentifier, SIGKILL) }
     try? input.fileHandleForWriting.close()
     unlink(socket)
+    // Not waited for in earnest: whoever else was started meanwhile may hold what tells of their ends.
+    for _ in 0..<EscapeHost.endPolls where bystander.isRunning || server.isRunning {
+      usleep(EscapeHost.endPollMicroseconds)
+    }
+    // What is kept of a process until it is waited for goes, too.
+    for process in [bystander, server] where !process.isRunning { process.waitUntilExit() }
   }
 
   var attempts: [EscapeAttempt] {
