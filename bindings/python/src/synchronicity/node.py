@@ -241,7 +241,8 @@ class Registry:
         """
         options, passed, library = c.RawCheckOptions(), ctypes.c_int32(), c.load()
         for field, pairs in (("settings", settings), ("allowed", allowed)):
-            raw = [c.RawSetting(c.as_text(key, field), c.as_text(pairs[key], field)) for key in sorted(pairs or ())]
+            texts = sorted((pairs or {}).items())
+            raw = [c.RawSetting(c.as_text(key, field), c.as_text(value, field)) for key, value in texts]
             setattr(options, field, (c.RawSetting * len(raw))(*raw))
             setattr(options, f"{field}_count", len(raw))
         if toolchain is not None:
