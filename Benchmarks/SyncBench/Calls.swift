@@ -16,76 +16,76 @@ enum Calls {
       [UInt8](try Data(contentsOf: URL(filePath: policy))),
       [UInt8](try Data(contentsOf: URL(filePath: proof)))
     )
-    let verifying = try await ratio(rounds: 41) {
-      for _ in 0..<50 {
-        let status = artifact.bytes.withUnsafeBufferPointer { digest in
-          sync_verify(policy, policy.count, proof, proof.count, digest.baseAddress, 0, nil, nil)
-        }
-        guard status == SYNC_OK else { throw PluginError(.invalid, "sync_verify: \(status)") }
-      }
-    } swift: {
-      for _ in 0..<50 {
-        _ = try Verifier.verify(proof: proof, policy: try Policy(parsing: policy), artifact: artifact)
-      }
-    }
     let node = try start(folder)
     defer { sync_node_destroy(node) }
     let view = try nodeView(node)
     let address = UInt(bitPattern: node)
-    let asking = try await ratio(rounds: 41) {
-      let node = OpaquePointer(bitPattern: address)
-      var status = sync_node_status()
-      (status.struct_size, status.abi_version) = (
-        UInt32(MemoryLayout<sync_node_status>.size), UInt32(SYNC_ABI_VERSION)
-      )
-      for _ in 0..<100 {
-        guard sync_node_get_status(node, &status, nil) == SYNC_OK else { throw PluginError(.io, "no status") }
-      }
-    } swift: {
-      for _ in 0..<100 { _ = await view.status() }
-    }
     let unknown = Digest.zero
-    let looking = try await ratio(rounds: 41) {
-      let node = OpaquePointer(bitPattern: address)
-      var status = sync_job_status()
-      (status.struct_size, status.abi_version) = (UInt32(MemoryLayout<sync_job_status>.size), UInt32(SYNC_ABI_VERSION))
-      try unknown.bytes.withUnsafeBufferPointer { job in
-        for _ in 0..<100 {
-          guard sync_node_get_job(node, job.baseAddress, &status, nil) == SYNC_OK else {
-            throw PluginError(.io, "no job")
+    var areKept: [Bool] = []
+    areKept.append(
+      try await row("sync_verify", calls: 50) {
+        for _ in 0..<50 {
+          let status = artifact.bytes.withUnsafeBufferPointer { digest in
+            sync_verify(policy, policy.count, proof, proof.count, digest.baseAddress, 0, nil, nil)
+          }
+          guard status == SYNC_OK else { throw PluginError(.invalid, "sync_verify: \(status)") }
+        }
+      } swift: {
+        for _ in 0..<50 {
+          _ = try Verifier.verify(proof: proof, policy: try Policy(parsing: policy), artifact: artifact)
+        }
+      })
+    areKept.append(
+      try await row("sync_node_get_status", calls: 5_000) {
+        let node = OpaquePointer(bitPattern: address)
+        var status = sync_node_status()
+        (status.struct_size, status.abi_version) = (
+          UInt32(MemoryLayout<sync_node_status>.size), UInt32(SYNC_ABI_VERSION)
+        )
+        for _ in 0..<5_000 {
+          guard sync_node_get_status(node, &status, nil) == SYNC_OK else { throw PluginError(.io, "no status") }
+        }
+      } swift: {
+        for _ in 0..<5_000 { _ = await view.status() }
+      })
+    areKept.append(
+      try await row("sync_node_get_job", calls: 200) {
+        let node = OpaquePointer(bitPattern: address)
+        var status = sync_job_status()
+        (status.struct_size, status.abi_version) = (
+          UInt32(MemoryLayout<sync_job_status>.size), UInt32(SYNC_ABI_VERSION)
+        )
+        try unknown.bytes.withUnsafeBufferPointer { job in
+          for _ in 0..<200 {
+            guard sync_node_get_job(node, job.baseAddress, &status, nil) == SYNC_OK else {
+              throw PluginError(.io, "no job")
+            }
           }
         }
-      }
-    } swift: {
-      for _ in 0..<100 { _ = await view.job(unknown) }
-    }
-    let describing = try await ratio(rounds: 41) {
-      let node = OpaquePointer(bitPattern: address)
-      for _ in 0..<100 {
-        var json: OpaquePointer?
-        guard sync_node_copy_status_json(node, &json, nil) == SYNC_OK else { throw PluginError(.io, "no status") }
-        sync_bytes_destroy(json)
-      }
-    } swift: {
-      for _ in 0..<100 {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        _ = try encoder.encode(await view.status())
-      }
-    }
-    let figures = [
-      ("sync_verify", verifying, 50.0), ("sync_node_get_status", asking, 100), ("sync_node_get_job", looking, 100),
-      ("sync_node_copy_status_json", describing, 100),
-    ]
-    // The bound is of what is done on the caller's own thread. What asks the node costs C's caller two changes of
-    // threads, where a task that asks it is taken up by one that is awake; an idle node's status is not asked for.
-    for (number, (name, figure, calls)) in figures.enumerated() {
-      row(name, figure, calls: calls, isBound: number == 0)
-    }
-    return verifying.ratio <= bound
+      } swift: {
+        for _ in 0..<200 { _ = await view.job(unknown) }
+      })
+    areKept.append(
+      try await row("sync_node_copy_status_json", calls: 200) {
+        let node = OpaquePointer(bitPattern: address)
+        for _ in 0..<200 {
+          var json: OpaquePointer?
+          guard sync_node_copy_status_json(node, &json, nil) == SYNC_OK else { throw PluginError(.io, "no status") }
+          sync_bytes_destroy(json)
+        }
+      } swift: {
+        for _ in 0..<200 {
+          let encoder = JSONEncoder()
+          encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+          _ = try encoder.encode(await view.status())
+        }
+      })
+    return areKept.allSatisfy { $0 }
   }
 
   private static let bound = 1.2
+  /// A figure above its bound is taken again, and the least one counts: what else the machine does adds to either side.
+  private static let attempts = 3
 
   private struct Figure {
     /// Milliseconds of a round.
@@ -94,12 +94,24 @@ enum Calls {
     var ratio: Double { c / swift }
   }
 
-  private static func row(_ name: String, _ figure: Figure, calls: Double, isBound: Bool) {
+  /// Prints what a call costs on both sides.
+  ///
+  /// - Returns: Whether the bound is kept.
+  private static func row(
+    _ name: String, calls: Double, c: @escaping @Sendable () throws -> Void,
+    swift: @escaping @Sendable () async throws -> Void
+  ) async throws -> Bool {
+    var figure = try await ratio(rounds: 41, c: c, swift: swift)
+    for _ in 1..<attempts where figure.ratio > bound {
+      let again = try await ratio(rounds: 41, c: c, swift: swift)
+      if again.ratio < figure.ratio { figure = again }
+    }
     let name = name.padding(toLength: 28, withPad: " ", startingAt: 0)
-    let format = "\(name) %8.2f us   the same in Swift %8.2f us   ratio %.2f, "
+    let format = "\(name) %8.2f us   the same in Swift %8.2f us   ratio %.2f, bound \(bound)"
     print(
       String(format: format, figure.c * 1e3 / calls, figure.swift * 1e3 / calls, figure.ratio)
-        + "\(isBound ? "bound" : "wanted") \(bound)" + (isBound && figure.ratio > bound ? " NOT KEPT" : ""))
+        + (figure.ratio > bound ? " NOT KEPT" : ""))
+    return figure.ratio <= bound
   }
 
   private static func ratio(

@@ -39,6 +39,13 @@ package func required<T>(_ argument: T?, _ name: StaticString) throws(CallError)
   return argument
 }
 
+/// The same for an object, with which each call begins: not generic, since what asks for metadata costs as much as a
+/// short call.
+package func required(_ object: OpaquePointer?, _ name: StaticString) throws(CallError) -> OpaquePointer {
+  guard let object else { throw CallError(SYNC_ERROR_NULL_ARGUMENT, "\(name) is NULL") }
+  return object
+}
+
 /// Where a new object is to go; NULL there until there is one.
 package func slot(
   _ created: UnsafeMutablePointer<OpaquePointer?>?
@@ -108,7 +115,7 @@ package struct OpenStruct {
         SYNC_ERROR_ABI_VERSION, "\(name).abi_version is \(version); this library's is \(SYNC_ABI_VERSION)")
     }
     count = Int(min(UInt64(size), UInt64(sizeKnown)))
-    for i in OpenStruct.headSize..<count { start.storeBytes(of: 0, toByteOffset: i, as: UInt8.self) }
+    (start + OpenStruct.headSize).initializeMemory(as: UInt8.self, repeating: 0, count: count - OpenStruct.headSize)
   }
 
   /// A struct to which nothing was appended since it was first published.
@@ -123,9 +130,8 @@ package struct OpenStruct {
   package func fill<Fields: BitwiseCopyable>(from fields: Fields) {
     let (start, count) = (start, count)
     withUnsafeBytes(of: fields) { bytes in
-      for i in OpenStruct.headSize..<min(count, bytes.count) {
-        start.storeBytes(of: bytes[i], toByteOffset: i, as: UInt8.self)
-      }
+      let known = bytes[OpenStruct.headSize..<min(count, bytes.count)]
+      UnsafeMutableRawBufferPointer(start: start + OpenStruct.headSize, count: known.count).copyBytes(from: known)
     }
   }
 }

@@ -212,7 +212,7 @@ public func sync_node_get_job(
     let fields = try OpenStruct(status, "status")
     let view = try nodeObject(node).view()
     let id = try digest(of: job, "job")
-    fields.fill(from: form(of: try asking(view) { (view) throws(PluginError) in await view.job(id) }))
+    fields.fill(from: form(of: try asking(view.node) { $0.outline(id) }))
   }
 }
 
@@ -231,8 +231,7 @@ public func sync_node_wait(
     }
     try follow(object, until: deadline) { () throws(CallError) in
       let view = try object.view()
-      let status = form(
-        of: try asking(view, until: patience(deadline)) { (view) throws(PluginError) in await view.job(id) })
+      let status = form(of: try asking(view.node, until: patience(deadline)) { $0.outline(id) })
       fields?.fill(from: status)
       return status.phase >= phase
     }
@@ -298,7 +297,12 @@ public func sync_node_copy_artifact_path(
 /// A node that has done nothing since it was asked last need not be asked again.
 private func figures(of view: NodeSuccession, until deadline: UInt64? = nil) throws(CallError) -> NodeStatus.Figures {
   if let figures = view.node.unchangedFigures { return figures }
-  return try asking(view, until: deadline) { (view) throws(PluginError) in await view.status().figures }
+  return try asking(view.node, until: deadline) { $0.noteStatus().figures }
+}
+
+private func status(of view: NodeSuccession) throws(CallError) -> NodeStatus {
+  if let status = view.node.unchangedStatus { return status }
+  return try asking(view.node) { $0.noteStatus() }
 }
 
 @c @implementation
@@ -332,7 +336,7 @@ public func sync_node_copy_status_json(
 ) -> sync_status {
   call(error) { () throws(CallError) in
     let created = try slot(created)
-    let status = try asking(try nodeObject(node).view()) { (view) throws(PluginError) in await view.status() }
+    let status = try status(of: try nodeObject(node).view())
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     guard let json = try? encoder.encode(status) else { preconditionFailure("A status is plain") }

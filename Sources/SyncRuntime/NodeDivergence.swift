@@ -80,9 +80,12 @@ extension Node {
 
   // MARK: What is shown
 
-  private func brief(_ job: Digest) -> (status: JobStatus, leaf: [UInt8]?)? {
-    board.status(of: job, publishedSize: assembler.published?.treeSize ?? 0).map { ($0, leaf(of: job)) }
+  /// How far a job is, without what its evidence and this node's folders say of it.
+  public func outline(_ job: Digest) -> JobStatus? {
+    board.status(of: job, publishedSize: assembler.published?.treeSize ?? 0)
   }
+
+  private func brief(_ job: Digest) -> (status: JobStatus, leaf: [UInt8]?)? { outline(job).map { ($0, leaf(of: job)) } }
 
   nonisolated public func job(_ id: Digest) async -> JobStatus? {
     guard let (found, leaf) = await brief(id) else { return nil }

@@ -47,6 +47,20 @@ final class NodeExecutor: SerialExecutor {
     }
   }
 
+  /// Runs what belongs to no task.
+  func run(_ work: @escaping @Sendable () -> Void) {
+    schedule {
+      self.hasRun.store(true, ordering: .sequentiallyConsistent)
+      work()
+    }
+  }
+
+  func checkIsolated() {
+    if loop.inEventLoop { return }
+    guard case .closed(let queue) = state.withLock({ $0 }) else { preconditionFailure("Not on the node's thread") }
+    dispatchPrecondition(condition: .onQueue(queue))
+  }
+
   private func schedule(_ work: @escaping Work) {
     state.withLock { state in
       switch state {

@@ -20,16 +20,28 @@ extension Node {
   /// ``status()``, which is told without asking the node where nothing has happened there since it was told last: an
   /// idle node's costs no change of threads. Thread: any.
   nonisolated public func currentStatus() async -> NodeStatus {
-    if executor.isUntouched, let told = toldStatus.withLock({ $0?.status }) { return told }
+    if let told = unchangedStatus { return told }
     return await noteStatus()
   }
 
-  /// The numbers of the status that was told last, if nothing has happened since; thread: any, and waits for nothing.
+  /// The status that was told last, if nothing has happened since; thread: any, and waits for nothing.
+  nonisolated public var unchangedStatus: NodeStatus? {
+    executor.isUntouched ? toldStatus.withLock { $0?.status } : nil
+  }
+
+  /// Its numbers.
   nonisolated public var unchangedFigures: NodeStatus.Figures? {
     executor.isUntouched ? toldStatus.withLock { $0?.figures } : nil
   }
 
-  private func noteStatus() -> NodeStatus {
+  /// Runs a short piece of work on the node's own thread, and without a task: for a thread that waits for it.
+  /// Thread: any.
+  nonisolated public func run(_ work: @escaping @Sendable (isolated Node) -> Void) {
+    executor.run { self.assumeIsolated { work($0) } }
+  }
+
+  /// ``status()``, kept for ``unchangedStatus``.
+  public func noteStatus() -> NodeStatus {
     let status = status()
     toldStatus.withLock { $0 = (status, status.figures) }
     executor.noteUntouched()

@@ -269,6 +269,21 @@ struct NodeTests {
     await world.stop()
   }
 
+  @Test func `work without a task runs on the node, also on one whose event loop is no more`() async throws {
+    let world = try World(recipes: ["x": "echo out same"], commitSeconds: 60, revealSeconds: 60)
+    try world.start([0])
+    let node = try world.node(0)
+    @Sendable func asked() async -> NodeStatus {
+      await withCheckedContinuation { asked in node.run { asked.resume(returning: $0.noteStatus()) } }
+    }
+    let status = await asked()
+    #expect(status.name == "alder" && status.replicas == 4)
+    #expect(node.unchangedStatus.map { $0.name == status.name } ?? true)
+    await world.stop()
+    await node.close()
+    #expect(await asked().replicas == 4)
+  }
+
   struct LossRow: CustomTestStringConvertible, Sendable {
     let name: String
     /// What the second build gives; the first gives "same".

@@ -22,7 +22,7 @@ final class AddressBook: Sendable {
   }
 
   private static func freePort() throws(PluginError) -> UInt16 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw PluginError(.unavailable, "No socket can be made: \(reason())") }
     defer { close(descriptor) }
     var address = sockaddr_in()

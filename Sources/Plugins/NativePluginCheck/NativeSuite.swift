@@ -43,8 +43,9 @@ package struct NativeSuite: Sendable {
   /// - Throws: ``PluginError/Code/invalid`` where something is not given that the kind wants, and what kept the checks
   ///   from being made; what a plugin does wrong is a finding.
   package func run() async throws(PluginError) -> [CompatFinding] {
-    // Nobody else's, where there is a folder for temporary files; a program of others' may be started in it.
-    guard mkdir(folder, 0o755) == 0 else {
+    // Nobody else's, where there is a folder for temporary files; a program of others' may be started in it, whatever
+    // this process takes away from the modes of what it makes.
+    guard mkdir(folder, 0o755) == 0, chmod(folder, 0o755) == 0 else {
       throw PluginError(.io, "Cannot make \(folder), which TMPDIR chooses: \(String(cString: strerror(errno)))")
     }
     defer { try? FileManager.default.removeItem(atPath: folder) }
