@@ -127,9 +127,15 @@ print() {
   esac
 }
 
-# Says which package of the lock file the apt sources no longer have, before anything is downloaded.
-check_offer() {
-  grep -v '^#' "$lock" | cut -d' ' -f1 | xargs apt-cache madison |
+# Says which package of the lock file the apt sources no longer have, before packages are downloaded. By lists that are
+# fetched for it: mmdebstrap fetches its own, too, and the machine's may be of another day.
+check_offer() { # SOURCES
+  local apt=("-oDir::Etc::SourceList=$work/sources.list" -oDir::Etc::SourceParts=/dev/null -oAPT::Sandbox::User=
+    "-oDir::State::lists=$work/lists" "-oDir::Cache=$work/apt" -oAcquire::Languages=none -oAcquire::Retries=5)
+  mkdir -p "$work/lists/partial" "$work/apt/archives/partial"
+  printf '%s\n' "$1" >"$work/sources.list"
+  apt-get -qq "${apt[@]}" -oAPT::Update::Error-Mode=any update >&2 || die "the apt sources' lists cannot be fetched"
+  grep -v '^#' "$lock" | cut -d' ' -f1 | xargs apt-cache "${apt[@]}" madison |
     awk -F' *[|] *' '{ gsub(/^ +| +$/, "", $1); print $1, $2 }' >"$work/offer"
   local package version rest
   while read -r package version rest; do
@@ -150,7 +156,7 @@ build() {
     '--aptopt=Acquire::Retries "5"' '--aptopt=APT::Install-Recommends "false"')
   local format='\${Package} \${Version} \${Architecture}\n'
   if [ -n "$lock" ]; then
-    check_offer
+    check_offer "$lines"
     grep -v '^#' "$lock" |
       awk '{ printf "Package: %s\nPin: version %s\nPin-Priority: 1001\n\n", $1, $2 }' >"$work/pins"
     options+=("--setup-hook=mkdir -p \"\$1/etc/apt/preferences.d\" &&
