@@ -57,7 +57,7 @@ func asking<T: Sendable>(
 /// What a caller's thread waits for.
 final class Answer<T: Sendable>: Sendable {
   /// Nanoseconds for which a thread looks before it sleeps. A node that rests has answered by then, and to wake a
-  /// thread costs more than all else that a short question does. Swift's own threads wait in the same way.
+  /// thread costs more than all else that a short question does.
   private static var patience: UInt64 { 200_000 }
 
   private let value = Mutex<Result<T, PluginError>?>(nil)
