@@ -2,12 +2,21 @@
 import PackageDescription
 
 /// What every Swift target is compiled with. `unsafeFlags` stay off: they would keep the products from being used
-/// by version. Warnings are errors through the tools-6.2 setting instead.
-let settings: [SwiftSetting] = [
+/// by version. Warnings are errors through the tools-6.2 setting instead. scripts/build and scripts/test alone set
+/// SYNC_TESTABLE: what is handed out is what the tests have run, object by object. See docs/decisions/0047.
+var settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .treatAllWarnings(as: .error),
   .treatWarning("DeprecatedDeclaration", as: .warning),
 ]
+/// Tests themselves are never optimized: it takes minutes, and each runs once.
+var unoptimized = ["-Onone"]
+if let index = Context.environment["SYNC_TESTABLE"] {
+  settings.append(.unsafeFlags(["-enable-testing"], .when(configuration: .release)))
+  // SwiftPM looks there for tests of XCTest's, and does not link without.
+  unoptimized += ["-index-store-path", index]
+}
+let testSettings = settings + [.unsafeFlags(unoptimized, .when(configuration: .release))]
 
 let package = Package(
   name: "synchronicity",
@@ -48,11 +57,11 @@ let package = Package(
     .target(name: "SyncProof", dependencies: ["CSodium", "CLibcrypto"], swiftSettings: settings),
     .target(
       name: "SyncConsensus",
-      dependencies: ["SyncProof", .product(name: "Collections", package: "swift-collections")],
+      dependencies: ["SyncProof", .product(name: "DequeModule", package: "swift-collections")],
       swiftSettings: settings),
     .target(
       name: "SyncLedger",
-      dependencies: ["SyncProof", .product(name: "Collections", package: "swift-collections")],
+      dependencies: ["SyncProof", .product(name: "HashTreeCollections", package: "swift-collections")],
       swiftSettings: settings),
 
     // The shell.
@@ -248,18 +257,20 @@ let package = Package(
 
     // Tests, one target for each room of the house.
     .testTarget(
-      name: "SyncProofTests", dependencies: ["SyncProof", "CSodium"], exclude: ["Goldens"], swiftSettings: settings),
-    .testTarget(name: "SyncConsensusTests", dependencies: ["SyncConsensus", "SyncTesting"], swiftSettings: settings),
+      name: "SyncProofTests", dependencies: ["SyncProof", "CSodium"], exclude: ["Goldens"],
+      swiftSettings: testSettings),
+    .testTarget(
+      name: "SyncConsensusTests", dependencies: ["SyncConsensus", "SyncTesting"], swiftSettings: testSettings),
     .testTarget(
       name: "SyncLedgerTests", dependencies: ["SyncLedger", "SyncProof", "SyncTesting", "CSodium"],
-      exclude: ["Goldens"], swiftSettings: settings),
+      exclude: ["Goldens"], swiftSettings: testSettings),
     .testTarget(
       name: "SyncRuntimeTests",
       dependencies: [
         "SyncGateway", "SyncProof", "SyncRuntime", "SyncTesting", "SodiumSigner",
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
-      swiftSettings: settings),
+      swiftSettings: testSettings),
     .testTarget(
       name: "SyncGatewayTests",
       dependencies: [
@@ -268,7 +279,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
-      swiftSettings: settings),
+      swiftSettings: testSettings),
     .testTarget(
       name: "PluginTests",
       dependencies: [
@@ -279,12 +290,12 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
-      swiftSettings: settings),
+      swiftSettings: testSettings),
     .testTarget(
       name: "CommandTests",
       dependencies: ["CSyncNodeABI", "NodeAssembly", "SyncProof", "SyncRuntime", "synchronicity"],
-      swiftSettings: settings),
-    .testTarget(name: "TidyTests", swiftSettings: settings),
+      swiftSettings: testSettings),
+    .testTarget(name: "TidyTests", swiftSettings: testSettings),
   ]
 )
 
@@ -315,6 +326,7 @@ if Context.environment["SYNC_REMOTE_EXECUTION"] == "1" {
       path: "remote-execution/Sources/sync-exec-remote", swiftSettings: settings),
     .testTarget(
       name: "RemoteExecutionTests", dependencies: libraries + ["RemoteExecution"],
-      path: "remote-execution/Tests/RemoteExecutionTests", swiftSettings: settings),
+      path: "remote-execution/Tests/RemoteExecutionTests",
+      swiftSettings: settings + [.unsafeFlags(unoptimized, .when(configuration: .release))]),
   ]
 }

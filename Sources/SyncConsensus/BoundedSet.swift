@@ -1,4 +1,4 @@
-import Collections
+import DequeModule
 import SyncProof
 
 /// Remembers the newest digests, at most `capacity`.

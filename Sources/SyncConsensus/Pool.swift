@@ -1,4 +1,4 @@
-import Collections
+import DequeModule
 import SyncProof
 
 /// Entries that wait to be ordered: deduplicated, and bounded for each source, so that no peer can crowd out another.

@@ -1,4 +1,4 @@
-import Collections
+import DequeModule
 import SyncProof
 
 /// One replica of the group: a value that turns inputs into effects.

@@ -1,4 +1,4 @@
-import Collections
+import HashTreeCollections
 import SyncProof
 
 /// Jobs in the order of their deadlines, with removal from the middle.

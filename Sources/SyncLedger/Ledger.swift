@@ -1,4 +1,4 @@
-import Collections
+import HashTreeCollections
 import SyncProof
 
 /// The replicated build protocol as a value: decided blocks in, events and evidence leaves out.

@@ -1,4 +1,4 @@
-import Collections
+import HashTreeCollections
 import SyncProof
 
 /// The ledger as bytes, so that a node need not apply every block again at each start.

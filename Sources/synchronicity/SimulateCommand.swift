@@ -23,7 +23,10 @@ struct SimulateCommand: ParsableCommand {
   var jobs: Int?
   @Option(help: "How long things go wrong, in seconds of virtual time, 1 to 60.")
   var faultSeconds: UInt64 = 4
-  @Option(help: ArgumentHelp("What goes wrong, rather than what the seed draws.", valueName: "line;line"))
+  @Option(
+    help: ArgumentHelp(
+      "What goes wrong, rather than what the seed draws; a line of the next epoch begins with \"next\".",
+      valueName: "line;line"))
   var faults: String?
   @Option(
     help: ArgumentHelp("At so many of a thousand writes and effects a process ends.", valueName: "per-mille"))

@@ -3,6 +3,11 @@ import Testing
 @testable import SyncTesting
 
 @Suite struct FaultPlanTests {
+  private func run(_ seed: UInt64, _ options: ConsensusSimulator.Options) throws -> ConsensusSimulator.Result {
+    var simulator = try ConsensusSimulator(seed: seed, options: options)
+    return simulator.run()
+  }
+
   static let lines = [
     "crash 1 write 17 before down 300", "crash 1 write 17 inside down 0", "crash 0 write 1 after down 60000",
     "crash 1 effect 40 down 300", "crash 1 at 900 down 300", "power 1 at 0 down 300",
@@ -52,7 +57,12 @@ import Testing
     }
     #expect(try ConsensusFaultPlan(parsing: " twin 1 ;; \n liar 1\n").text == "twin 1;liar 1")
     #expect(try ConsensusFaultPlan(parsing: "").faults.isEmpty)
-    #expect(throws: ConsensusFaultError.self) { try ConsensusFaultPlan(parsing: "twin 1;twin") }
+    let both = try ConsensusFaultPlan(parsing: "next liar 1;dead 2 at 9\n  next dead 0 at 5 ")
+    #expect(both.text == "dead 2 at 9;next liar 1;next dead 0 at 5")
+    #expect(both.faults.map(\.description) == ["dead 2 at 9"] && both.next.count == 2)
+    for text in ["twin 1;twin", "next", "next ", "next  twin 1", "next next twin 1", "Next twin 1"] {
+      #expect(throws: ConsensusFaultError.self, "\(text)") { try ConsensusFaultPlan(parsing: text) }
+    }
   }
 
   /// Every kind is drawn somewhere, so that none is dead code.
@@ -71,6 +81,8 @@ import Testing
     ("a side with one outside", 4, "partition 0|9 from 0 to 10"), ("a twin where none is tolerated", 3, "twin 0"),
     ("a dead one where none is tolerated", 1, "dead 0 at 1"), ("two faulty of four", 4, "twin 0;liar 1"),
     ("a twin and a dead one of four", 4, "twin 0;dead 1 at 5"),
+    ("a replica outside the next epoch", 5, "next crash 4 at 0 down 1"),
+    ("a twin where the next epoch tolerates none", 4, "next twin 0"),
   ])
   func noPlanForTheGroup(what: String, replicas: Int, text: String) throws {
     var options = ConsensusSimulator.Options()
@@ -127,6 +139,30 @@ import Testing
         == "synchronicity simulate --seed 5 --replicas 4 --fault-seconds 2 --faults 'power 3 at 1500 down 50'")
   }
 
+  /// The same defect in the next epoch alone, among faults of both.
+  @Test func aFaultOfTheNextEpochIsWhatIsLeft() throws {
+    var options = ConsensusSimulator.Options()
+    (options.replicas, options.faultSeconds, options.handsOver) = (5, 2, true)
+    options.defect = .diskForgetsSafety
+    options.plan = try ConsensusFaultPlan(
+      parsing: """
+        drop 10 from 0 to 2000;clock 2 by 300 at 200;next drop 10 from 0 to 2000;next clock 0 by 20 at 5
+        next crashes 10 from 0 to 500;next power 3 at 1700 down 50;next delay 50 by 40 from 0 to 2000
+        """)
+    let (seed, result) = try #require(
+      try (0..<20 as Range<UInt64>).lazy.map { ($0, try run($0, options)) }.first { $0.1.failure != nil })
+    #expect(result.hasFailedLater)
+    let small = ConsensusSimulator.shrink(result, options: options)
+    #expect(small.failure?.hasSuffix("in the next epoch") == true && small.plan.faults.isEmpty)
+    #expect(small.plan.next.contains { $0.description.hasPrefix("power 3 ") }, "\(small.plan.text)")
+    options.defect = nil
+    #expect(try run(seed, options).failure == nil)
+    options.defect = .diskForgetsSafety
+    // What is printed gives the same events.
+    options.plan = try ConsensusFaultPlan(parsing: small.plan.text)
+    #expect(try run(seed, options).traceDigest == small.traceDigest)
+  }
+
   /// Crashes at a rate and the same crashes one by one are the same run, so that a failure of one can be shrunk.
   @Test func crashesAtARateAreTheSameOneByOne() throws {
     var options = ConsensusSimulator.Options()
@@ -135,8 +171,8 @@ import Testing
     options.plan = try ConsensusFaultPlan(parsing: "crashes 30 from 0 to 1000;drop 20 from 0 to 1000")
     var byRate = try ConsensusSimulator(seed: 7, options: options)
     let a = byRate.run()
-    try #require(a.injected.count > 5 && a.crashPoints == a.injected.count)
-    options.plan = ConsensusFaultPlan(a.injected + [try ConsensusFault(parsing: "drop 20 from 0 to 1000")])
+    try #require(a.injected.faults.count > 5 && a.crashPoints == a.injected.faults.count)
+    options.plan = ConsensusFaultPlan(a.injected.faults + [try ConsensusFault(parsing: "drop 20 from 0 to 1000")])
     var oneByOne = try ConsensusSimulator(seed: 7, options: options)
     let b = oneByOne.run()
     #expect(a.traceDigest == b.traceDigest && b.crashPoints == a.crashPoints)

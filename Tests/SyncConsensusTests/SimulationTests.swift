@@ -69,21 +69,35 @@ import Testing
     }
   }
 
-  /// The command that replays a run does not name the rate of its crashes.
+  /// A run's plan is that of both epochs; the command that replays it does not name the rate of its crashes.
   @Test func theNextEpochIsThatOfThePlan() throws {
     var options = ConsensusSimulator.Options()
     (options.handsOver, options.faultSeconds, options.crashesPerMille) = (true, 2, 100)
     let drawn = try run(12, options)
+    #expect(!drawn.plan.next.isEmpty && !drawn.injected.next.isEmpty)
     (options.plan, options.crashesPerMille) = (try ConsensusFaultPlan(parsing: drawn.plan.text), nil)
     let given = try run(12, options)
     #expect(given.traceDigest == drawn.traceDigest && given.nextHeight == drawn.nextHeight && drawn.nextHeight > 0)
+    #expect(given.plan == drawn.plan)
+    options.plan?.next = []
+    #expect(try run(12, options).traceDigest != drawn.traceDigest)
+  }
+
+  /// A member of the next epoch that runs twice and lies contradicts itself, and the log says so.
+  @Test func theNextEpochHasFaultyMembersToo() throws {
+    var options = ConsensusSimulator.Options()
+    (options.replicas, options.handsOver, options.faultSeconds) = (5, true, 2)
+    options.plan = try ConsensusFaultPlan(parsing: "next twin 1;next liar 1")
+    let results = try (0..<4 as Range<UInt64>).map { try run($0, options) }
+    for result in results { #expect(result.failure == nil, "\(result.replayCommand(options))") }
+    #expect(results.contains { $0.provenMisbehaviours > 0 })
   }
 
   @Test func aNextEpochThatForgetsJobsIsFound() throws {
     var options = ConsensusSimulator.Options()
     (options.replicas, options.handsOver, options.faultSeconds) = (4, true, 2)
     options.defect = .nextEpochForgetsJobs
-    let failures = try (0..<4 as Range<UInt64>).compactMap { try run($0, options).failure }
+    let failures = try (0..<12 as Range<UInt64>).compactMap { try run($0, options).failure }
     #expect(failures.contains { $0.contains("came twice") && $0.hasSuffix("in the next epoch") }, "\(failures)")
   }
 

@@ -43,8 +43,8 @@ enum ImportTable {
 
   static let rooms: [Room] = [
     Room("SyncProof", own: ["CSodium", "CLibcrypto"], platform: false),
-    Room("SyncConsensus", own: ["SyncProof"], foreign: ["Collections"], platform: false),
-    Room("SyncLedger", own: ["SyncProof"], foreign: ["Collections"], platform: false),
+    Room("SyncConsensus", own: ["SyncProof"], foreign: ["DequeModule"], platform: false),
+    Room("SyncLedger", own: ["SyncProof"], foreign: ["HashTreeCollections"], platform: false),
     Room(
       "SyncRuntime", own: ["SyncProof", "SyncConsensus", "SyncLedger", "CLibcrypto"],
       foreign: ["Logging", "Metrics", "NIOCore", "ServiceLifecycle"], platform: true),

@@ -87,7 +87,7 @@ struct ImportTests {
           .target(name: "SyncProof", dependencies: ["CSodium", "SyncRuntime"], swiftSettings: s),
           .target(
             name: "SyncLedger",
-            dependencies: [.product(name: "Collections", package: "swift-collections")],
+            dependencies: [.product(name: "HashTreeCollections", package: "swift-collections")],
             swiftSettings: s),
           .target(name: "Annex", dependencies: []),
           .testTarget(name: "AnyTests", dependencies: ["SyncProof"]),
@@ -96,7 +96,7 @@ struct ImportTests {
       """
     let targets = manifestTargets(in: text)
     #expect(targets.map(\.name) == ["SyncProof", "SyncLedger", "Annex", "AnyTests"])
-    #expect(targets[1].dependencies == ["Collections"])
+    #expect(targets[1].dependencies == ["HashTreeCollections"])
     let findings = manifestFindings(targets: targets) { $0.target == "SyncLedger" ? ["SyncProof"] : [] }
     #expect(
       findings.map(\.what) == [

@@ -25,7 +25,7 @@ public struct ConsensusSimulator {
     /// At how many of all writes and effects a process ends, per mille; `nil` draws it. Without meaning where a plan is
     /// given.
     public var crashesPerMille: UInt64?
-    /// What goes wrong; `nil` draws it from the seed.
+    /// What goes wrong, in the next epoch too; `nil` draws it from the seed.
     public var plan: ConsensusFaultPlan?
     /// Whether the next epoch is run, too, where this one ends.
     package var entersNextEpoch = true
@@ -69,7 +69,7 @@ public struct ConsensusSimulator {
     /// Blocks of the next epoch, 0 where there was none.
     public let nextHeight: Int
     /// The crashes that ``ConsensusFault/crashes(perMille:_:)`` gave, each as a fault of its own.
-    package let injected: [ConsensusFault]
+    package let injected: ConsensusFaultPlan
   }
 
   enum Event {
@@ -191,6 +191,7 @@ public struct ConsensusSimulator {
       random: SeededGenerator(seed: ~seed))
     let plan = options.plan ?? drawer.draw()
     try plan.check(replicas: count)
+    try ConsensusFaultPlan(plan.next).check(replicas: LedgerFixture.nextCount(count))
     let fixture = try LedgerFixture(
       replicas: count, commitSeconds: 1 + workload.below(2), revealSeconds: 1 + workload.below(2))
     let faulty = Set(plan.faulty.map { fixture.name($0) })
@@ -205,18 +206,18 @@ public struct ConsensusSimulator {
     var workload = SeededGenerator(seed: former.seed &+ 0x0EF0_C400)
     let count = group.members.count
     var options = former.options
-    // A given rate of crashes stands in the plan of the first epoch; this one is the same when that plan is given.
-    (options.handsOver, options.plan, options.crashesPerMille) = (false, nil, nil)
+    options.handsOver = false
     var drawer = ConsensusFaultDrawer(
-      replicas: count, hasTwin: false, hasRestored: options.hasRestored,
-      milliseconds: options.faultSeconds * 1_000, crashesPerMille: nil,
+      replicas: count, hasTwin: options.hasTwin, hasRestored: options.hasRestored,
+      milliseconds: options.faultSeconds * 1_000, crashesPerMille: options.crashesPerMille,
       random: SeededGenerator(seed: workload.next()))
-    // Without faults before none come now.
-    let plan = former.plan.faults.isEmpty ? former.plan : drawer.draw()
+    let plan = options.plan.map { ConsensusFaultPlan($0.next) } ?? drawer.draw()
     let past = try Past(former)
     let fixture = try LedgerFixture(next: group, after: former.fixture, past.history)
+    let faulty = Set(plan.faulty.map { fixture.name($0) })
     self.init(
-      former.seed, options, plan, fixture, EvidenceChecker(group: group, after: former.evidence), &workload, past)
+      former.seed, options, plan, fixture, EvidenceChecker(group: group, after: former.evidence, faulty: faulty),
+      &workload, past)
   }
 
   private init(
@@ -262,7 +263,8 @@ public struct ConsensusSimulator {
       seed: seed, replicas: group.set.count, failure: checker.failure.map { "seed \(seed): \($0)" }, plan: plan,
       traceDigest: trace.finish(), events: eventCount, height: checker.height, crashes: crashes,
       crashPoints: crashPoints, resumes: resumes, provenMisbehaviours: proofs, verdicts: evidence.verdicts,
-      hasHandedOver: evidence.over != nil, nextHeight: 0, injected: injected)
+      hasHandedOver: evidence.over != nil, nextHeight: 0,
+      injected: ConsensusFaultPlan(injected))
   }
 
   // MARK: The plan

@@ -62,8 +62,9 @@ extension ConsensusSimulator {
 extension ConsensusSimulator.Result {
   fileprivate func adding(_ fault: ConsensusFault) -> ConsensusSimulator.Result {
     ConsensusSimulator.Result(
-      seed: seed, replicas: replicas, failure: failure, plan: ConsensusFaultPlan(plan.faults + [fault]),
-      traceDigest: traceDigest, events: events, height: height, crashes: crashes, crashPoints: crashPoints,
+      seed: seed, replicas: replicas, failure: failure,
+      plan: ConsensusFaultPlan(plan.faults + [fault], next: plan.next), traceDigest: traceDigest, events: events,
+      height: height, crashes: crashes, crashPoints: crashPoints,
       resumes: resumes, provenMisbehaviours: provenMisbehaviours, verdicts: verdicts,
       hasHandedOver: hasHandedOver, nextHeight: nextHeight, injected: injected)
   }

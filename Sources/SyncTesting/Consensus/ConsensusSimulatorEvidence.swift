@@ -30,9 +30,9 @@ struct EvidenceChecker {
 
   init(group: Group, faulty: Set<Text>) { (self.group, self.faulty) = (group, faulty) }
 
-  /// Of the next epoch, in which nobody is faulty: the log goes on, and what was ordered is not ordered again.
-  init(group: Group, after former: EvidenceChecker) {
-    (self.group, faulty) = (group, [])
+  /// Of the next epoch: the log goes on, and what was ordered is not ordered again.
+  init(group: Group, after former: EvidenceChecker, faulty: Set<Text>) {
+    (self.group, self.faulty) = (group, faulty)
     (leafHashes, ordered, closed) = (former.leafHashes, former.ordered, former.closed)
   }
 

@@ -155,6 +155,9 @@ struct LedgerFixture {
       .encode()
   }
 
+  /// How many members the next epoch of a group of so many has.
+  static func nextCount(_ count: Int) -> Int { count > 1 ? count - 1 : 2 }
+
   /// A group file for the next epoch: without one of the members where there are several, with one more otherwise.
   func next(without index: Int) throws -> Group {
     var members = group.members

@@ -69,22 +69,25 @@ extension ConsensusSimulator {
       return simulator.run()
     } catch {
       return Result(
-        seed: seed, replicas: group.members.count, failure: "seed \(seed): it does not begin: \(error)", plan: plan,
+        seed: seed, replicas: group.members.count, failure: "seed \(seed): it does not begin: \(error)",
+        plan: ConsensusFaultPlan(),
         traceDigest: Digest.zero, events: 0, height: 0, crashes: 0, crashPoints: 0, resumes: 0, provenMisbehaviours: 0,
-        verdicts: [], hasHandedOver: false, nextHeight: 0, injected: [])
+        verdicts: [], hasHandedOver: false, nextHeight: 0, injected: ConsensusFaultPlan())
     }
   }
 }
 
 extension ConsensusSimulator.Result {
-  /// Both epochs' figures; the plan, the height and the crashes that a rate gave are the first one's.
+  /// Both epochs' faults and figures; the height is the first one's.
   func followed(by next: ConsensusSimulator.Result) -> ConsensusSimulator.Result {
     var result = ConsensusSimulator.Result(
-      seed: seed, replicas: replicas, failure: next.failure.map { "\($0), in the next epoch" }, plan: plan,
+      seed: seed, replicas: replicas, failure: next.failure.map { "\($0), in the next epoch" },
+      plan: ConsensusFaultPlan(plan.faults, next: next.plan.faults),
       traceDigest: SHA256.hash(traceDigest.bytes + next.traceDigest.bytes), events: events + next.events,
       height: height, crashes: crashes + next.crashes, crashPoints: crashPoints + next.crashPoints,
       resumes: resumes + next.resumes, provenMisbehaviours: provenMisbehaviours + next.provenMisbehaviours,
-      verdicts: verdicts + next.verdicts, hasHandedOver: hasHandedOver, nextHeight: next.height, injected: injected)
+      verdicts: verdicts + next.verdicts, hasHandedOver: hasHandedOver, nextHeight: next.height,
+      injected: ConsensusFaultPlan(injected.faults, next: next.injected.faults))
     result.hasFailedLater = next.failure != nil
     return result
   }

@@ -1,21 +1,35 @@
 /// Everything that goes wrong in one simulation, in no order that matters.
 public struct ConsensusFaultPlan: Hashable, Sendable {
   public var faults: [ConsensusFault]
+  /// In the next epoch, where this one ends; times count from its beginning.
+  public var next: [ConsensusFault]
 
-  public init(_ faults: [ConsensusFault] = []) { self.faults = faults }
+  public init(_ faults: [ConsensusFault] = [], next: [ConsensusFault] = []) {
+    (self.faults, self.next) = (faults, next)
+  }
 
   /// One line for each fault, with semicolons between: what `--faults` takes.
-  public var text: String { faults.map(\.description).joined(separator: ";") }
+  public var text: String {
+    (faults.map(\.description) + next.map { Self.nextMark + $0.description }).joined(separator: ";")
+  }
+
+  /// What a line of the next epoch begins with.
+  private static let nextMark = "next "
 
   /// Reads lines that are separated by semicolons or line feeds; blanks around a line and empty lines do not matter.
+  /// A line of the next epoch begins with `next` and one blank.
   ///
   /// - Throws: With the first line that is none.
   public init(parsing text: String) throws(ConsensusFaultError) {
-    faults = []
+    (faults, next) = ([], [])
     for line in text.split(whereSeparator: { $0 == ";" || $0.isNewline }) {
       let line = line.drop { $0 == " " }
       guard let end = line.lastIndex(where: { $0 != " " }) else { continue }
-      faults.append(try ConsensusFault(parsing: String(line[...end])))
+      if line.hasPrefix(Self.nextMark) {
+        next.append(try ConsensusFault(parsing: String(line[...end].dropFirst(Self.nextMark.count))))
+      } else {
+        faults.append(try ConsensusFault(parsing: String(line[...end])))
+      }
     }
   }
 
@@ -42,6 +56,8 @@ public struct ConsensusFaultPlan: Hashable, Sendable {
     Set(faults.compactMap { if case .restored(let instance, _, _, _) = $0 { instance } else { nil } })
   }
 
+  /// Of this epoch alone.
+  ///
   /// - Throws: When it names what the group has not, or makes more replicas faulty or dead than the group tolerates.
   func check(replicas: Int) throws(ConsensusFaultError) {
     let instances = replicas + twins.count

@@ -24,7 +24,10 @@ extension ConsensusFaultPlan {
   ///   - runsMax: After so many runs the smallest plan so far is the answer.
   ///   - fails: Whether a plan still fails; this plan does.
   public func shrunk(runsMax: Int = 2_000, where fails: (ConsensusFaultPlan) -> Bool) -> ConsensusFaultPlan {
-    var faults = faults
+    var faults = faults.map { (fault: $0, isNext: false) } + next.map { (fault: $0, isNext: true) }
+    func plan(_ faults: [(fault: ConsensusFault, isNext: Bool)]) -> ConsensusFaultPlan {
+      ConsensusFaultPlan(faults.filter { !$0.isNext }.map(\.fault), next: faults.filter(\.isNext).map(\.fault))
+    }
     var parts = 2
     var runs = 0
     while !faults.isEmpty, runs < runsMax {
@@ -35,7 +38,7 @@ extension ConsensusFaultPlan {
         var rest = faults
         rest.removeSubrange(start..<min(start + size, faults.count))
         runs += 1
-        if fails(ConsensusFaultPlan(rest)) {
+        if fails(plan(rest)) {
           faults = rest
           dropped = true
         } else {
@@ -45,7 +48,14 @@ extension ConsensusFaultPlan {
       if size == 1, !dropped { break }
       parts = dropped ? 2 : parts * 2
     }
-    return ConsensusFaultPlan(faults)
+    return plan(faults)
+  }
+
+  /// Without crashes at a rate, which `crashes` has one by one.
+  fileprivate func naming(_ crashes: ConsensusFaultPlan) -> ConsensusFaultPlan {
+    func isNoRate(_ fault: ConsensusFault) -> Bool { if case .crashes = fault { false } else { true } }
+    return ConsensusFaultPlan(
+      faults.filter(isNoRate) + crashes.faults, next: next.filter(isNoRate) + crashes.next)
   }
 }
 
@@ -67,9 +77,8 @@ extension ConsensusSimulator {
     }
     // Crashes at a rate become crashes one by one, which can be dropped one by one.
     var start = result.plan
-    let explicit = ConsensusFaultPlan(
-      start.faults.filter { if case .crashes = $0 { false } else { true } } + result.injected)
-    if !result.injected.isEmpty, run(explicit) != nil { start = explicit }
+    let explicit = start.naming(result.injected)
+    if explicit != start, run(explicit) != nil { start = explicit }
     return run(start.shrunk(runsMax: runsMax) { run($0) != nil }) ?? result
   }
 }
