@@ -2,7 +2,7 @@
 import PackageDescription
 
 /// What every Swift target is compiled with. `unsafeFlags` stay off: they would keep the products from being used
-/// by version. Warnings are errors through the tools-6.2 setting instead. scripts/build and scripts/test alone set
+/// by version. Warnings are errors through the tools-6.2 setting instead. scripts/release.bash alone sets
 /// SYNC_TESTABLE: what is handed out is what the tests have run, object by object. See docs/decisions/0047.
 var settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
