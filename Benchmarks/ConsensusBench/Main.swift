@@ -9,12 +9,15 @@ import SyncTesting
 /// What agreement alone costs: no ledger but in the starts of a builder, no network, no builds.
 @main
 enum ConsensusBench {
-  static func main() throws {
+  static func main() {
     let folder = NSTemporaryDirectory() + "/consensus-bench-\(getpid())"
     let bench = ConsensusFigures(folder: folder)
     do {
       defer { try? FileManager.default.removeItem(atPath: folder) }
       try run(Array(CommandLine.arguments.dropFirst()), bench)
+    } catch {
+      FileHandle.standardError.write(Data("ConsensusBench: \(error)\n".utf8))
+      exit(1)
     }
     guard bench.exceeded.isEmpty else {
       FileHandle.standardError.write(

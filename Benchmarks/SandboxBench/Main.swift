@@ -23,8 +23,14 @@ enum SandboxBench {
     SANDBOX is chroot or docker, STATE the plugin's folder, ARCHIVE a toolchain's tar named by its SHA-256.
     """
 
-  static func main() async throws {
-    let words = Array(CommandLine.arguments.dropFirst())
+  static func main() async {
+    do { try await perform(Array(CommandLine.arguments.dropFirst())) } catch {
+      FileHandle.standardError.write(Data("SandboxBench: \(error)\n".utf8))
+      exit(1)
+    }
+  }
+
+  private static func perform(_ words: [String]) async throws {
     let own = Array(words.prefix { $0 != "--" })
     let command = Array(words.dropFirst(own.count + 1))
     switch (own.first, own.count) {
@@ -37,7 +43,9 @@ enum SandboxBench {
     case ("prepare", 4...5): try await prepare(Bench(own[1], own[2], own[3], socket: own.dropFirst(4).first))
     case ("probe", 4...5): await probe(try Bench(own[1], own[2], own[3], socket: own.dropFirst(4).first))
     case ("collect", 3...4): try collect(into: own[1], from: own[2], keeps: own.count == 4)
-    default: throw PluginError(.invalid, usage)
+    default:
+      FileHandle.standardError.write(Data((usage + "\n").utf8))
+      exit(2)
     }
   }
 

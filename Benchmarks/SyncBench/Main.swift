@@ -18,8 +18,14 @@ enum SyncBench {
   static let jobs = 40
   static let names = ["alder", "birch", "cedar", "elm"]
 
-  static func main() async throws {
-    let words = Array(CommandLine.arguments.dropFirst())
+  static func main() async {
+    do { try await measure(Array(CommandLine.arguments.dropFirst())) } catch {
+      FileHandle.standardError.write(Data("SyncBench: \(error)\n".utf8))
+      exit(1)
+    }
+  }
+
+  private static func measure(_ words: [String]) async throws {
     if words.count == 5, words[0] == "calls", let artifact = Digest(hex: words[4]) {
       let isKept = try await Calls.compare(folder: words[1], policy: words[2], proof: words[3], artifact: artifact)
       exit(isKept ? 0 : 1)

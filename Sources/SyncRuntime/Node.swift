@@ -1,6 +1,5 @@
 import Glibc
 import Logging
-import Metrics
 import NIOCore
 import ServiceLifecycle
 import SyncConsensus
