@@ -130,14 +130,14 @@ struct BlockTree<State: StateMachine>: Sendable {
 
   /// Lets go of the oldest blocks that nobody is known to have certified, beyond the bound.
   ///
-  /// - Returns: The stored ones among them.
-  mutating func dropUncertified(keeping countMax: Int) -> [Digest] {
+  /// - Returns: The stored ones among them, ascending by view.
+  mutating func dropUncertified(keeping countMax: Int) -> [BlockInfo] {
     guard nodes.count > countMax else { return [] }
     let leaves = nodes.values.filter { !$0.isCertified }.map { $0.info }.sorted { ($0.view, $0.id) < ($1.view, $1.id) }
     guard leaves.count > countMax else { return [] }
-    var stored: [Digest] = []
+    var stored: [BlockInfo] = []
     for info in leaves.prefix(leaves.count - countMax) {
-      if nodes.removeValue(forKey: info.id)?.isStored == true { stored.append(info.id) }
+      if nodes.removeValue(forKey: info.id)?.isStored == true { stored.append(info) }
     }
     return stored
   }

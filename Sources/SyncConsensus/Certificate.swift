@@ -42,6 +42,12 @@ public struct Certificate: Hashable, Sendable, CanonicallyCodable {
 
   package var view: UInt64 { proposed.view }
 
+  /// The vote that a share is the signature of.
+  func vote(of share: Share) -> Vote {
+    Vote(
+      statement: VoteStatement(proposed: proposed, parent: parent), author: share.signer, signature: share.signature)
+  }
+
   /// Checks the certificate against the set of its epoch, from nothing but its own bytes.
   ///
   /// - Throws: ``ConsensusError/Code/invalidCertificate`` with the first rule that it breaks.

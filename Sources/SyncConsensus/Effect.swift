@@ -52,7 +52,8 @@ public struct StoredRecord: Hashable, Sendable {
   public init(key: [UInt8], value: [UInt8]?) { (self.key, self.value) = (key, value) }
 }
 
-/// Decided blocks to be read from the storage for a peer that is far behind.
+/// Blocks to be read from the storage: decided ones for a peer that is far behind, or an undecided one that memory had
+/// no place for.
 public struct LoadRequest: Hashable, Sendable {
   /// All keys to be read start with this.
   public let prefix: [UInt8]
@@ -65,6 +66,9 @@ public struct LoadRequest: Hashable, Sendable {
   /// The block that the peer has just below; on another one the answer starts at `fallbackHeight`.
   package let expectedParent: Digest?
   package let fallbackHeight: UInt64
+  /// The one undecided block that is wanted, and the question that it answers.
+  package let block: Digest?
+  package let fetch: FetchRequest?
 
   package init(height: UInt64, limit: Int, peer: ReplicaIndex, expectedParent: Digest?, fallbackHeight: UInt64) {
     self.prefix = RecordKey.decidedPrefix
@@ -73,6 +77,16 @@ public struct LoadRequest: Hashable, Sendable {
     self.peer = peer
     self.expectedParent = expectedParent
     self.fallbackHeight = fallbackHeight
+    (block, fetch) = (nil, nil)
+  }
+
+  package init(block: Digest, peer: ReplicaIndex, fetch: FetchRequest?) {
+    prefix = RecordKey.block(block)
+    from = prefix
+    limit = 1
+    self.peer = peer
+    (expectedParent, fallbackHeight) = (nil, 0)
+    (self.block, self.fetch) = (block, fetch)
   }
 }
 

@@ -54,6 +54,15 @@ public struct Misbehaviour: Hashable, Sendable {
       second.author, TimeoutShare(statement: second.content.statement, signature: second.signature))
   }
 
+  /// The same with a timeout that is a certificate's share.
+  init?(_ first: Timeout, _ share: TimeoutCertificate.Share, of certificate: TimeoutCertificate) {
+    let statement = TimeoutStatement(
+      epoch: certificate.epoch, view: certificate.view, highQCView: share.highQCView)
+    self.init(
+      first.author, TimeoutShare(statement: first.content.statement, signature: first.signature),
+      share.signer, TimeoutShare(statement: statement, signature: share.signature))
+  }
+
   private init?(_ a: ReplicaIndex, _ first: TimeoutShare, _ b: ReplicaIndex, _ second: TimeoutShare) {
     guard a == b, first.statement.view == second.statement.view, first.statement.epoch == second.statement.epoch,
       first.statement.highQCView != second.statement.highQCView

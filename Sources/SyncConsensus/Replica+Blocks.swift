@@ -46,7 +46,7 @@ extension Replica {
         guard let parentTime = tree.timeMilliseconds(of: block.parent), block.timeMilliseconds > parentTime else {
           continue
         }
-        tree.insert(block)
+        insert(block)
         if highQC.proposed.id == block.id { process(highQC) }
       }
     }
@@ -106,7 +106,7 @@ extension Replica {
       epoch: replicas.epoch, view: view, height: tip.height + 1, author: own,
       timeMilliseconds: max(now.wallMilliseconds, parentTime + 1), entries: entries, parentCertificate: highQC,
       timeoutCertificate: highQC.view + 1 == view ? nil : highTC)
-    tree.insert(block)
+    insert(block)
     guard let node = tree[block.id] else { return }
     requestVote(for: node, parent: tip)
   }

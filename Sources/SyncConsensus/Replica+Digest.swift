@@ -44,6 +44,7 @@ extension Replica {
       SHA256.hash(
         name(mark.id).bytes + [mark.isCertified ? 1 : 0, mark.isStored ? 1 : 0] + failed(on: mark.id).bytes)
     }).sorted() { writer.write(mark) }
+    for id in shelf.keys.map(name).sorted() { writer.write(id) }
     writer.write(failed(on: head.id))
     // While its block is missing, any of its signers may turn out to be one that it brings back.
     let absent = tree.standing(of: highQC.proposed.id)?.failed

@@ -3,7 +3,8 @@ import SyncProof
 /// The one fetch that a replica has under way: blocks on the chain to a certified one.
 struct Fetch: Sendable {
   var target: Certificate
-  /// The certificate's signers, the proposer first where it is among them.
+  /// The certificate's signers, the proposer first where it is among them, then all others: one that has made the
+  /// certificate of others' votes may have the block as well.
   var peers: [ReplicaIndex]
   /// Position in `peers` of whom to ask next.
   var next = 0
@@ -32,7 +33,7 @@ extension Replica {
   }
 
   mutating func advanceFetch() {
-    guard let target = missing else {
+    guard let target = missing, !loadFromShelf(target.proposed.id, for: own) else {
       fetch = nil
       return
     }
@@ -41,6 +42,7 @@ extension Replica {
       let turn = replicas.turn(of: target.view)
       var peers = target.shares.map(\.signer).filter { $0 != own }
       if let place = peers.firstIndex(of: turn) { peers.insert(peers.remove(at: place), at: 0) }
+      peers += replicas.indices.filter { $0 != own && !peers.contains($0) }
       // The outstanding question keeps its time: its answer leads towards the new target as well.
       fetch = Fetch(target: target, peers: peers, asked: fetch?.asked ?? [], deadline: fetch?.deadline ?? 0)
     }
@@ -71,7 +73,7 @@ extension Replica {
       // Bound to the checked certificate by the hash chain, hence seen by the honest who voted for a descendant.
       verifier.trust(block.parentCertificate)
       process(block.parentCertificate)
-      tree.insert(block)
+      insert(block)
       // Decided as they arrive, so that a replica that was away for long holds an answer's blocks at most.
       decide(by: block.parentCertificate)
       if haltReason != nil { return }
@@ -103,6 +105,7 @@ extension Replica {
       return giveDecided(
         from: request.knownHeight + 1, expectedParent: request.known, fallback: request.decidedHeight + 1, to: peer)
     }
+    if loadFromShelf(request.target, for: peer, request) { return }
     let tip = tree.contains(request.target) ? request.target : highQC.proposed.id
     let path = tree.path(to: tip) ?? []
     if request.known == head.id {
@@ -147,6 +150,7 @@ extension Replica {
 
   mutating func serve(_ request: LoadRequest, _ records: [StoredRecord]) {
     guard loading.remove(request.peer) != nil else { return }
+    if let block = request.block { return takeFromShelf(block, records, for: request) }
     let items = records.compactMap { record in record.value.flatMap { try? DecidedRecord(decoding: $0) } }
     giveDecided(
       items, expectedParent: request.expectedParent, fallback: request.fallbackHeight, to: request.peer)

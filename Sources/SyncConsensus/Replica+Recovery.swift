@@ -148,26 +148,35 @@ extension Replica {
     highTC = tc
   }
 
-  /// Puts undecided blocks back; those that no longer descend from the last decided one are deleted.
+  /// Puts undecided blocks back, no more than there is place for in memory; those that no longer descend from the last
+  /// decided one are deleted.
   private mutating func recoverBlocks(_ recovered: RecoveredRecords) throws(ConsensusError) {
-    var blocks: [Block] = []
+    var found: [(view: UInt64, id: Digest)] = []
+    var parents: Set<Digest> = []
     try recovered.forEach(prefix: RecordKey.blockPrefix) { (key, value) throws(ConsensusError) in
       guard let block = try? Block(decoding: value), key == RecordKey.block(block.id) else {
         throw Self.corrupted("a block that does not parse")
       }
-      blocks.append(block)
+      found.append((block.view, block.id))
+      parents.insert(block.parent)
     }
-    for block in blocks.sorted(by: { ($0.view, $0.id) < ($1.view, $1.id) }) {
+    for (_, id) in found.sorted(by: { ($0.view, $0.id) < ($1.view, $1.id) }) {
+      guard let value = try recovered.value(of: RecordKey.block(id)), let block = try? Block(decoding: value) else {
+        throw Self.corrupted("a block that cannot be read twice")
+      }
       tree.insert(block)
-      if tree.contains(block.id), block.id != head.id {
-        tree.markStored(block.id)
+      if tree.contains(id), id != head.id {
+        tree.markStored(id)
+        // Its child bears its certificate.
+        if parents.contains(id) || id == highQC.proposed.id { tree.markCertified(id) }
         // Its leader may be gone for good: what it orders must not be forgotten.
         let (state, height) = (tree.rootState, head.height)
         for entry in block.entries {
           _ = pool.add(entry, from: .local, height: height, isAdmitted: state.admits(entry))
         }
+        shelve()
       } else {
-        outbox.lazyRecords.append(StoredRecord(key: RecordKey.block(block.id), value: nil))
+        deleteBlock(id)
       }
     }
   }

@@ -15,11 +15,13 @@ extension Replica {
     }
     tree.markCertified(certificate.proposed.id)
     noticeOwnSignature(in: certificate)
+    noticeContradictions(in: certificate)
     guard certificate.view > highQC.view else { return }
     notePace(of: certificate)
     let before = currentView
     highQC = certificate
     if let tc = highTC, tc.view <= certificate.view { highTC = nil }
+    clearShelf()
     enterView(from: before)
   }
 
@@ -27,6 +29,7 @@ extension Replica {
   mutating func process(_ certificate: TimeoutCertificate) {
     process(certificate.highQC)
     noticeOwnSignature(in: certificate)
+    noticeContradictions(in: certificate)
     guard certificate.view >= currentView else { return }
     let before = currentView
     highTC = certificate
@@ -48,7 +51,7 @@ extension Replica {
   // MARK: Votes
 
   mutating func receive(_ vote: Vote) {
-    guard isHeld(vote.view) else { return }
+    guard isHeld(vote.view) else { return noticeContradiction(of: vote) }
     if let known = votes[vote.view]?[vote.author] {
       guard known.statement != vote.statement, verifier.accepts(vote) else { return }
       keep(Misbehaviour(known, vote, set: replicas))
@@ -151,6 +154,35 @@ extension Replica {
     let key = MisbehaviourKey(offender: proposal.vote.author, kind: .forgedCertificate)
     guard kept[key] == nil, verifier.accepts(proposal.vote),
       let proof = Misbehaviour(forgingProposal: BlockHeader(of: proposal.block), proposal.vote)
+    else { return }
+    keep(proof)
+  }
+
+  /// Who has voted for this block and, as far as is held here, for another one of its view. Proposals are held longer
+  /// than votes: where this replica has made a certificate without the leader's share, the next proposal shows it.
+  private mutating func noticeContradictions(in certificate: Certificate) {
+    var held = votes[certificate.view] ?? [:]
+    for proposal in proposals[certificate.view] ?? [] { held[proposal.vote.author] = proposal.vote }
+    for share in certificate.shares where share.signer != own {
+      guard let known = held[share.signer] else { continue }
+      keep(Misbehaviour(known, certificate.vote(of: share), set: replicas))
+    }
+  }
+
+  /// The same for timeouts.
+  private mutating func noticeContradictions(in certificate: TimeoutCertificate) {
+    guard let held = timeouts[certificate.view] else { return }
+    for share in certificate.shares where share.signer != own {
+      guard let known = held[share.signer] else { continue }
+      keep(Misbehaviour(known, share, of: certificate))
+    }
+  }
+
+  /// The same for a vote that comes once its view has ended with the highest certificate.
+  private mutating func noticeContradiction(of vote: Vote) {
+    guard vote.view == highQC.view, vote.author != own,
+      let share = highQC.shares.first(where: { $0.signer == vote.author }),
+      let proof = Misbehaviour(highQC.vote(of: share), vote, set: replicas), verifier.accepts(vote)
     else { return }
     keep(proof)
   }

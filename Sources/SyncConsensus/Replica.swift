@@ -41,6 +41,8 @@ public struct Replica<State: StateMachine>: Sendable {
   /// How often the current view's time was up.
   var resends: UInt64 = 0
   var fetch: Fetch?
+  /// The views of blocks that are in the records alone, by their identity.
+  var shelf: [Digest: UInt64] = [:]
   /// Peers for which records are being read.
   var loading: Set<ReplicaIndex> = []
   var helped: [ReplicaIndex: Help] = [:]
@@ -156,9 +158,7 @@ public struct Replica<State: StateMachine>: Sendable {
     refilterPool()
     vote()
     propose()
-    for id in tree.dropUncertified(keeping: ConsensusLimits.uncertifiedBlocksMax) {
-      outbox.lazyRecords.append(StoredRecord(key: RecordKey.block(id), value: nil))
-    }
+    shelve()
     advanceFetch()
     armTimer()
   }

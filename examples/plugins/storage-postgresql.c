@@ -165,12 +165,13 @@ static int compare_bytes(const uint8_t *left, size_t left_size, const uint8_t *r
   return left_size < right_size ? -1 : left_size > right_size;
 }
 
-/* Hands on each row as it comes, so that no more than one is held here. What comes after a failure is dropped. */
+/* Hands on each row as it comes, so that no more than one is held here. What comes after a failure is dropped, and what
+ * comes once the answer is full: the next scan begins behind the last row that was taken. */
 static void scan_rows(PGconn *connection, sync_call *call) {
-  int is_failed = 0;
+  int is_failed = 0, is_full = 0;
   for (PGresult *result; (result = PQgetResult(connection)) != NULL; PQclear(result)) {
     ExecStatusType status = PQresultStatus(result);
-    if (is_failed || status == PGRES_TUPLES_OK) continue;
+    if (is_failed || is_full || status == PGRES_TUPLES_OK) continue;
     if (status != PGRES_SINGLE_TUPLE) {
       refuse_said(call, SYNC_PLUGIN_IO, "read records", PQresultErrorMessage(result));
       is_failed = 1;
@@ -180,8 +181,11 @@ static void scan_rows(PGconn *connection, sync_call *call) {
       call, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0), PQgetvalue(result, 0, 1),
       (size_t)PQgetlength(result, 0, 1));
     if (added == SYNC_OK) continue;
-    refuse(call, SYNC_PLUGIN_IO, "The records are more than one answer takes (status %d); ask for fewer", added);
-    is_failed = 1;
+    is_full = added == SYNC_ERROR_TOO_LARGE;
+    if (!is_full) {
+      refuse(call, SYNC_PLUGIN_IO, "A record was not taken (status %d)", added);
+      is_failed = 1;
+    }
     char ignored[256];
     PGcancel *cancel = PQgetCancel(connection);
     if (cancel != NULL) PQcancel(cancel, ignored, sizeof ignored);

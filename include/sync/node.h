@@ -225,7 +225,7 @@ sync_status sync_node_create_of_struct(
   const sync_node_options *options, sync_node **created, sync_error **error);
 
 /* Opens keys, journal and plugins, listens, and begins to take part; returns when it does. SYNC_ERROR_STATE when it
- * was started before: a node is started once. [any-thread] */
+ * was started before: a node is started once. From then on the process ignores SIGPIPE. [any-thread] */
 sync_status sync_node_start(sync_node *node, sync_error **error);
 
 /* Ends the node: builds are killed and begin anew at the next start; nothing is lost. Returns when all is closed, or
@@ -236,7 +236,8 @@ sync_status sync_node_stop(sync_node *node, uint64_t timeout_ns, sync_error **er
 
 /* Stops the node, waits for that, and frees it. Does nothing for NULL. Not while another thread is in a call with it,
  * but for sync_node_wait and sync_events_next, which return SYNC_ERROR_STATE. Never from a method of a plugin or the
- * log's function. A plugin's method that does not return within twenty seconds of being cancelled outlives it.
+ * log's function. A plugin's method that does not return within twenty seconds of being cancelled outlives it; those of
+ * a signer and of a storage are not cancelled, and are waited for as long as they have, 60 s each.
  * [owner-thread] */
 void sync_node_destroy(sync_node *node);
 

@@ -430,7 +430,8 @@ typedef struct sync_transport_methods {
   int32_t (*start)(void *self, const sync_listen_request *request, sync_call *call);
   /* Takes messages to a connected peer, once start is answered: one call at a time for each peer, those of several
    * overlap. sync_call_finish when the next may come: a transport whose peer is slow blocks, or answers later. A
-   * failure loses the messages. Cancelled before stop. 60 s. */
+   * failure loses the messages. Cancelled before stop. 60 s; behind that the peer gets nothing until the call is
+   * answered after all. */
   int32_t (*send)(void *self, const sync_send_request *request, sync_call *call);
   /* Ends every connection and frees the place; sync_call_finish. Not called where start was not. 10 s. */
   int32_t (*stop)(void *self, const sync_plain_request *request, sync_call *call);

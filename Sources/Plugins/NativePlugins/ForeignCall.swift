@@ -82,6 +82,8 @@ final class ForeignCall: Sendable {
 
   private struct State {
     var answer = ForeignAnswer()
+    /// Called once, when the plugin has answered after all.
+    var afterwards: (@Sendable () -> Void)?
     var bytesCount = 0
     var ending: Ending?
     var isSettled = false
@@ -166,13 +168,15 @@ final class ForeignCall: Sendable {
     }
   }
 
-  /// One record of a scan. The first always fits; of more, what one answer holds.
+  /// One record of a scan. The first always fits; of more, what one answer holds. Behind one that does not fit nothing
+  /// is taken, however small: the next scan begins behind the last that was, and would pass over what lies between.
   func addRecord(_ record: (key: [UInt8], value: [UInt8])) -> sync_status {
     // What a record costs beside its bytes counts too, so that small ones have a bound as well.
     let count = record.key.count + record.value.count + 64
     return state.withLock { state in
       guard !state.isSettled, !state.isAbandoned else { return SYNC_ERROR_STATE }
-      guard state.answer.records.isEmpty || count <= Int(SYNC_ANSWER_BYTES_MAX) - state.bytesCount else {
+      let fits = state.answer.records.isEmpty || count <= Int(SYNC_ANSWER_BYTES_MAX) - state.bytesCount
+      guard fits, !state.answer.isCut else {
         state.answer.isCut = true
         return SYNC_ERROR_TOO_LARGE
       }
@@ -250,6 +254,15 @@ final class ForeignCall: Sendable {
   /// Ends a call whose method was not called and will not be.
   func end(_ error: PluginError) { _ = settle(.failure(error), byPlugin: true) }
 
+  /// Calls `action` once the plugin owes no answer: now, or when it gives the one that was abandoned.
+  func whenAnswered(_ action: @escaping @Sendable () -> Void) {
+    let isOwed = state.withLock { state in
+      if state.isAbandoned { state.afterwards = action }
+      return state.isAbandoned
+    }
+    if !isOwed { action() }
+  }
+
   /// Whether the call ended before its method began: then the method is not called, and nothing is owed.
   func endsUnbegun() -> Bool {
     guard state.withLock({ $0.isSettled }) else { return false }
@@ -264,6 +277,7 @@ final class ForeignCall: Sendable {
     _ given: Result<ForeignAnswer, PluginError>?, byPlugin: Bool, _ change: (inout ForeignAnswer) -> Void = { _ in }
   ) -> sync_status {
     var ending: Ending?
+    var afterwards: (@Sendable () -> Void)?
     var result = given
     let status = state.withLock { state -> sync_status in
       if state.isSettled {
@@ -271,6 +285,7 @@ final class ForeignCall: Sendable {
         guard byPlugin, state.isAbandoned else { return SYNC_ERROR_STATE }
         state.isAbandoned = false
         account.abandon(-1)
+        (afterwards, state.afterwards) = (state.afterwards, nil)
         ForeignCall.open.withLock { _ = $0.removeValue(forKey: number) }
         return SYNC_ERROR_STATE
       }
@@ -295,6 +310,7 @@ final class ForeignCall: Sendable {
     }
     if status == SYNC_OK { CallTimers.shared.forget(number) }
     if let ending, let result { ending(result) }
+    afterwards?()
     return status
   }
 

@@ -164,7 +164,14 @@ public final class ForeignTransport: Transport {
     }
   }
 
+  /// One call at a time for each peer, also where one was given up: while its method runs, a next one would write into
+  /// the middle of its message, and each would keep one more of the threads from the other peers.
   private func sent(to peer: String) {
+    guard let call = state.withLock({ $0.sending[peer]?.call }) else { return goOn(to: peer) }
+    call.whenAnswered { [weak self] in self?.goOn(to: peer) }
+  }
+
+  private func goOn(to peer: String) {
     state.withLock { $0.sending[peer] = nil }
     sendNext(to: peer)
   }

@@ -6,7 +6,7 @@ package enum AdversaryCatalogue {
   /// One of each.
   package static var all: [any Adversary] {
     [
-      EquivocatingLeader(), Silent(), VoteWithholder(), ProposalWithholder(), Delayer(), Replayer(),
+      EquivocatingLeader(), SplitEquivocator(), Silent(), VoteWithholder(), ProposalWithholder(), Delayer(), Replayer(),
       CertificateForger(), ForgingLeader(), TimeoutCertificateForger(), WrongEpoch(), GarbageSender(), LockHider(),
       TimeoutCertificateLowerer(), StaleLeader(), ImpostorLeader(), FutureLeader(), RepeatingLeader(), DoubleVoter(),
       BadSigner(),
@@ -34,6 +34,27 @@ package struct EquivocatingLeader: Adversary {
       let pair = [send, AdversarySend(to: send.to, bytes: other)]
       return send.to % 2 == 0 ? pair : pair.reversed()
     }
+  }
+}
+
+/// Proposes two blocks in each view that it leads, one of them to a single replica, which nobody shows the other's
+/// proposal: only the certificate of the other block tells.
+package struct SplitEquivocator: Adversary {
+  package let name = "split equivocator"
+  package let provenAs: [Misbehaviour.Kind] = [.proposals]
+  package let mayBeProvenAs: [Misbehaviour.Kind] = [.votes]
+  package init() {}
+
+  package mutating func send(
+    _ message: Message, as sends: [AdversarySend], by context: AdversaryContext
+  ) -> [AdversarySend] {
+    guard case .proposal(let first) = message.body else { return sends }
+    let block = first.block
+    let second = context.proposal(
+      block.view, on: block.parentCertificate, block.timeoutCertificate, timeMilliseconds: block.timeMilliseconds + 1)
+    let other = Message(epoch: message.epoch, sync: message.sync, body: .proposal(second)).encode()
+    let alone = context.peers[Int(block.view / UInt64(context.group.set.count)) % context.peers.count]
+    return sends.map { $0.to == alone ? AdversarySend(to: $0.to, bytes: other) : $0 }
   }
 }
 

@@ -591,7 +591,11 @@ def _end_texts(number: int, answer: Answer) -> int:
 def _end_records(number: int, answer: Answer) -> int:
     for key, value in answer:
         key, value = _as_bytes(key), _as_bytes(value)
-        _check(c.load().sync_call_add_record(number, key, len(key), value, len(value)))
+        status = c.load().sync_call_add_record(number, key, len(key), value, len(value))
+        # The answer is full: the next scan begins behind what was taken.
+        if status == Code.TOO_LARGE:
+            break
+        _check(status)
     return _finish(number)
 
 
