@@ -293,7 +293,9 @@ let package = Package(
       swiftSettings: testSettings),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["CSyncNodeABI", "NodeAssembly", "SyncProof", "SyncRuntime", "synchronicity"],
+      dependencies: [
+        "CSync", "CSyncNodeABI", "NativePlugins", "NodeAssembly", "SyncProof", "SyncRuntime", "synchronicity",
+      ],
       swiftSettings: testSettings),
     .testTarget(name: "TidyTests", swiftSettings: testSettings),
   ]
