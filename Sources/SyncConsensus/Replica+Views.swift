@@ -182,9 +182,9 @@ extension Replica {
   private mutating func noticeContradiction(of vote: Vote) {
     guard vote.view == highQC.view, vote.author != own,
       let share = highQC.shares.first(where: { $0.signer == vote.author }),
-      let proof = Misbehaviour(highQC.vote(of: share), vote, set: replicas), verifier.accepts(vote)
+      let proof = Misbehaviour(highQC.vote(of: share), vote, set: replicas)
     else { return }
-    keep(proof)
+    if verifier.accepts(vote) { keep(proof) }
   }
 
   private mutating func keep(_ proof: Misbehaviour?) {
