@@ -88,6 +88,15 @@ extension AdversaryContext {
     return Proposal(block: block, vote: vote(outcome(of: block), on: qc.proposed))
   }
 
+  /// Another block in the view of a proposal, as the message in the proposal's place; `nil` for what is none.
+  package func second(_ message: Message) -> (view: UInt64, bytes: [UInt8])? {
+    guard case .proposal(let first) = message.body else { return nil }
+    let block = first.block
+    let second = proposal(
+      block.view, on: block.parentCertificate, block.timeoutCertificate, timeMilliseconds: block.timeMilliseconds + 1)
+    return (block.view, Message(epoch: message.epoch, sync: message.sync, body: .proposal(second)).encode())
+  }
+
   /// What an empty block leads to.
   package func outcome(of block: Block) -> BlockInfo {
     let parent = block.parentCertificate.proposed

@@ -25,11 +25,7 @@ package struct EquivocatingLeader: Adversary {
   package mutating func send(
     _ message: Message, as sends: [AdversarySend], by context: AdversaryContext
   ) -> [AdversarySend] {
-    guard case .proposal(let first) = message.body else { return sends }
-    let block = first.block
-    let second = context.proposal(
-      block.view, on: block.parentCertificate, block.timeoutCertificate, timeMilliseconds: block.timeMilliseconds + 1)
-    let other = Message(epoch: message.epoch, sync: message.sync, body: .proposal(second)).encode()
+    guard let (_, other) = context.second(message) else { return sends }
     return sends.flatMap { send -> [AdversarySend] in
       let pair = [send, AdversarySend(to: send.to, bytes: other)]
       return send.to % 2 == 0 ? pair : pair.reversed()
@@ -48,12 +44,8 @@ package struct SplitEquivocator: Adversary {
   package mutating func send(
     _ message: Message, as sends: [AdversarySend], by context: AdversaryContext
   ) -> [AdversarySend] {
-    guard case .proposal(let first) = message.body else { return sends }
-    let block = first.block
-    let second = context.proposal(
-      block.view, on: block.parentCertificate, block.timeoutCertificate, timeMilliseconds: block.timeMilliseconds + 1)
-    let other = Message(epoch: message.epoch, sync: message.sync, body: .proposal(second)).encode()
-    let alone = context.peers[Int(block.view / UInt64(context.group.set.count)) % context.peers.count]
+    guard let (view, other) = context.second(message) else { return sends }
+    let alone = context.peers[Int(view / UInt64(context.group.set.count)) % context.peers.count]
     return sends.map { $0.to == alone ? AdversarySend(to: $0.to, bytes: other) : $0 }
   }
 }
