@@ -157,10 +157,10 @@ public func sync_node_submit(
     guard SubmitRequest.priorities.contains(Int(request.priority)) else {
       throw CallError(SYNC_ERROR_INVALID, Text("The priority is \(Int(request.priority)); -100 to 100 is taken"))
     }
-    guard request.without_default_features <= 1 else {
+    guard (0...1).contains(request.without_default_features) else {
       throw CallError(
         SYNC_ERROR_INVALID,
-        Text("without_default_features is \(UInt(request.without_default_features)); 0 or 1 is taken"))
+        Text("without_default_features is \(Int(request.without_default_features)); 0 or 1 is taken"))
     }
     let form = SubmitRequest(
       package: try text(request.package, "request.package"), features: features.isEmpty ? nil : features,
