@@ -33,6 +33,8 @@ final class BenchGroup: Sendable {
     var writes: [(start: UInt64, end: UInt64)] = []
     /// When a replica gave up on a view.
     var timeouts: [UInt64] = []
+    /// Of each replica's last decided block.
+    var heights: [UInt64]
   }
 
   let options: Options
@@ -49,15 +51,19 @@ final class BenchGroup: Sendable {
   init(_ options: Options, folder: String) throws {
     (self.options, self.folder) = (options, folder)
     fixture = try FixtureGroup(replicas: options.replicas)
-    progress = Mutex(Progress(next: [UInt64](repeating: 0, count: options.lanes)))
+    progress = Mutex(
+      Progress(
+        next: [UInt64](repeating: 0, count: options.lanes), heights: [UInt64](repeating: 0, count: options.replicas)))
     checked = Atomic(0)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let all = try (0..<options.replicas).map { index in
-      try BenchReplica(index, of: self, journal: options.isDurable ? "\(folder)/\(index).sqlite" : nil)
+      try BenchReplica(index, of: self, journal: journal(of: index))
     }
     members.withLock { $0 = all }
     for replica in all { replica.start() }
   }
+
+  private func journal(of index: Int) -> String? { options.isDurable ? "\(folder)/\(index).sqlite" : nil }
 
   func configuration(of index: Int) throws -> Configuration {
     var configuration = try fixture.configuration(of: index, timeoutBaseNanoseconds: 250_000_000)
@@ -95,7 +101,8 @@ final class BenchGroup: Sendable {
   }
 
   /// What the lanes of this replica submit next.
-  func decided(_ entries: [LaneLog.Entry], by index: Int) -> [[UInt8]] {
+  func decided(_ entries: [LaneLog.Entry], height: UInt64, by index: Int) -> [[UInt8]] {
+    progress.withLock { $0.heights[index] = height }
     if index == 0, !entries.isEmpty {
       let at = DispatchTime.now().uptimeNanoseconds
       progress.withLock { $0.decisions.append((at, entries.count)) }
@@ -152,8 +159,25 @@ final class BenchGroup: Sendable {
     victim?.stop()
   }
 
+  /// Starts one that was killed again, on its journal.
+  func revive(_ index: Int) throws {
+    let replica = try BenchReplica(index, of: self, journal: journal(of: index))
+    let others = members.withLock { members in
+      members[index] = replica
+      return others(than: index).compactMap { members[$0] }
+    }
+    replica.start()
+    for other in others { other.push(.peerConnected(ReplicaIndex(rawValue: UInt16(index)))) }
+  }
+
+  /// The height of each replica's last decided block.
+  var heights: [UInt64] { progress.withLock { $0.heights } }
+
+  /// Lets the lanes submit no more.
+  func pause() { progress.withLock { $0.isFlowing = false } }
+
   func stop() {
-    progress.withLock { $0.isFlowing = false }
+    pause()
     for index in 0..<options.replicas { kill(index) }
   }
 

@@ -131,7 +131,7 @@ final class BenchReplica: Sendable {
       case .broadcast(let bytes):
         for peer in group.others(than: index) { group.deliver(bytes, from: index, to: peer) }
       case .decided(let block):
-        let next = group.decided(block.events, by: index)
+        let next = group.decided(block.events, height: block.block.height, by: index)
         if !next.isEmpty { own.append(.submit(next)) }
       case .load(let request):
         let found = (try? storage?.scan(prefix: request.prefix, from: request.from, limit: request.limit)) ?? []

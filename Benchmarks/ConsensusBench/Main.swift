@@ -36,6 +36,7 @@ enum ConsensusBench {
       try all(bench)
       if words == ["--long"] { try bench.memory(entries: 1_000_000) }
     case ("--memory", 1, 2, false) where (1...100_000_000).contains(numbers[0]): try bench.memory(entries: numbers[0])
+    case ("--away", 1, 2, false) where (1...10_000_000).contains(numbers[0]): try bench.away(entries: numbers[0])
     case ("--lone", 0, 1, false): try bench.lone()
     case ("--busy", 0, 1, false): try bench.busy()
     case ("--killed", 0, 1, false): try bench.killed()
@@ -49,8 +50,8 @@ enum ConsensusBench {
       FileHandle.standardError.write(
         Data(
           """
-          usage: ConsensusBench [--long | --lone | --busy | --killed | --memory ENTRIES | --node JOBS
-                                 | --replicas N LANES SECONDS [--in-memory]]
+          usage: ConsensusBench [--long | --lone | --busy | --killed | --away ENTRIES | --memory ENTRIES
+                                 | --node JOBS | --replicas N LANES SECONDS [--in-memory]]
 
           """.utf8))
       exit(2)
@@ -90,6 +91,7 @@ enum ConsensusBench {
     }
     try bench.twice { try bench.killed() }
     try bench.restart()
+    try bench.twice { try bench.away(entries: 100_000) }
     try bench.nodeRestart(jobs: 2_500)
   }
 }
@@ -313,6 +315,51 @@ final class ConsensusFigures {
     bound(
       "agreement alone started behind \(replica.head.height) blocks, durable", "\(Self.text(passed)) ms", "< 1,000 ms",
       holds: passed < 1_000)
+  }
+
+  /// One that was away while so many entries were decided, killed once more half-way: how soon it has all of them on
+  /// its disk, against the pace at which the group had decided them. One that is slower never comes back to a group
+  /// that goes on.
+  func away(entries wanted: Int) throws {
+    let group = try group(.init(lanes: 4_096, submitters: 3))
+    for lane in 0..<group.lanes { group.submit(lane: lane) }
+    Thread.sleep(forTimeInterval: 1)
+    group.kill(3)
+    let (first, start) = (group.counts.entries, DispatchTime.now().uptimeNanoseconds)
+    while group.counts.entries - first < wanted { Thread.sleep(forTimeInterval: 0.01) }
+    let pace = Double(group.counts.entries - first) / (Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9)
+    group.pause()
+    // What waits is decided yet; the group is at rest once three heights stay as they are.
+    var before: [UInt64] = []
+    while before != group.heights {
+      before = group.heights
+      Thread.sleep(forTimeInterval: 0.5)
+    }
+    let (left, end, missed) = (before[3], before[0], group.counts.entries - first)
+    var (seconds, growth): (Double, [Int]) = (0, [])
+    for height in [left + (end - left) / 2, end] {
+      let (begun, held) = (DispatchTime.now().uptimeNanoseconds, Self.residentBytes())
+      var most = held
+      try group.revive(3)
+      while group.heights[3] < height {
+        Thread.sleep(forTimeInterval: 0.002)
+        most = max(most, Self.residentBytes())
+        guard DispatchTime.now().uptimeNanoseconds - begun < 120_000_000_000 else {
+          group.stop()
+          return bound("away for \(missed) entries", "not back after two minutes", "back", holds: false)
+        }
+      }
+      seconds += Double(DispatchTime.now().uptimeNanoseconds - begun) / 1e9
+      growth.append((most - held) >> 20)
+      if height < end { group.kill(3) }
+    }
+    group.stop()
+    let rate = Double(missed) / seconds
+    bound(
+      "back after \(missed) entries away, killed half-way, durable",
+      "\(Self.text(seconds, 2)) s, \(Int(rate)) entries/s, \(Self.text(rate / pace, 2)) of the group's pace", "≥ 1",
+      holds: rate >= pace)
+    Self.row("  memory that either half took", "\(growth.map { "\($0) MB" }.joined(separator: ", "))")
   }
 
   /// From opening its journal to a whole builder that takes part, ledger and log with it: by applying every block, as

@@ -295,8 +295,11 @@ public actor Node: NodeView, Service {
     }
   }
 
+  /// What waits comes first: a node that was held up, by its disk or its host, would give up a view whose certificate
+  /// it has got.
   private func wake() {
     wakeUp = nil
+    drain()
     process([.wakeUp])
   }
 

@@ -9,19 +9,8 @@
 #include <sync.h>
 #include <sync/node.h>
 
-#include "../CABI/check.h"
 #include "plugins.h"
-
-#define SECOND 1000000000ULL
-
-static sync_status say(const char *what, sync_status status, sync_error **error) {
-  if (status != SYNC_OK) fprintf(stderr, "%s: %d: %s\n", what, (int)status, sync_error_get_message(*error));
-  sync_error_destroy(*error);
-  *error = NULL;
-  return status;
-}
-
-#define OK(call) CHECK(say(#call, (call), &error) == SYNC_OK)
+#include "tell.h"
 
 static atomic_int is_broken;
 static const sync_storage_methods *whole;

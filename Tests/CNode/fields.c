@@ -10,20 +10,9 @@
 #include <sync.h>
 #include <sync/node.h>
 
-#include "../CABI/check.h"
-
-#define SECOND 1000000000ULL
+#include "tell.h"
 
 static char folder[4096], listen_at[64];
-
-static sync_status say(const char *what, sync_status status, sync_error **error) {
-  if (status != SYNC_OK) fprintf(stderr, "%s: %d: %s\n", what, (int)status, sync_error_get_message(*error));
-  sync_error_destroy(*error);
-  *error = NULL;
-  return status;
-}
-
-#define OK(call) CHECK(say(#call, (call), &error) == SYNC_OK)
 
 static const char *const plugin_folders[] = {"../plugins"};
 static const char *const sources[] = {"test-words"};
@@ -190,7 +179,7 @@ static void observe(void *user_data, const sync_event *event) {
   if (self->act == CLOSES) sync_events_close(self->handle);
 }
 
-static int becomes(_Atomic int *number, int wanted) {
+static int comes_to(_Atomic int *number, int wanted) {
   for (int i = 0; i < 1000 && *number != wanted; i++) usleep(10000);
   return *number == wanted;
 }
@@ -233,8 +222,8 @@ static void check_observers(void) {
   CHECK(sync_events_next(all.handle, 0, &event, NULL) == SYNC_ERROR_STATE);
   for (uint64_t i = 1; i <= 3; i++) submit(node, i, SYNC_PHASE_COSIGNED);
   /* The one that ended itself got one event, and the end. */
-  CHECK(becomes(&once.ends, 1) && once.events == 1 && once.wrong == 0);
-  CHECK(becomes(&closed.ends, 1) && closed.events >= 1 && closed.wrong == 0);
+  CHECK(comes_to(&once.ends, 1) && once.events == 1 && once.wrong == 0);
+  CHECK(comes_to(&closed.ends, 1) && closed.events >= 1 && closed.wrong == 0);
   sync_events_destroy(closed.handle);
   /* One that takes its time stops nobody; destroying it waits for its call, and drops what waits. */
   OK(sync_node_observe(node, 4096, observe, &held, &held.handle, &error));
@@ -246,11 +235,11 @@ static void check_observers(void) {
   OK(sync_node_observe(node, 4096, observe, &stops, &stops.handle, &error));
   submit(node, 4, 0);
   /* The node was stopped by an event of its own, and each who listens has heard the end. */
-  CHECK(becomes(&stops.ends, 1) && stops.stopped == SYNC_OK && stops.wrong == 0);
-  CHECK(becomes(&all.ends, 1) && all.wrong == 0);
-  CHECK(becomes(&small.ends, 1) && small.wrong == 0 && small.events < all.events);
+  CHECK(comes_to(&stops.ends, 1) && stops.stopped == SYNC_OK && stops.wrong == 0);
+  CHECK(comes_to(&all.ends, 1) && all.wrong == 0);
+  CHECK(comes_to(&small.ends, 1) && small.wrong == 0 && small.events < all.events);
   OK(sync_node_observe(node, 4096, observe, &late, &late.handle, &error));
-  CHECK(becomes(&late.ends, 1) && late.events == 0);
+  CHECK(comes_to(&late.ends, 1) && late.events == 0);
   sync_node_destroy(node);
   /* What a function got is what is taken otherwise. */
   int number = 0;

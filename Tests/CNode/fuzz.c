@@ -231,6 +231,17 @@ static void ask_status(sync_node *node) {
   free(exact);
 }
 
+/* What belongs to a node's log: lines come until it is let go of, which happens once or never. */
+typedef struct {
+  int lines_wrong, ended;
+} log_data;
+
+static void take_line(void *user_data, int32_t level, const char *line) {
+  log_data *self = user_data;
+  if (self->ended != 0 || level < SYNC_LOG_DEBUG || level > SYNC_LOG_CRITICAL || line[0] == 0) self->lines_wrong++;
+}
+static void end_log(void *user_data) { ((log_data *)user_data)->ended++; }
+
 static void fuzz_configurations(const char *folder, file_bytes good, unsigned count) {
   sync_registry *registry = make_registry();
   unsigned taken = 0;
@@ -246,16 +257,24 @@ static void fuzz_configurations(const char *folder, file_bytes good, unsigned co
     if (i > 0 && below(8) == 0) options.struct_size = (uint32_t)below(200);
     if (i > 0 && below(16) == 0) options.abi_version = (uint32_t)below(4);
     if (i > 0 && below(8) == 0) options.is_restored = (int32_t)below(5) - 2;
+    log_data log = {0, 0};
+    options.log = below(2) ? take_line : NULL;
+    options.log_user_data = &log;
+    options.destroy_log_user_data = below(2) ? end_log : NULL;
+    const sync_node_options *given = below(4) ? &options : NULL;
     sync_node *node = NULL;
     sync_error *error = NULL;
     char *elsewhere = i > 0 && below(4) == 0 ? any_folder() : NULL;
     sync_status status =
       sync_node_create((const uint8_t *)exact, size, elsewhere != NULL ? elsewhere : folder,
-                       is_registered ? registry : NULL, below(2) ? &options : NULL, &node, &error);
+                       is_registered ? registry : NULL, given, &node, &error);
     CHECK((status == SYNC_OK) == (node != NULL));
     want_sentence(status, error);
     taken += status == SYNC_OK;
     sync_node_destroy(node);
+    int is_read = given != NULL && options.struct_size >= sizeof options && status != SYNC_ERROR_STRUCT_SIZE &&
+                  status != SYNC_ERROR_ABI_VERSION;
+    CHECK(log.ended == (is_read && options.destroy_log_user_data != NULL) && log.lines_wrong == 0);
     free(elsewhere);
     free(exact);
   }

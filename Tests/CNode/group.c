@@ -1,8 +1,7 @@
 /* Four builders in one process, with plugins of all five kinds of this program's: group FOLDER CYCLES [lives].
  *
- * FOLDER holds alder, birch, cedar and elm, each with a config.toml, the same with other transports, and policy, as
- * scripts/check-node makes them; elm's sandbox is hostile. */
-#include <dirent.h>
+ * FOLDER holds alder, birch, cedar and elm, each with a config.toml, the same with other transports, and policy, and
+ * yew, a builder alone, as scripts/check-node makes them; elm's sandbox is hostile. */
 #include <malloc.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -13,10 +12,9 @@
 #include <sync.h>
 #include <sync/node.h>
 
-#include "../CABI/check.h"
 #include "plugins.h"
+#include "tell.h"
 
-#define SECOND 1000000000ULL
 #define NODES 4
 
 static const char *const names[NODES] = {"alder", "birch", "cedar", "elm"};
@@ -24,43 +22,6 @@ static sync_node *nodes[NODES];
 static int destroyed, destroyed_twin;
 
 static void count_destroyed(void *user_data) { __atomic_add_fetch((int *)user_data, 1, __ATOMIC_SEQ_CST); }
-
-static int becomes(const int *number, int wanted) {
-  for (int i = 0; i < 500 && __atomic_load_n(number, __ATOMIC_SEQ_CST) != wanted; i++) usleep(10000);
-  return __atomic_load_n(number, __ATOMIC_SEQ_CST) == wanted;
-}
-
-static void told(const char *what, sync_status status, sync_error *error) {
-  fprintf(stderr, "%s: %d: %s\n", what, (int)status, sync_error_get_message(error));
-}
-
-/* Says what was refused, so that a failure can be understood; gives the status. */
-static sync_status say(const char *what, sync_status status, sync_error **error) {
-  if (status != SYNC_OK) told(what, status, *error);
-  sync_error_destroy(*error);
-  *error = NULL;
-  return status;
-}
-
-#define OK(call) CHECK(say(#call, (call), &error) == SYNC_OK)
-
-static void refused(const char *what, sync_status got, sync_status wanted, const char *part, sync_error **error) {
-  CHECK(got == wanted);
-  CHECK(strstr(sync_error_get_message(*error), part) != NULL);
-  if (got != wanted || strstr(sync_error_get_message(*error), part) == NULL) told(what, got, *error);
-  sync_error_destroy(*error);
-  *error = NULL;
-}
-
-#define REFUSED(call, wanted, part) refused(#call, (call), (wanted), (part), &error)
-
-static int count_folder(const char *path) {
-  DIR *folder = opendir(path);
-  int count = 0;
-  while (folder != NULL && readdir(folder) != NULL) count++;
-  if (folder != NULL) closedir(folder);
-  return count;
-}
 
 static sync_registry *make_registry(void) {
   sync_error *error = NULL;
@@ -146,7 +107,7 @@ static void check_refusals(const char *folder) {
   half.stop = NULL;
   rows[11].plugin.transport = &half;
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-    refused(rows[i].name, sync_registry_add(mine, &rows[i].plugin, NULL, NULL, &error), SYNC_ERROR_INVALID,
+    is_refused(rows[i].name, sync_registry_add(mine, &rows[i].plugin, NULL, NULL, &error), SYNC_ERROR_INVALID,
             rows[i].part, &error);
   /* A plugin of before there were transports: what is behind its end is not read. */
   sync_plugin old = *good;
@@ -531,20 +492,25 @@ static size_t resident(void) {
   return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static int settled(const char *path, int wanted) {
-  int count = count_folder(path);
-  for (int i = 0; i < 300 && count > wanted; i++) {
-    usleep(50000);
-    count = count_folder(path);
-  }
-  return count;
+/* One that has done all that a node is for: a package that it has never seen, up to its proof. */
+static void finish_job(sync_node *node) {
+  sync_error *error = NULL;
+  uint8_t job[32];
+  sync_bytes *proof = NULL;
+  sync_submit_request request = SYNC_SUBMIT_REQUEST_INIT;
+  request.package = "pkg:echo/fine@1";
+  OK(sync_node_submit(node, &request, 60 * SECOND, job, &error));
+  OK(sync_node_wait(node, job, SYNC_PHASE_COSIGNED, 60 * SECOND, NULL, &error));
+  OK(sync_node_copy_proof(node, job, &proof, &error));
+  sync_bytes_destroy(proof);
 }
 
-/* Stopped or destroyed at each moment of a start, now and then without one. */
+/* Stopped or destroyed at each moment of a start, now and then without one, or behind a job. */
 static void check_cycles(const char *folder, int cycles) {
   sync_error *error = NULL;
-  char place[4096];
+  char place[4096], alone[4096];
   snprintf(place, sizeof place, "%s/alder", folder);
+  snprintf(alone, sizeof alone, "%s/yew", folder);
   size_t memory = 0, given = 0;
   int descriptors = 0, threads = 0;
   for (int i = 0; i < cycles; i++) {
@@ -556,10 +522,13 @@ static void check_cycles(const char *folder, int cycles) {
     }
     sync_registry *registry = make_registry();
     sync_node *node = NULL;
-    file_name = i % 4 == 1 ? "unix.toml" : "config.toml";
-    OK(make_node(place, "", registry, &node, &error));
+    int has_job = i % 10 == 5;
+    if (has_job) storage_forget();
+    file_name = i % 4 == 1 && !has_job ? "unix.toml" : "config.toml";
+    OK(make_node(has_job ? alone : place, "", registry, &node, &error));
     sync_registry_destroy(registry);
     if (i % 10 != 9) OK(sync_node_start(node, &error));
+    if (has_job) finish_job(node);
     if (i % 3 == 0) OK(sync_node_stop(node, SYNC_FOREVER, &error));
     sync_node_destroy(node);
   }

@@ -12,6 +12,8 @@ const sync_plugin *sandbox_entry(const sync_host *host);
 const sync_plugin *source_entry(const sync_host *host);
 /* A map in memory, lost with the process. */
 const sync_plugin *storage_entry(const sync_host *host);
+/* Empties every map; none is open. */
+void storage_forget(void);
 
 /* Transports that lead nowhere: one that says all that it should not, and one whose sends block until cancelled. */
 const sync_plugin *liar_entry(const sync_host *host);

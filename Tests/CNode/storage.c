@@ -74,6 +74,25 @@ static int is_at(const store *self, size_t place, const uint8_t *key, size_t siz
     compare(self->records[place].key, self->records[place].key_size, key, size) == 0;
 }
 
+#ifndef SHARED
+void storage_forget(void) {
+  pthread_mutex_lock(&lock);
+  while (stores != NULL) {
+    store *self = stores;
+    if (self->is_open) abort();
+    stores = self->next;
+    for (size_t i = 0; i < self->count; i++) {
+      free(self->records[i].key);
+      free(self->records[i].value);
+    }
+    free(self->records);
+    free(self->place);
+    free(self);
+  }
+  pthread_mutex_unlock(&lock);
+}
+#endif
+
 static int32_t get(void *instance, const sync_storage_request *request, sync_call *call) {
   const store *self = instance;
   size_t place = find(self, request->key, request->key_size);

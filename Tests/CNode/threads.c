@@ -12,9 +12,7 @@
 #include <sync.h>
 #include <sync/node.h>
 
-#include "../CABI/check.h"
-
-#define SECOND 1000000000ULL
+#include "tell.h"
 
 static atomic_int left, refused;
 
@@ -30,15 +28,6 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
   *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
   return real(thread, attributes, run, with);
 }
-
-static sync_status say(const char *what, sync_status status, sync_error **error) {
-  if (status != SYNC_OK) fprintf(stderr, "%s: %d: %s\n", what, (int)status, sync_error_get_message(*error));
-  sync_error_destroy(*error);
-  *error = NULL;
-  return status;
-}
-
-#define OK(call) CHECK(say(#call, (call), &error) == SYNC_OK)
 
 int main(int count, char **words) {
   if (count != 2) return 2;

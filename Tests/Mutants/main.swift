@@ -19,6 +19,8 @@ demand("rules", RuleTrial.pace())
 demand("rules", try RuleTrial.helps())
 demand("rules", try RuleTrial.contradictions())
 demand("rules", try RuleTrial.fetches())
+demand("rules", try RuleTrial.shelf())
+demand("rules", try RuleTrial.sendsOn())
 for adversary in AdversaryCatalogue.all {
   demand("adversaries", try AdversaryTrial.run(adversary, replicas: 4, seed: 0).failure)
 }

@@ -37,6 +37,8 @@ import Testing
 
   @Test func aQuorumsWordAgainstOnesOwnStopsAReplica() throws { #expect(try RuleTrial.contradictions() == nil) }
 
+  @Test func blocksThatWereVotedForStay() throws { #expect(try RuleTrial.shelf() == nil) }
+  @Test func entriesOfPeersAreSentOn() throws { #expect(try RuleTrial.sendsOn() == nil) }
   @Test func fetchedBlocksHangTogether() throws { #expect(try RuleTrial.fetches() == nil) }
 
   @Test func behindAnEpochsEndNothingChanges() throws { #expect(try RuleTrial.epochEnd() == nil) }

@@ -20,7 +20,8 @@
  *   - A call may be cancelled: sync_call_is_cancelled, and a descriptor to poll. Ten seconds later it is abandoned;
  *     until then it is answered as ever, and what is added to the answer is taken.
  *   - What it answers is checked like anything that comes from outside: signatures are verified, trees are hashed,
- *     specs are parsed. What is refused costs the one call.
+ *     specs are parsed. What is refused, or failed, costs the one call; but a node that gets no signature for its vote,
+ *     or no record into its journal or out of it, ends with SYNC_EVENT_FAULT.
  *
  * No lock is held while a method runs, and any function of this interface may be called from it, but for starting and
  * ending nodes; and from signers and storages, for which the node waits, no sync_node_ function of that node. A plugin
@@ -343,8 +344,9 @@ typedef struct sync_apply_request {
   int32_t reserved;
 } sync_apply_request;
 
-/* The node waits for each of these, one at a time. A deadline would only turn a slow disk into a lost one: a minute
- * behind it the node ends with an error, and signs nothing that is not stored. */
+/* The node waits for each of these, one at a time, a minute at most: then it ends with an error, and signs nothing that
+ * is not stored. A method that comes back behind that may still write: nothing is to be started over the same store
+ * before the instance was ended by destroy, or its process. */
 typedef struct sync_storage_methods {
   uint32_t struct_size; /* sizeof(sync_storage_methods) */
   uint32_t abi_version; /* SYNC_ABI_VERSION */

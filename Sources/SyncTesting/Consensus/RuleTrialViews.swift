@@ -5,20 +5,22 @@ import SyncProof
 /// taken from who is asked for them.
 extension RuleTrial {
   /// The base of ``FixtureGroup``'s timeouts, nanoseconds.
-  private static let base: UInt64 = 100_000_000
-  private static let start = Instant(monotonicNanoseconds: 1_000_000_000, wallMilliseconds: 1_000)
+  static let base: UInt64 = 100_000_000
+  static let start = Instant(monotonicNanoseconds: 1_000_000_000, wallMilliseconds: 1_000)
 
   /// One replica that nothing has happened to yet, and what its peers say.
-  private struct Stage {
+  struct Stage {
     let group: FixtureGroup
     let oracle: CertificateOracle
+    let own = ReplicaIndex(rawValue: 0)
     var replica: Replica<AppendLog>
 
     init(baseNanoseconds: UInt64 = RuleTrial.base) throws {
       group = try FixtureGroup(replicas: 4)
       oracle = CertificateOracle(group: group)
       replica = try Replica(
-        configuration: try group.configuration(of: 0, timeoutBaseNanoseconds: baseNanoseconds), genesis: AppendLog())
+        configuration: try group.configuration(of: Int(own.rawValue), timeoutBaseNanoseconds: baseNanoseconds),
+        genesis: AppendLog())
       _ = replica.step(.start, now: RuleTrial.start)
     }
 
@@ -51,11 +53,13 @@ extension RuleTrial {
     }
 
     /// An empty block on top of another, as its leader proposes it, and the certificate that it gets.
-    func propose(_ view: UInt64, on parent: Certificate) -> (Proposal, Certificate) {
+    func propose(_ view: UInt64, on parent: Certificate, after tc: TimeoutCertificate? = nil)
+      -> (Proposal, Certificate)
+    {
       let leader = group.set.turn(of: view)
       let block = Block(
         epoch: group.set.epoch, view: view, height: parent.proposed.height + 1, author: leader,
-        timeMilliseconds: 100 + view, entries: [], parentCertificate: parent, timeoutCertificate: nil)
+        timeMilliseconds: 100 + view, entries: [], parentCertificate: parent, timeoutCertificate: tc)
       let info = BlockInfo(
         epoch: group.set.epoch, view: view, height: block.height, id: block.id, logSize: parent.proposed.logSize,
         logRoot: parent.proposed.logRoot)

@@ -1,0 +1,96 @@
+import SyncConsensus
+import SyncProof
+
+/// What a replica keeps for the others: blocks that it has voted for, and entries that nobody else may have.
+extension RuleTrial {
+  /// A block that was voted for is there when its certificate shows itself, however many views have ended since.
+  ///
+  /// - Returns: What is not so; `nil` for nothing.
+  package static func shelf() throws -> String? {
+    var stage = try Stage()
+    var disk: [[UInt8]: [UInt8]] = [:]
+    var first: Certificate?
+    var tc: TimeoutCertificate?
+    for view in 1...120 as ClosedRange<UInt64> {
+      let leader = stage.group.set.turn(of: view)
+      if leader != stage.own {
+        let (proposal, certificate) = stage.propose(view, on: stage.oracle.genesis, after: tc)
+        first = first ?? certificate
+        let effects = stage.hear(.proposal(proposal), from: leader.rawValue)
+        guard obey(effects, &disk, &stage) else { return "view \(view) gets no vote" }
+      }
+      tc = stage.timeoutCertificate(view)
+    }
+    let shown = stage.hear(.status, from: 1, highQC: first)
+    let requests = shown.compactMap { if case .load(let request) = $0 { request } else { nil } }
+    guard let request = requests.first else { return "a block that was voted for is not looked for on the disk" }
+    let keys = disk.keys.filter { $0.starts(with: request.prefix) && !$0.lexicographicallyPrecedes(request.from) }
+    let records = keys.sorted { $0.lexicographicallyPrecedes($1) }.prefix(request.limit).map {
+      StoredRecord(key: $0, value: disk[$0])
+    }
+    if asksForBlocks(stage.replica.step(.loaded(request, records), now: start)) {
+      return "a block that was voted for is on the disk no more"
+    }
+    return nil
+  }
+
+  /// Does what the effects ask of the disk and of the signer, until nothing is left.
+  ///
+  /// - Returns: Whether something was signed.
+  private static func obey(_ effects: [Effect<AppendLog>], _ disk: inout [[UInt8]: [UInt8]], _ stage: inout Stage)
+    -> Bool
+  {
+    var hasSigned = false
+    for effect in effects {
+      switch effect {
+      case .persist(let records, let then):
+        for record in records { disk[record.key] = record.value }
+        hasSigned = obey(then, &disk, &stage) || hasSigned
+      case .sign(let request):
+        hasSigned = true
+        let signature = stage.group.keys[Int(stage.own.rawValue)].sign(request.message)
+        _ = obey(stage.replica.step(.signed(request, signature), now: start), &disk, &stage)
+      default: break
+      }
+    }
+    return hasSigned
+  }
+
+  private static func asksForBlocks(_ effects: [Effect<AppendLog>]) -> Bool {
+    effects.contains { effect in
+      guard case .send(_, let bytes) = effect, case .fetch = (try? Message(decoding: bytes))?.body else { return false }
+      return true
+    }
+  }
+
+  /// An entry of a peer that ended may be held by one replica alone, which sends it on once the view brings nothing.
+  ///
+  /// - Returns: What is not so; `nil` for nothing.
+  package static func sendsOn() throws -> String? {
+    var stage = try Stage()
+    let entry: [UInt8] = [7]
+    _ = stage.hear(.entries([entry]), from: 1)
+    var now = start
+    for _ in 0..<4 {
+      guard let at = stage.replica.nextWakeUp else { return "an entry that waits has no timer" }
+      now = Instant(monotonicNanoseconds: at, wallMilliseconds: now.wallMilliseconds + 1_000)
+      var disk: [[UInt8]: [UInt8]] = [:]
+      let effects = stage.replica.step(.wakeUp, now: now)
+      if sends(entry, effects) { return nil }
+      _ = obey(effects, &disk, &stage)
+    }
+    return "an entry of a peer is never sent on"
+  }
+
+  private static func sends(_ entry: [UInt8], _ effects: [Effect<AppendLog>]) -> Bool {
+    effects.contains { effect in
+      switch effect {
+      case .persist(_, let then): return sends(entry, then)
+      case .broadcast(let bytes):
+        guard case .entries(let entries) = (try? Message(decoding: bytes))?.body else { return false }
+        return entries.contains(entry)
+      default: return false
+      }
+    }
+  }
+}
