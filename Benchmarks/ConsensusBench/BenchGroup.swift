@@ -162,12 +162,12 @@ final class BenchGroup: Sendable {
   /// Starts one that was killed again, on its journal.
   func revive(_ index: Int) throws {
     let replica = try BenchReplica(index, of: self, journal: journal(of: index))
-    let others = members.withLock { members in
+    let peers = members.withLock { members in
       members[index] = replica
       return others(than: index).compactMap { members[$0] }
     }
     replica.start()
-    for other in others { other.push(.peerConnected(ReplicaIndex(rawValue: UInt16(index)))) }
+    for other in peers { other.push(.peerConnected(ReplicaIndex(rawValue: UInt16(index)))) }
   }
 
   /// The height of each replica's last decided block.

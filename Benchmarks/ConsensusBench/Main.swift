@@ -329,11 +329,11 @@ final class ConsensusFigures {
     while group.counts.entries - first < wanted { Thread.sleep(forTimeInterval: 0.01) }
     let pace = Double(group.counts.entries - first) / (Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9)
     group.pause()
-    // What waits is decided yet; the group is at rest once three heights stay as they are.
+    // What waits is decided yet; the group is at rest once its heights stay for longer than a view of the dead one.
     var before: [UInt64] = []
     while before != group.heights {
       before = group.heights
-      Thread.sleep(forTimeInterval: 0.5)
+      Thread.sleep(forTimeInterval: 2)
     }
     let (left, end, missed) = (before[3], before[0], group.counts.entries - first)
     var (seconds, growth): (Double, [Int]) = (0, [])
