@@ -18,6 +18,8 @@ final class NodeObject: Sendable {
     /// The node's face, once it takes part.
     var running: NodeSuccession?
     var hasStarted = false
+    /// Whether an event has told why the node ends by itself.
+    var hasToldFault = false
     var queues: [EventQueue] = []
     /// What callers wait for that may take long; cancelled when the node ends.
     var tasks: [Int: Task<Void, Never>] = [:]
@@ -92,16 +94,19 @@ final class NodeObject: Sendable {
   }
 
   private func ended(_ failure: PluginError?) {
-    let queues = state.withLock { state in
+    let (queues, untold) = state.withLock { state in
       // Whoever stops a node that is still being made wants no plugin of it any more.
-      let isWanted = state.phase == SYNC_NODE_STOPPING && failure?.code == .cancelled
+      let isWanted = state.phase == SYNC_NODE_STOPPING && state.node == nil && failure?.code == .cancelled
+      // The node of a later epoch may not come to be, and has nobody to say so.
+      let isTold = state.hasToldFault || !state.hasStarted || state.phase != SYNC_NODE_RUNNING
       state.phase = SYNC_NODE_STOPPED
       state.failure = isWanted ? nil : failure
       state.node = nil
       state.running = nil
       state.life = nil
-      return state.queues
+      return (state.queues, isTold ? nil : failure)
     }
+    if let untold { for queue in queues { queue.put(.fault(untold)) } }
     for queue in queues { queue.close() }
     for task in state.withLock({ $0.tasks.values }) { task.cancel() }
     monitor.signal()
@@ -184,7 +189,11 @@ final class NodeObject: Sendable {
       }
       return monitor.signal()
     }
-    for queue in state.withLock({ $0.queues }) { queue.put(event) }
+    let queues = state.withLock { state in
+      if case .fault = event { state.hasToldFault = true }
+      return state.queues
+    }
+    for queue in queues { queue.put(event) }
     // The node ends by itself: nobody waits for what it will not do.
     if case .fault = event { for task in state.withLock({ $0.tasks.values }) { task.cancel() } }
   }

@@ -92,6 +92,8 @@ public actor Node: NodeView, Service {
   private var isStopped = false
   private var isEnding = false
   private var ended: AsyncStream<Void>.Continuation?
+  /// While the transport starts, which a plugin's may do for a minute.
+  private var starting: Task<Result<Void, PluginError>, Never>?
   private let mailbox = Mailbox<TransportEvent>(bytesMaxPerSender: Node.mailboxBytesMaxPerPeer)
 
   /// Where a task asks this node without a change of threads; it must not block there.
@@ -160,6 +162,8 @@ public actor Node: NodeView, Service {
       }
     } catch {
       await stop()
+      // Whoever ends it while it starts wants no transport any more.
+      if isEnding, failure == nil, (error as? PluginError)?.code == .cancelled { return }
       throw error
     }
     await stop()
@@ -174,7 +178,7 @@ public actor Node: NodeView, Service {
     try journal.settle()
     try sweepAttempts()
     process([.start])
-    try await plugins.transport.start { [weak self, mailbox] event in
+    try await startTransport { [weak self, mailbox] event in
       let mustWake =
         switch event {
         case .message(let sender, let bytes) where bytes.first == MessageRoom.artifact.rawValue:
@@ -192,6 +196,23 @@ public actor Node: NodeView, Service {
     if log.size > 0 { beginCheckpoint() }
     endEpoch()
     observer?(.started)
+  }
+
+  private func startTransport(_ deliver: @escaping @Sendable (TransportEvent) -> Void) async throws(PluginError) {
+    let task = Task { [transport = plugins.transport] () -> Result<Void, PluginError> in
+      do throws(PluginError) { return .success(try await transport.start(deliver: deliver)) } catch {
+        return .failure(error)
+      }
+    }
+    starting = task
+    if isEnding { task.cancel() }
+    let result = await withTaskCancellationHandler {
+      await task.value
+    } onCancel: {
+      task.cancel()
+    }
+    starting = nil
+    try result.get()
   }
 
   private func stop() async {
@@ -221,6 +242,7 @@ public actor Node: NodeView, Service {
   /// Ends the node without an error; one that does not run yet ends as soon as it has started.
   public func finish() {
     isEnding = true
+    starting?.cancel()
     ended?.finish()
   }
 
@@ -238,13 +260,18 @@ public actor Node: NodeView, Service {
   }
 
   /// Whether nothing may be stepped, signed or stored any more.
-  var hasEnded: Bool { failure != nil || isStopped || entered != nil }
+  var hasEnded: Bool { isClosed || entered != nil }
+
+  /// Whether the journal has failed, or is closed.
+  private var isClosed: Bool { failure != nil || isStopped }
 
   // MARK: Inputs
 
   private func drain() {
     var batch: [Input] = []
     for event in mailbox.takeAll() {
+      // What it has failed at, or closed, is not asked again.
+      guard !isClosed else { return }
       switch event {
       case .message(let sender, let bytes): receive(bytes, from: sender, into: &batch)
       case .connected(let sender):
@@ -335,7 +362,7 @@ public actor Node: NodeView, Service {
   }
 
   private func publish(_ note: [UInt8]?) {
-    guard let note, let published = assembler.published else { return }
+    guard let note, !isClosed, let published = assembler.published else { return }
     var batch = StorageBatch()
     batch.put(.value, Node.checkpointKey, note)
     do {

@@ -10,6 +10,8 @@ public final class NodeSuccession: NodeView, Service {
   private let make: @Sendable () async throws -> Node
   private let present: Mutex<Node>
   private let isEnding = Mutex(false)
+  /// While the next epoch's node is made.
+  private let making = Mutex<Task<Node, any Error>?>(nil)
 
   /// - Parameter make: Makes the node of the epoch that the storage is in; called once now, and again behind each end
   ///   of an epoch, when the node before has closed its storage.
@@ -27,11 +29,26 @@ public final class NodeSuccession: NodeView, Service {
       let ended = node
       try await ended.run()
       guard await ended.successor != nil, !Task.isCancelled, !Task.isShuttingDownGracefully, !ends else { return }
-      let next = try await make()
+      let next: Node
+      do { next = try await makeNext() } catch let error as PluginError where ends && error.code == .cancelled {
+        return
+      }
       present.withLock { $0 = next }
       // What is still asked of the one that has ended is answered, also when the event loop is no more.
       await ended.close()
       if ends { await next.finish() }
+    }
+  }
+
+  private func makeNext() async throws -> Node {
+    let task = Task { [make] in try await make() }
+    making.withLock { $0 = task }
+    defer { making.withLock { $0 = nil } }
+    if ends { task.cancel() }
+    return try await withTaskCancellationHandler {
+      try await task.value
+    } onCancel: {
+      task.cancel()
     }
   }
 
@@ -40,6 +57,7 @@ public final class NodeSuccession: NodeView, Service {
   /// Ends ``run()`` without an error, now or as soon as it has begun.
   public func finish() async {
     isEnding.withLock { $0 = true }
+    making.withLock { $0 }?.cancel()
     await node.finish()
   }
 

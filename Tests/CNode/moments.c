@@ -153,7 +153,8 @@ static void check_moments(int lives, unsigned seed) {
   } kinds[] = {{"yew", "config.toml", 1}, {"alder", "config.toml", 0}, {"yew", "config.toml", 0},
                {"alder", "unix.toml", 0}};
   sync_error *error = NULL;
-  double longest = 0.02;
+  /* Seconds that a start takes: of the last ones, and half a second at most. */
+  double usual = 0.05;
   int descriptors = 0, threads = 0, cut = 0;
   for (int i = 0; i < lives; i++) {
     if (i == lives / 5) {
@@ -169,7 +170,7 @@ static void check_moments(int lives, unsigned seed) {
     pthread_t lives_in, stops_too;
     CHECK(pthread_create(&lives_in, NULL, live, &one) == 0);
     /* Within the start, or, of those that work, somewhere in the first jobs. */
-    double span = one.works ? 4 * longest : 1.3 * longest;
+    double span = one.works ? 4 * usual : 1.3 * usual;
     usleep((useconds_t)(span * 1e6 * rand_r(&seed) / RAND_MAX));
     double before = seconds_now();
     int is_twice = i % 5 == 1;
@@ -184,7 +185,7 @@ static void check_moments(int lives, unsigned seed) {
     CHECK(seconds_now() - before < 20);
     if (is_twice) pthread_join(stops_too, NULL);
     pthread_join(lives_in, NULL);
-    if (one.started == SYNC_OK && one.start_seconds > longest) longest = one.start_seconds;
+    if (one.started == SYNC_OK) usual += ((one.start_seconds < 0.5 ? one.start_seconds : 0.5) - usual) / 4;
     cut += one.started == SYNC_ERROR_STATE;
     /* Without a stop's error this one has none of its own. */
     sync_node_status status = SYNC_NODE_STATUS_INIT;
@@ -196,13 +197,13 @@ static void check_moments(int lives, unsigned seed) {
   CHECK(becomes(&live_instances, 0));
   int threads_now = settled("/proc/self/task", threads);
   int descriptors_now = settled("/proc/self/fd", descriptors);
-  printf("%d lives, of which %d ended in their start, that took %.0f ms at most; %d jobs proven; descriptors %d, %d; "
+  printf("%d lives, of which %d ended in their start, that takes %.0f ms; %d jobs proven; descriptors %d, %d; "
          "threads %d, %d\n",
-         lives, cut, longest * 1e3, proven_count, descriptors, descriptors_now, threads, threads_now);
+         lives, cut, usual * 1e3, proven_count, descriptors, descriptors_now, threads, threads_now);
   CHECK(threads_now <= threads);
   CHECK(descriptors_now <= descriptors);
   /* Moments of each kind have come. */
-  CHECK(lives < 40 || (cut >= lives / 20 && cut < lives && proven_count > 0));
+  CHECK(lives < 40 || (cut > 0 && cut < lives && proven_count > 0));
 
   /* Nothing is lost of what was told, and whatever was cut short goes on. */
   sync_registry *registry = slow_registry();
@@ -213,6 +214,54 @@ static void check_moments(int lives, unsigned seed) {
     OK(sync_node_wait(node, proven[i], SYNC_PHASE_COSIGNED, 60 * SECOND, NULL, &error));
   OK(sync_node_drain(node, 60 * SECOND, &error));
   sync_node_destroy(node);
+  CHECK(becomes(&live_instances, 0));
+}
+
+/* ---- Nodes that do not come to be, several at once ---- */
+
+static int stores_ended;
+
+static int32_t get_nothing(void *self, const sync_storage_request *request, sync_call *call) {
+  (void)self;
+  (void)request;
+  sync_call_fail(call, SYNC_PLUGIN_IO, "the platter has come off");
+  return SYNC_PLUGIN_OK;
+}
+static const sync_plugin *real_storage;
+static void end_slowly(void *self) {
+  usleep(100000);
+  real_storage->destroy(self);
+  __atomic_add_fetch(&stores_ended, 1, __ATOMIC_SEQ_CST);
+}
+
+static void *fail_to_start(void *name) {
+  sync_error *error = NULL;
+  sync_plugin plugin = *real_storage;
+  sync_storage_methods methods = *real_storage->storage;
+  methods.get = get_nothing;
+  plugin.storage = &methods;
+  plugin.destroy = end_slowly;
+  sync_registry *registry = registry_with(NULL, &plugin, NULL, NULL);
+  sync_node *node = make(name, "config.toml", registry);
+  sync_registry_destroy(registry);
+  REFUSED(sync_node_start(node, &error), SYNC_ERROR_IO, "the platter has come off");
+  /* It has ended by then, and so has its storage. */
+  sync_node_status status = SYNC_NODE_STATUS_INIT;
+  OK(sync_node_get_status(node, &status, &error));
+  CHECK(status.state == SYNC_NODE_STOPPED);
+  sync_node_destroy(node);
+  return NULL;
+}
+
+/* More than the runtime has threads on most machines: what each waits for must not need one of those. */
+static void check_failures(void) {
+  static char *const names[] = {"alder", "birch", "cedar", "elm", "yew"};
+  pthread_t threads[5];
+  for (int round = 0; round < 4; round++) {
+    for (int i = 0; i < 5; i++) CHECK(pthread_create(&threads[i], NULL, fail_to_start, names[i]) == 0);
+    for (int i = 0; i < 5; i++) pthread_join(threads[i], NULL);
+  }
+  CHECK(stores_ended == 20);
   CHECK(becomes(&live_instances, 0));
 }
 
@@ -288,10 +337,11 @@ static void check_shut(const char *name, sync_registry *registry, gate *shut, co
 
 static gate signer_gate = GATE, storage_gate = GATE;
 static int signers_ended, storages_ended;
-static const sync_plugin *real_signer, *real_storage;
+static const sync_plugin *real_signer;
 
+/* What the node itself waits for; the handshakes of its connections go on. */
 static int32_t gated_sign(void *self, const sync_sign_request *request, sync_call *call) {
-  pass(&signer_gate);
+  if (request->role == SYNC_KEY_BUILDER) pass(&signer_gate);
   return real_signer->signer->sign(self, request, call);
 }
 static void end_signer(void *self) {
@@ -314,7 +364,7 @@ static void *check_signer(void *argument) {
   methods.sign = gated_sign;
   plugin.signer = &methods;
   plugin.destroy = end_signer;
-  check_shut("alder", registry_with(&plugin, NULL, NULL, NULL), &signer_gate, &signers_ended, 30);
+  check_shut("alder", registry_with(&plugin, NULL, NULL, NULL), &signer_gate, &signers_ended, 45);
   return NULL;
 }
 
@@ -390,6 +440,41 @@ static void *check_transport(void *argument) {
   return NULL;
 }
 
+/* ---- A transport that does not come to listen ---- */
+
+static atomic_int starts_begun;
+
+static int32_t hesitate(void *self, const sync_listen_request *request, sync_call *call) {
+  (void)self;
+  (void)request;
+  (void)call;
+  atomic_fetch_add(&starts_begun, 1);
+  return SYNC_PLUGIN_OK;
+}
+
+static void *check_hesitating(void *argument) {
+  (void)argument;
+  sync_error *error = NULL;
+  sync_plugin plugin = *mute_entry(sync_get_host());
+  sync_transport_methods methods = {sizeof methods, SYNC_ABI_VERSION, hesitate, keep, hush};
+  plugin.transport = &methods;
+  sync_registry *registry = registry_with(NULL, NULL, NULL, &plugin);
+  life one = {make("yew", "mute.toml", registry), 0, 0, SYNC_OK, 0, 0};
+  sync_registry_destroy(registry);
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, live, &one) == 0);
+  for (int i = 0; i < 1000 && atomic_load(&starts_begun) == 0; i++) usleep(10000);
+  CHECK(atomic_load(&starts_begun) == 1);
+  double before = seconds_now();
+  OK(sync_node_stop(one.node, SYNC_FOREVER, &error));
+  /* It has ten seconds to say that it has heard of it. */
+  CHECK(seconds_now() - before < 30);
+  pthread_join(thread, NULL);
+  CHECK(one.started == SYNC_ERROR_STATE);
+  sync_node_destroy(one.node);
+  return NULL;
+}
+
 /* ---- A source that leaves every call unanswered ---- */
 
 static sync_call *owed[SYNC_CALLS_ABANDONED_MAX];
@@ -415,13 +500,15 @@ static void *check_source(void *argument) {
   sync_node *node = make("elm", "config.toml", registry);
   sync_registry_destroy(registry);
   OK(sync_node_start(node, &error));
-  for (int i = 0; i < SYNC_CALLS_ABANDONED_MAX; i++)
+  for (int i = 0; i < SYNC_CALLS_ABANDONED_MAX; i++) {
+    /* They may still be answered for ten seconds, and are not held against it until then. */
+    if (i == SYNC_CALLS_ABANDONED_MAX - 1) OK(submit(node, "pkg:echo/fine@1", 0, 10 * SECOND, job, &error));
     REFUSED(submit(node, "pkg:echo/silent@1", (uint64_t)i, SECOND / 2, job, &error), SYNC_ERROR_TIMED_OUT, "Time");
+  }
   CHECK(__atomic_load_n(&owed_count, __ATOMIC_SEQ_CST) == SYNC_CALLS_ABANDONED_MAX);
-  /* They may still be answered for ten seconds, and count no one until then. */
-  OK(submit(node, "pkg:echo/fine@1", 0, 10 * SECOND, job, &error));
   sync_status status = SYNC_OK;
-  for (int i = 0; i < 200 && status == SYNC_OK; i++) {
+  /* Meanwhile the node may say that it has no place for one more. */
+  for (int i = 0; i < 300 && strstr(sync_error_get_message(error), "unanswered") == NULL; i++) {
     usleep(100000);
     sync_error_destroy(error);
     error = NULL;
@@ -450,11 +537,12 @@ int main(int count, char **words) {
   real_storage = storage_entry(host);
   real_source = source_entry(host);
   check_moments(atoi(words[2]), (unsigned)atoi(words[3]));
+  check_failures();
   /* All wait, most of a minute, and none for another. */
-  void *(*const checks_of[])(void *) = {check_signer, check_storage, check_transport, check_source};
-  pthread_t threads[4];
-  for (int i = 0; i < 4; i++) CHECK(pthread_create(&threads[i], NULL, checks_of[i], NULL) == 0);
-  for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+  void *(*const checks_of[])(void *) = {check_signer, check_storage, check_transport, check_source, check_hesitating};
+  pthread_t threads[5];
+  for (int i = 0; i < 5; i++) CHECK(pthread_create(&threads[i], NULL, checks_of[i], NULL) == 0);
+  for (int i = 0; i < 5; i++) pthread_join(threads[i], NULL);
   CHECK(becomes(&live_instances, 0));
   return finish("moments");
 }

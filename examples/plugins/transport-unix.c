@@ -507,7 +507,8 @@ static int32_t start(void *instance, const sync_listen_request *request, sync_ca
     end(self);
     return failed(call, SYNC_PLUGIN_UNAVAILABLE, "A thread cannot be made%s", "");
   }
-  host->call_finish(call);
+  /* Who was not waited for any more is not stopped. */
+  if (host->call_finish(call) != SYNC_OK) end(self);
   return SYNC_PLUGIN_OK;
 }
 

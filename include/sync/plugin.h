@@ -20,8 +20,8 @@
  *   - A call may be cancelled: sync_call_is_cancelled, and a descriptor to poll. Ten seconds later it is abandoned;
  *     until then it is answered as ever, and what is added to the answer is taken.
  *   - What it answers is checked like anything that comes from outside: signatures are verified, trees are hashed,
- *     specs are parsed. What is refused, or failed, costs the one call; but a node that gets no signature for its vote,
- *     or no record into its journal or out of it, ends with SYNC_EVENT_FAULT.
+ *     specs are parsed. What is refused, or failed, costs the one call; but a node that gets no signature for its vote
+ *     or its part in a job, or no record into its journal or out of it, ends with SYNC_EVENT_FAULT.
  *
  * No lock is held while a method runs, and any function of this interface may be called from it, but for starting and
  * ending nodes; and from signers and storages, for which the node waits, no sync_node_ function of that node. A plugin
@@ -428,7 +428,7 @@ typedef struct sync_transport_methods {
   uint32_t abi_version; /* SYNC_ABI_VERSION */
   /* Listens, and begins to connect to every peer, again and again where it must; sync_call_finish once it listens, or
    * SYNC_PLUGIN_UNAVAILABLE when the place is taken. Once for an instance. When it fails nothing is left, and stop is
-   * not called. 60 s. */
+   * not called; nor is it where the answer comes too late and gets SYNC_ERROR_STATE: then end what was begun. 60 s. */
   int32_t (*start)(void *self, const sync_listen_request *request, sync_call *call);
   /* Takes messages to a connected peer, once start is answered: one call at a time for each peer, those of several
    * overlap. sync_call_finish when the next may come: a transport whose peer is slow blocks, or answers later. A

@@ -150,8 +150,6 @@ final class ForeignInstance: Sendable {
   /// Ends the instance: at once, or when its last method has returned, for which this waits a while. One that blocks
   /// for ever keeps it. Once.
   func close() async {
-    let plugin = plugin
-    let number = selfNumber.load(ordering: .acquiring)
     let done = Mutex<CheckedContinuation<Void, Never>?>(nil)
     let isOver = Atomic<Bool>(false)
     let resume: @Sendable () -> Void = {
@@ -161,14 +159,7 @@ final class ForeignInstance: Sendable {
         continuation = nil
       }
     }
-    let isFirst = account.close {
-      CallThreads.detach {
-        CallThreads.isCallThread = true
-        plugin.table.plugin.destroy?(UnsafeMutableRawPointer(bitPattern: number))
-        resume()
-      }
-    }
-    guard isFirst else { return }
+    guard end(resume) else { return }
     let timer = ForeignCall.timerNumber()
     await withCheckedContinuation { continuation in
       done.withLock { $0 = continuation }
@@ -177,5 +168,28 @@ final class ForeignInstance: Sendable {
       CallTimers.shared.add(timer, Monitor.now() + grace, resume)
     }
     CallTimers.shared.forget(timer)
+  }
+
+  /// The same for a caller that is a thread of its own and may block. It needs none of the runtime's, which others may
+  /// have blocked.
+  func closeAndWait() {
+    let signal = DispatchSemaphore(value: 0)
+    guard end({ signal.signal() }) else { return }
+    _ = signal.wait(timeout: .now() + .seconds(Int(ForeignInstance.cancelGrace.components.seconds)))
+  }
+
+  /// Lets nothing begin any more, and ends the instance behind its last method; `gone` is called then.
+  ///
+  /// - Returns: Whether this was the first time; otherwise nothing is called.
+  private func end(_ gone: @escaping @Sendable () -> Void) -> Bool {
+    let plugin = plugin
+    let number = selfNumber.load(ordering: .acquiring)
+    return account.close {
+      CallThreads.detach {
+        CallThreads.isCallThread = true
+        plugin.table.plugin.destroy?(UnsafeMutableRawPointer(bitPattern: number))
+        gone()
+      }
+    }
   }
 }

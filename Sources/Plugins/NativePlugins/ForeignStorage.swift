@@ -1,5 +1,4 @@
 import CSyncNode
-import Dispatch
 import SyncProof
 import SyncRuntime
 
@@ -105,16 +104,7 @@ public final class ForeignStorage: Storage {
   }
 
   /// Waits until the instance is gone, so that its files and locks are free.
-  public func close() {
-    let signal = DispatchSemaphore(value: 0)
-    CallThreads.detach { [instance] in
-      Task {
-        await instance.close()
-        signal.signal()
-      }
-    }
-    signal.wait()
-  }
+  public func close() { instance.closeAndWait() }
 
   private func check(_ key: [UInt8]) throws(PluginError) {
     guard (1...ForeignStorage.keyBytesMax).contains(key.count) else {

@@ -88,27 +88,31 @@ public struct AssembledNode: Sendable {
   ) async throws(PluginError) -> Node {
     let storage = try await file.makeStorage()
     do throws(PluginError) {
-      let group = try Node.currentGroup(file: given, storage: storage)
+      // A storage, or a signer, may take its time; threads of the runtime's do not wait for it.
+      let group = try await BlockingThread.run { () throws(PluginError) in
+        try Node.currentGroup(file: given, storage: storage)
+      }.get()
       if group != given { try SmallFile.write(group.encode(), to: GroupFile.presentPath(file)) }
       let transport = try await file.makeTransport(group, plugins.signer, logger)
       do throws(PluginError) {
-        return try Node(
-          configuration: NodeConfiguration(
-            name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
-            toolchains: file.toolchains, toolchainDirectories: file.toolchainDirectories, capacity: file.capacity,
-            dataPolicy: file.dataPolicy, timeoutBaseMilliseconds: file.timeoutBaseMilliseconds,
-            divergence: file.divergence, retention: file.retention, isRestored: first.isRestored,
-            appliesAllBlocks: first.appliesAllBlocks),
-          plugins: NodePlugins(
-            storage: storage, transport: transport, signer: plugins.signer, sandbox: plugins.sandbox,
-            source: plugins.source, eventLoop: loop),
-          logger: logger, observer: observer)
+        let configuration = NodeConfiguration(
+          name: Text(file.name), group: group, dataDirectory: file.data, toolchain: file.toolchain,
+          toolchains: file.toolchains, toolchainDirectories: file.toolchainDirectories, capacity: file.capacity,
+          dataPolicy: file.dataPolicy, timeoutBaseMilliseconds: file.timeoutBaseMilliseconds,
+          divergence: file.divergence, retention: file.retention, isRestored: first.isRestored,
+          appliesAllBlocks: first.appliesAllBlocks)
+        let all = NodePlugins(
+          storage: storage, transport: transport, signer: plugins.signer, sandbox: plugins.sandbox,
+          source: plugins.source, eventLoop: loop)
+        return try await BlockingThread.run { () throws(PluginError) in
+          try Node(configuration: configuration, plugins: all, logger: logger, observer: observer)
+        }.get()
       } catch {
         await transport.stop()
         throw error
       }
     } catch {
-      storage.close()
+      _ = await BlockingThread.run { () throws(PluginError) in storage.close() }
       throw error
     }
   }

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 import NIOSSL
 import SyncProof
 import SyncRuntime
@@ -54,10 +53,16 @@ private struct SignerKey: NIOSSLCustomPrivateKey, Hashable {
 
   // A signer may ask another process or a device: never on the event loop.
   func sign(channel: any Channel, algorithm: SignatureAlgorithm, data: ByteBuffer) -> EventLoopFuture<ByteBuffer> {
-    NIOThreadPool.singleton.runIfActive(eventLoop: channel.eventLoop) { [box] in
-      guard let signer = box.signer.withLock({ $0 }) else { throw PluginError(.io, "The transport has stopped") }
-      return ByteBuffer(bytes: try signer.sign([UInt8](data.readableBytesView), as: .transport).bytes)
+    let promise = channel.eventLoop.makePromise(of: ByteBuffer.self)
+    // Nor on threads that others wait for: one that hangs holds up its own connection.
+    BlockingThread.start { [box] in
+      promise.completeWith(
+        Result { () throws in
+          guard let signer = box.signer.withLock({ $0 }) else { throw PluginError(.io, "The transport has stopped") }
+          return ByteBuffer(bytes: try signer.sign([UInt8](data.readableBytesView), as: .transport).bytes)
+        })
     }
+    return promise.futureResult
   }
 
   func decrypt(channel: any Channel, data: ByteBuffer) -> EventLoopFuture<ByteBuffer> {
