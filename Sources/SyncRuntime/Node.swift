@@ -163,7 +163,7 @@ public actor Node: NodeView, Service {
     } catch {
       await stop()
       // Whoever ends it while it starts wants no transport any more.
-      if isEnding, failure == nil, (error as? PluginError)?.code == .cancelled { return }
+      if isEnding, failure == nil, error.code == .cancelled { return }
       throw error
     }
     await stop()
