@@ -76,7 +76,7 @@ void say_any(sync_call *call) {
     result.cpu_nanoseconds = numbers[below(6)];
     result.memory_peak_bytes = numbers[below(6)];
   }
-  switch (below(12)) {
+  switch (below(13)) {
   case 0: host->call_finish(call); break;
   case 1: host->call_fail(call, (int32_t)below(400) - 20, below(4) ? text : NULL); break;
   case 2: host->call_finish_bytes(call, below(9) ? bytes : NULL, below(9) ? size : (size_t)-1); break;
@@ -88,6 +88,7 @@ void say_any(sync_call *call) {
   case 8: CHECK(host->call_is_cancelled((sync_call *)(uintptr_t)(below(1u << 31) << 20)) == 1); break;
   case 9: CHECK(host->call_get_cancel_descriptor(NULL) == -1); break;
   case 10: host->link_receive((sync_link *)call, text, bytes, size); break;
+  case 11: host->call_finish_instance(call, below(2) ? NULL : &answers); break;
   default: CHECK(host->link_sign((sync_link *)call, bytes, size, bytes) != SYNC_OK); break;
   }
   free(text);
@@ -257,6 +258,7 @@ static void fuzz_configurations(const char *folder, file_bytes good, unsigned co
     if (i > 0 && below(8) == 0) options.struct_size = (uint32_t)below(200);
     if (i > 0 && below(16) == 0) options.abi_version = (uint32_t)below(4);
     if (i > 0 && below(8) == 0) options.is_restored = (int32_t)below(5) - 2;
+    if (i > 0 && below(16) == 0) options.reserved = (int32_t)below(3) - 1;
     log_data log = {0, 0};
     options.log = below(2) ? take_line : NULL;
     options.log_user_data = &log;
@@ -314,6 +316,7 @@ static void fuzz_calls(const char *folder, file_bytes good, unsigned count) {
       if (below(5) == 0) request.target = word();
       if (below(5) == 0) request.toolchain = word();
       request.rebuild = below(2) ? below(UINT64_MAX) : 0;
+      if (below(5) == 0) request.without_default_features = (int32_t)below(5) - 2;
       request.priority = (int32_t)below(300) - 150;
     }
     uint8_t job[32];
@@ -321,9 +324,13 @@ static void fuzz_calls(const char *folder, file_bytes good, unsigned count) {
     uint64_t patience = is_right ? 300000000 : below(5) ? 100000000 : below(1000);
     TRY(sync_node_submit(node, &request, patience, job, &error));
     error = NULL;
+    /* In memory that ends with it. */
     sync_job_status status = SYNC_JOB_STATUS_INIT;
-    if (below(5) == 0) status.struct_size = (uint32_t)below(100);
-    TRY(sync_node_get_job(node, job, &status, &error));
+    if (below(5) == 0) status.struct_size = (uint32_t)below(sizeof status + 1);
+    size_t room = status.struct_size < 8 ? 8 : status.struct_size;
+    sync_job_status *exact = memcpy(malloc(room), &status, room);
+    TRY(sync_node_get_job(node, job, exact, &error));
+    free(exact);
     TRY(sync_node_wait(node, job, (int32_t)below(9) - 2, below(2000000), NULL, &error));
     ask_status(node);
     sync_bytes *bytes = NULL;

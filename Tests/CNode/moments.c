@@ -265,6 +265,57 @@ static void check_failures(void) {
   CHECK(becomes(&live_instances, 0));
 }
 
+/* ---- Destroyed while others wait for it ---- */
+
+typedef struct {
+  sync_node *node;
+  sync_events *events;
+  sync_status waited, taken;
+} watch;
+
+static void *wait_for_job(void *argument) {
+  watch *self = argument;
+  static const uint8_t nothing[32] = {7};
+  self->waited = sync_node_wait(self->node, nothing, SYNC_PHASE_COSIGNED, SYNC_FOREVER, NULL, NULL);
+  return NULL;
+}
+
+static void *wait_for_event(void *argument) {
+  watch *self = argument;
+  do {
+    sync_event event = {sizeof event, SYNC_ABI_VERSION, 0, 0, 0, {0}, {0}};
+    self->taken = sync_events_next(self->events, SYNC_FOREVER, &event, NULL);
+  } while (self->taken == SYNC_OK);
+  return NULL;
+}
+
+static void check_destroyed(void) {
+  sync_error *error = NULL;
+  for (int is_started = 0; is_started < 2; is_started++) {
+    sync_registry *registry = slow_registry();
+    watch self = {make("yew", "config.toml", registry), NULL, SYNC_OK, SYNC_OK};
+    sync_registry_destroy(registry);
+    OK(sync_node_subscribe(self.node, 16, &self.events, &error));
+    pthread_t waits, takes;
+    CHECK(pthread_create(&takes, NULL, wait_for_event, &self) == 0);
+    if (is_started) {
+      OK(sync_node_start(self.node, &error));
+      CHECK(pthread_create(&waits, NULL, wait_for_job, &self) == 0);
+    }
+    /* Until both are in their calls. */
+    sleep(1);
+    sync_node_destroy(self.node);
+    if (is_started) {
+      pthread_join(waits, NULL);
+      CHECK(self.waited == SYNC_ERROR_STATE);
+    }
+    pthread_join(takes, NULL);
+    CHECK(self.taken == SYNC_ERROR_STATE);
+    sync_events_destroy(self.events);
+  }
+  CHECK(becomes(&live_instances, 0));
+}
+
 /* ---- Behind a shut gate ---- */
 
 typedef struct {
@@ -538,6 +589,7 @@ int main(int count, char **words) {
   real_source = source_entry(host);
   check_moments(atoi(words[2]), (unsigned)atoi(words[3]));
   check_failures();
+  check_destroyed();
   /* All wait, most of a minute, and none for another. */
   void *(*const checks_of[])(void *) = {check_signer, check_storage, check_transport, check_source, check_hesitating};
   pthread_t threads[5];

@@ -237,7 +237,7 @@ sync_status sync_node_stop(sync_node *node, uint64_t timeout_ns, sync_error **er
 /* Stops the node, waits for that, and frees it. Does nothing for NULL. Not while another thread is in a call with it,
  * but for sync_node_wait and sync_events_next, which return SYNC_ERROR_STATE. Never from a method of a plugin or the
  * log's function. A plugin's method that does not return within twenty seconds of being cancelled outlives it; those of
- * a signer and of a storage are not cancelled, and are waited for as long as they have, 60 s each.
+ * a signer and of a storage are not cancelled, and are waited for as long as they have, 10 and 60 s each.
  * [owner-thread] */
 void sync_node_destroy(sync_node *node);
 

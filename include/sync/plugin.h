@@ -268,7 +268,8 @@ typedef struct sync_signer_methods {
   uint32_t abi_version; /* SYNC_ABI_VERSION */
   /* sync_call_finish_bytes with the 32 bytes of the role's public key. Asked once for each role. 10 s. */
   int32_t (*public_key)(void *self, const sync_sign_request *request, sync_call *call);
-  /* sync_call_finish_bytes with the 64 bytes of the signature of exactly this message. The node waits for it. 10 s. */
+  /* sync_call_finish_bytes with the 64 bytes of the signature of exactly this message. The node waits for it, and does
+   * not cancel it. 10 s. */
   int32_t (*sign)(void *self, const sync_sign_request *request, sync_call *call);
 } sync_signer_methods;
 
@@ -344,9 +345,9 @@ typedef struct sync_apply_request {
   int32_t reserved;
 } sync_apply_request;
 
-/* The node waits for each of these, one at a time, a minute at most: then it ends with an error, and signs nothing that
- * is not stored. A method that comes back behind that may still write: nothing is to be started over the same store
- * before the instance was ended by destroy, or its process. */
+/* The node waits for each of these, one at a time, a minute at most, and cancels none: behind that it ends with an
+ * error, and signs nothing that is not stored. A method that comes back then may still write: nothing is to be started
+ * over the same store before the instance was ended by destroy, or its process. */
 typedef struct sync_storage_methods {
   uint32_t struct_size; /* sizeof(sync_storage_methods) */
   uint32_t abi_version; /* SYNC_ABI_VERSION */

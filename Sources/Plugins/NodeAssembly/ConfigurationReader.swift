@@ -115,7 +115,7 @@ struct ConfigurationReader {
     for path in try list("plugins.libraries") { try plugins.add(PluginLibrary.load(resolved(path))) }
     let given = try list("plugins.folders").map(resolved)
     let folders = given.isEmpty ? ["/usr/local/lib/synchronicity", "/usr/lib/synchronicity"] : given
-    for key in ["sandbox", "signer", "storage", "source"] {
+    for key in ["sandbox", "signer", "storage", "transport", "source"] {
       let isList = value("plugins.\(key)")?.list != nil
       let names: [String] = isList ? try list("plugins.\(key)") : try text("plugins.\(key)").map { [$0] } ?? []
       for name in names where !plugins.has(name, as: key) {
