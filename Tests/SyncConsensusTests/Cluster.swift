@@ -73,6 +73,14 @@ struct Cluster {
     run()
   }
 
+  /// Shows a replica a certificate, as a peer would.
+  mutating func show(_ certificate: Certificate, to index: Int) {
+    let sync = SyncInfo(highQC: certificate, highTC: nil, finality: nil)
+    let message = Message(epoch: group.set.epoch, sync: sync, body: .status).encode()
+    queue.append((index, .message(from: ReplicaIndex(rawValue: index == 0 ? 1 : 0), message)))
+    run()
+  }
+
   private var genesisQC: Certificate {
     .genesis(
       BlockInfo.genesis(

@@ -129,6 +129,57 @@ import Testing
   }
 }
 
+/// The same for a whole group, which the certificate of a block that nobody has would stop for good.
+@Suite struct ShelvedGroupTests {
+  private final class Seen {
+    var votes: [Vote] = []
+  }
+
+  /// Votes are lost, so that no view has a certificate; who has seen the first view's makes one of them, and shows it
+  /// behind more views than memory keeps blocks of.
+  @Test(arguments: ["in one life", "behind restarts"]) func itGoesOn(when: String) throws {
+    var cluster = try Cluster(replicas: 4)
+    let seen = Seen()
+    cluster.drops = { _, _, message in
+      switch message.body {
+      case .proposal(let proposal): seen.votes.append(proposal.vote)
+      case .vote(let vote):
+        seen.votes.append(vote)
+        return true
+      default: break
+      }
+      return false
+    }
+    cluster.submit([1], at: 0)
+    cluster.settle(milliseconds: 200_000)
+    let views = cluster.replicas.compactMap { $0?.currentView }
+    #expect(views.allSatisfy { $0 > UInt64(ConsensusLimits.uncertifiedBlocksMax) * 2 }, "\(views)")
+    #expect(cluster.heights == [0, 0, 0, 0])
+
+    let first = try #require(seen.votes.map(\.view).min())
+    let votes = seen.votes.filter { $0.view == first }
+    let statement = try #require(votes.first?.statement)
+    let signers = Dictionary(votes.map { ($0.author, $0.signature) }, uniquingKeysWith: { first, _ in first })
+    let shares = signers.sorted { $0.key.rawValue < $1.key.rawValue }.prefix(3).map {
+      Certificate.Share(signer: $0.key, signature: $0.value)
+    }
+    #expect(shares.count == 3 && votes.allSatisfy { $0.statement == statement })
+    let held = Certificate(
+      proposed: statement.proposed, parent: statement.parent, commit: statement.commit, shares: shares)
+    if when == "behind restarts" {
+      for index in 0..<4 { cluster.stop(index) }
+      for index in 0..<4 { try cluster.start(index) }
+      cluster.run()
+    }
+    for index in 0..<4 { cluster.show(held, to: index) }
+    cluster.drops = { _, _, _ in false }
+    cluster.settle()
+    #expect(cluster.replicas.allSatisfy { $0?.state.logSize == 1 && $0?.halted == nil && $0?.nextWakeUp == nil })
+    // On top of the block whose certificate was held back, and of no other.
+    #expect(cluster.decided.allSatisfy { $0.contains(held.proposed.id) })
+  }
+}
+
 /// Contradictions of which one half stands in a certificate alone.
 @Suite struct CertificateContradictionTests {
   private let bench: Workbench
