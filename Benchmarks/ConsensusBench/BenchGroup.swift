@@ -35,6 +35,8 @@ final class BenchGroup: Sendable {
     var timeouts: [UInt64] = []
     /// Of each replica's last decided block.
     var heights: [UInt64]
+    /// When each replica signed last, monotonic nanoseconds.
+    var signatures: [UInt64]
   }
 
   let options: Options
@@ -53,7 +55,8 @@ final class BenchGroup: Sendable {
     fixture = try FixtureGroup(replicas: options.replicas)
     progress = Mutex(
       Progress(
-        next: [UInt64](repeating: 0, count: options.lanes), heights: [UInt64](repeating: 0, count: options.replicas)))
+        next: [UInt64](repeating: 0, count: options.lanes), heights: [UInt64](repeating: 0, count: options.replicas),
+        signatures: [UInt64](repeating: 0, count: options.replicas)))
     checked = Atomic(0)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let all = try (0..<options.replicas).map { index in
@@ -78,7 +81,10 @@ final class BenchGroup: Sendable {
 
   func sign(_ message: [UInt8], as index: Int) -> Signature {
     signed.add(1, ordering: .relaxed)
-    return fixture.keys[index].sign(message)
+    let signature = fixture.keys[index].sign(message)
+    let at = DispatchTime.now().uptimeNanoseconds
+    progress.withLock { $0.signatures[index] = at }
+    return signature
   }
 
   func signsTimeout() {
@@ -172,6 +178,9 @@ final class BenchGroup: Sendable {
 
   /// The height of each replica's last decided block.
   var heights: [UInt64] { progress.withLock { $0.heights } }
+
+  /// When a replica signed last, monotonic nanoseconds.
+  func lastSignature(of index: Int) -> UInt64 { progress.withLock { $0.signatures[index] } }
 
   /// Lets the lanes submit no more.
   func pause() { progress.withLock { $0.isFlowing = false } }

@@ -38,6 +38,7 @@ enum ConsensusBench {
     case ("--memory", 1, 2, false) where (1...100_000_000).contains(numbers[0]): try bench.memory(entries: numbers[0])
     case ("--away", 1, 2, false) where (1...10_000_000).contains(numbers[0]): try bench.away(entries: numbers[0])
     case ("--lone", 0, 1, false): try bench.lone()
+    case ("--restart", 0, 1, false): try bench.restart()
     case ("--busy", 0, 1, false): try bench.busy()
     case ("--killed", 0, 1, false): try bench.killed()
     case ("--node", 1, 2, false): try bench.nodeRestart(jobs: numbers[0])
@@ -50,8 +51,8 @@ enum ConsensusBench {
       FileHandle.standardError.write(
         Data(
           """
-          usage: ConsensusBench [--long | --lone | --busy | --killed | --away ENTRIES | --memory ENTRIES
-                                 | --node JOBS | --replicas N LANES SECONDS [--in-memory]]
+          usage: ConsensusBench [--long | --lone | --busy | --killed | --restart | --away ENTRIES 
+                                 | --memory ENTRIES | --node JOBS | --replicas N LANES SECONDS [--in-memory]]
 
           """.utf8))
       exit(2)
@@ -308,7 +309,19 @@ final class ConsensusFigures {
     let group = try group(options)
     for lane in 0..<options.lanes { group.submit(lane: lane) }
     Thread.sleep(forTimeInterval: 8)
+    // A group that goes on: from opening the journal to the first signature of this life, what was missed in between.
+    group.kill(3)
+    let revived = DispatchTime.now().uptimeNanoseconds
+    try group.revive(3)
+    while group.lastSignature(of: 3) <= revived, DispatchTime.now().uptimeNanoseconds - revived < 10_000_000_000 {
+      Thread.sleep(forTimeInterval: 0.001)
+    }
+    let signed = group.lastSignature(of: 3)
     group.stop()
+    let away = Double(signed > revived ? signed - revived : 10_000_000_000) / 1e6
+    bound(
+      "killed and started again, up to its first vote, durable", "\(Self.text(away)) ms", "< 1,000 ms",
+      holds: away < 1_000)
     let start = DispatchTime.now().uptimeNanoseconds
     let replica = try BenchReplica(0, of: group, journal: "\(group.folder)/0.sqlite").recover()
     let passed = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e6
