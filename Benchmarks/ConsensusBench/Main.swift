@@ -51,7 +51,7 @@ enum ConsensusBench {
       FileHandle.standardError.write(
         Data(
           """
-          usage: ConsensusBench [--long | --lone | --busy | --killed | --restart | --away ENTRIES 
+          usage: ConsensusBench [--long | --lone | --busy | --killed | --restart | --away ENTRIES
                                  | --memory ENTRIES | --node JOBS | --replicas N LANES SECONDS [--in-memory]]
 
           """.utf8))
