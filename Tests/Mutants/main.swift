@@ -21,6 +21,8 @@ demand("rules", try RuleTrial.contradictions())
 demand("rules", try RuleTrial.fetches())
 demand("rules", try RuleTrial.shelf())
 demand("rules", try RuleTrial.sendsOn())
+demand("rules", try RuleTrial.repeats())
+demand("rules", try RuleTrial.time())
 for adversary in AdversaryCatalogue.all {
   demand("adversaries", try AdversaryTrial.run(adversary, replicas: 4, seed: 0).failure)
 }

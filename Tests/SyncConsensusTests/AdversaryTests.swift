@@ -39,6 +39,8 @@ import Testing
 
   @Test func blocksThatWereVotedForStay() throws { #expect(try RuleTrial.shelf() == nil) }
   @Test func entriesOfPeersAreSentOn() throws { #expect(try RuleTrial.sendsOn() == nil) }
+  @Test func whatIsNotHeardIsSaidAgain() throws { #expect(try RuleTrial.repeats() == nil) }
+  @Test func blocksAreLaterThanTheOneBelow() throws { #expect(try RuleTrial.time() == nil) }
   @Test func fetchedBlocksHangTogether() throws { #expect(try RuleTrial.fetches() == nil) }
 
   @Test func behindAnEpochsEndNothingChanges() throws { #expect(try RuleTrial.epochEnd() == nil) }

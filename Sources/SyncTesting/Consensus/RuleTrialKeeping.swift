@@ -1,7 +1,8 @@
 import SyncConsensus
 import SyncProof
 
-/// What a replica keeps for the others: blocks that it has voted for, and entries that nobody else may have.
+/// What a replica keeps for the others: blocks that it has voted for, and entries that nobody else may have; what it
+/// says again; and that time goes on.
 extension RuleTrial {
   /// A block that was voted for is there when its certificate shows itself, however many views have ended since.
   ///
@@ -80,6 +81,52 @@ extension RuleTrial {
       _ = obey(effects, &disk, &stage)
     }
     return "an entry of a peer is never sent on"
+  }
+
+  /// What is submitted goes to everybody at once, and a timeout again and again until the view ends.
+  ///
+  /// - Returns: What is not so; `nil` for nothing.
+  package static func repeats() throws -> String? {
+    var stage = try Stage()
+    let entry: [UInt8] = [7]
+    guard sends(entry, stage.replica.step(.submit([entry]), now: start)) else { return "an entry is sent to nobody" }
+    var now = start
+    var disk: [[UInt8]: [UInt8]] = [:]
+    var said: [Bool] = []
+    for _ in 0..<4 {
+      guard let at = stage.replica.nextWakeUp else { return "a view that does not end has no timer" }
+      now = Instant(monotonicNanoseconds: at, wallMilliseconds: now.wallMilliseconds + 1_000)
+      let effects = stage.replica.step(.wakeUp, now: now)
+      said.append(effects.contains(where: saysTimeout))
+      _ = obey(effects, &disk, &stage)
+    }
+    // The first is signed before it is said.
+    return said.dropFirst() == [true, true, true] ? nil : "a timeout is not said again: \(said)"
+  }
+
+  private static func saysTimeout(_ effect: Effect<AppendLog>) -> Bool {
+    guard case .broadcast(let bytes) = effect, case .timeout = (try? Message(decoding: bytes))?.body else {
+      return false
+    }
+    return true
+  }
+
+  /// A block is later than the one below it, by a millisecond at least.
+  ///
+  /// - Returns: What is not so; `nil` for nothing.
+  package static func time() throws -> String? {
+    for (time, isVotedFor) in [(101, true), (100, false), (99, false)] as [(UInt64, Bool)] {
+      var stage = try Stage()
+      var disk: [[UInt8]: [UInt8]] = [:]
+      let (first, certificate) = stage.propose(1, on: stage.oracle.genesis, time: 100)
+      _ = obey(stage.hear(.proposal(first), from: first.block.author.rawValue), &disk, &stage)
+      let (second, _) = stage.propose(2, on: certificate, time: time)
+      let effects = stage.hear(.proposal(second), from: second.block.author.rawValue, highQC: certificate)
+      guard obey(effects, &disk, &stage) == isVotedFor else {
+        return "a block at \(time) ms on one at 100 gets \(isVotedFor ? "no" : "a") vote"
+      }
+    }
+    return nil
   }
 
   private static func sends(_ entry: [UInt8], _ effects: [Effect<AppendLog>]) -> Bool {

@@ -53,13 +53,13 @@ extension RuleTrial {
     }
 
     /// An empty block on top of another, as its leader proposes it, and the certificate that it gets.
-    func propose(_ view: UInt64, on parent: Certificate, after tc: TimeoutCertificate? = nil)
-      -> (Proposal, Certificate)
-    {
+    func propose(
+      _ view: UInt64, on parent: Certificate, after tc: TimeoutCertificate? = nil, time: UInt64? = nil
+    ) -> (Proposal, Certificate) {
       let leader = group.set.turn(of: view)
       let block = Block(
         epoch: group.set.epoch, view: view, height: parent.proposed.height + 1, author: leader,
-        timeMilliseconds: 100 + view, entries: [], parentCertificate: parent, timeoutCertificate: tc)
+        timeMilliseconds: time ?? 100 + view, entries: [], parentCertificate: parent, timeoutCertificate: tc)
       let info = BlockInfo(
         epoch: group.set.epoch, view: view, height: block.height, id: block.id, logSize: parent.proposed.logSize,
         logRoot: parent.proposed.logRoot)
