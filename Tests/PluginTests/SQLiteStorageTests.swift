@@ -11,7 +11,7 @@ import Testing
     try withFolder { folder in
       let findings = StorageCompatTest { try SQLiteStorage(path: "\(folder)/\($0).sqlite") }.run()
       for finding in findings { #expect(finding.hasPassed, "\(finding)") }
-      #expect(findings.count == 11)
+      #expect(findings.count == 12)
     }
   }
 
