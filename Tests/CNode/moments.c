@@ -303,7 +303,7 @@ static void check_destroyed(void) {
       CHECK(pthread_create(&waits, NULL, wait_for_job, &self) == 0);
     }
     /* Until both are in their calls. */
-    sleep(1);
+    sleep(3);
     sync_node_destroy(self.node);
     if (is_started) {
       pthread_join(waits, NULL);
@@ -556,7 +556,7 @@ static void *check_source(void *argument) {
     if (i == SYNC_CALLS_ABANDONED_MAX - 1) OK(submit(node, "pkg:echo/fine@1", 0, 10 * SECOND, job, &error));
     REFUSED(submit(node, "pkg:echo/silent@1", (uint64_t)i, SECOND / 2, job, &error), SYNC_ERROR_TIMED_OUT, "Time");
   }
-  CHECK(__atomic_load_n(&owed_count, __ATOMIC_SEQ_CST) == SYNC_CALLS_ABANDONED_MAX);
+  CHECK(becomes(&owed_count, SYNC_CALLS_ABANDONED_MAX));
   sync_status status = SYNC_OK;
   /* Meanwhile the node may say that it has no place for one more. */
   for (int i = 0; i < 300 && strstr(sync_error_get_message(error), "unanswered") == NULL; i++) {
