@@ -35,8 +35,8 @@ final class BenchGroup: Sendable {
     var timeouts: [UInt64] = []
     /// Of each replica's last decided block.
     var heights: [UInt64]
-    /// When each replica signed last, monotonic nanoseconds.
-    var signatures: [UInt64]
+    /// When each replica voted last, monotonic nanoseconds.
+    var votes: [UInt64]
   }
 
   let options: Options
@@ -56,7 +56,7 @@ final class BenchGroup: Sendable {
     progress = Mutex(
       Progress(
         next: [UInt64](repeating: 0, count: options.lanes), heights: [UInt64](repeating: 0, count: options.replicas),
-        signatures: [UInt64](repeating: 0, count: options.replicas)))
+        votes: [UInt64](repeating: 0, count: options.replicas)))
     checked = Atomic(0)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let all = try (0..<options.replicas).map { index in
@@ -81,10 +81,12 @@ final class BenchGroup: Sendable {
 
   func sign(_ message: [UInt8], as index: Int) -> Signature {
     signed.add(1, ordering: .relaxed)
-    let signature = fixture.keys[index].sign(message)
+    return fixture.keys[index].sign(message)
+  }
+
+  func signsVote(_ index: Int) {
     let at = DispatchTime.now().uptimeNanoseconds
-    progress.withLock { $0.signatures[index] = at }
-    return signature
+    progress.withLock { $0.votes[index] = at }
   }
 
   func signsTimeout() {
@@ -179,8 +181,8 @@ final class BenchGroup: Sendable {
   /// The height of each replica's last decided block.
   var heights: [UInt64] { progress.withLock { $0.heights } }
 
-  /// When a replica signed last, monotonic nanoseconds.
-  func lastSignature(of index: Int) -> UInt64 { progress.withLock { $0.signatures[index] } }
+  /// When a replica voted last, monotonic nanoseconds.
+  func lastVote(of index: Int) -> UInt64 { progress.withLock { $0.votes[index] } }
 
   /// Lets the lanes submit no more.
   func pause() { progress.withLock { $0.isFlowing = false } }

@@ -125,7 +125,7 @@ final class BenchReplica: Sendable {
       switch effect {
       case .persist(_, let then): perform(then, &own)
       case .sign(let request):
-        if case .timeout = request.subject { group.signsTimeout() }
+        if case .timeout = request.subject { group.signsTimeout() } else { group.signsVote(index) }
         own.append(.signed(request, group.sign(request.message, as: index)))
       case .send(let peer, let bytes): group.deliver(bytes, from: index, to: Int(peer.rawValue))
       case .broadcast(let bytes):
