@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import Glibc
 import SyncConsensus
 import SyncProof
 import SyncRuntime
@@ -44,8 +45,8 @@ final class BenchGroup: Sendable {
   private let fixture: FixtureGroup
   private let progress: Mutex<Progress>
   private let members = Mutex<[BenchReplica?]>([])
-  private let signed = Atomic<Int>(0)
-  private let checked: Atomic<Int>
+  private let signatures = Tally()
+  private let checks = Tally()
   private let arrived = DispatchSemaphore(value: 0)
 
   var lanes: Int { options.lanes }
@@ -57,7 +58,6 @@ final class BenchGroup: Sendable {
       Progress(
         next: [UInt64](repeating: 0, count: options.lanes), heights: [UInt64](repeating: 0, count: options.replicas),
         votes: [UInt64](repeating: 0, count: options.replicas)))
-    checked = Atomic(0)
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let all = try (0..<options.replicas).map { index in
       try BenchReplica(index, of: self, journal: journal(of: index))
@@ -71,8 +71,7 @@ final class BenchGroup: Sendable {
   func configuration(of index: Int) throws -> Configuration {
     var configuration = try fixture.configuration(of: index, timeoutBaseNanoseconds: 250_000_000)
     configuration.acceptsSignature = { [self] (key, signature, message) in
-      checked.add(1, ordering: .relaxed)
-      return key.accepts(signature, on: message)
+      checks.time { key.accepts(signature, on: message) }
     }
     return configuration
   }
@@ -80,8 +79,7 @@ final class BenchGroup: Sendable {
   func others(than index: Int) -> [Int] { (0..<options.replicas).filter { $0 != index } }
 
   func sign(_ message: [UInt8], as index: Int) -> Signature {
-    signed.add(1, ordering: .relaxed)
-    return fixture.keys[index].sign(message)
+    signatures.time { fixture.keys[index].sign(message) }
   }
 
   func signsVote(_ index: Int) {
@@ -192,16 +190,44 @@ final class BenchGroup: Sendable {
     for index in 0..<options.replicas { kill(index) }
   }
 
+  /// How often something was done, and what that took of the processor, by the clock of each thread that did it.
+  private final class Tally: Sendable {
+    private let count = Atomic<Int>(0)
+    private let nanoseconds = Atomic<Int>(0)
+
+    func time<Result>(_ body: () -> Result) -> Result {
+      let start = Self.now()
+      let result = body()
+      nanoseconds.add(Self.now() - start, ordering: .relaxed)
+      count.add(1, ordering: .relaxed)
+      return result
+    }
+
+    var all: (count: Int, seconds: Double) {
+      (count.load(ordering: .relaxed), Double(nanoseconds.load(ordering: .relaxed)) / 1e9)
+    }
+
+    private static func now() -> Int {
+      var passed = timespec()
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &passed)
+      return passed.tv_sec * 1_000_000_000 + passed.tv_nsec
+    }
+  }
+
   struct Counts {
     var entries: Int
     var signed: Int
     var checked: Int
+    /// What they took of the processor.
+    var signSeconds: Double
+    var checkSeconds: Double
   }
 
   var counts: Counts {
-    Counts(
-      entries: progress.withLock { $0.decisions.reduce(0) { $0 + $1.entries } },
-      signed: signed.load(ordering: .relaxed), checked: checked.load(ordering: .relaxed))
+    let (signed, checked) = (signatures.all, checks.all)
+    return Counts(
+      entries: progress.withLock { $0.decisions.reduce(0) { $0 + $1.entries } }, signed: signed.count,
+      checked: checked.count, signSeconds: signed.seconds, checkSeconds: checked.seconds)
   }
 
   /// Monotonic nanoseconds of the decisions that had entries.

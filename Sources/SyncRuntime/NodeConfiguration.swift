@@ -22,7 +22,8 @@ public struct NodeConfiguration: Sendable {
   /// How long a build waits for its next try after each fault of this host (no disk space, no network); then the
   /// builder abstains.
   public var faultPauses: [Duration]
-  /// The consensus' shortest timeout: above a round trip and a sync of the disk, 1 s unless measured.
+  /// The consensus' shortest timeout, what a dead leader costs: above a view's round trips and syncs of the disk. Where
+  /// views last longer the timeout follows them.
   public var timeoutBaseMilliseconds: UInt64
   public var divergence: DivergencePolicy
   public var retention: RetentionPolicy
@@ -42,7 +43,7 @@ public struct NodeConfiguration: Sendable {
     name: Text, group: Group, dataDirectory: String, toolchain: Digest? = nil, toolchains: [String: Digest] = [:],
     toolchainDirectories: [String] = [], capacity: BuildCapacity = .ofThisHost(), dataPolicy: DataPolicy = DataPolicy(),
     faultPauses: [Duration] = .backOff(first: .seconds(2), factor: 4, longest: .seconds(600), count: 5),
-    timeoutBaseMilliseconds: UInt64 = 1_000, divergence: DivergencePolicy = DivergencePolicy(),
+    timeoutBaseMilliseconds: UInt64 = 250, divergence: DivergencePolicy = DivergencePolicy(),
     retention: RetentionPolicy = RetentionPolicy(), isRestored: Bool = false,
     snapshotBlocks: UInt64 = 1_024, appliesAllBlocks: Bool = false, lingerMilliseconds: UInt64 = 4_000
   ) {

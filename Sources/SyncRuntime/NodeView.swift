@@ -98,11 +98,14 @@ public struct NodeStatus: Sendable, Equatable, Codable {
   public let misbehaved: [String]
   /// Whether the node signs nothing, since its journal may be older than what it has signed.
   public let isObserving: Bool
+  /// Views of this epoch of which this process has signed a timeout: a leader was dead, the network cut, or the shortest
+  /// timeout is too short for this disk and network. `nil`: the node is of a version that does not count them.
+  public let viewsGivenUp: UInt64?
 
   public init(
     name: String, origin: String, version: String, epoch: UInt64, view: UInt64, height: UInt64, logSize: UInt64,
     checkpointSize: UInt64, openJobs: Int, connectedPeers: [String], replicas: Int, quorum: Int, misbehaved: [String],
-    isObserving: Bool = false
+    isObserving: Bool = false, viewsGivenUp: UInt64? = nil
   ) {
     self.name = name
     self.origin = origin
@@ -118,6 +121,7 @@ public struct NodeStatus: Sendable, Equatable, Codable {
     self.quorum = quorum
     self.misbehaved = misbehaved
     self.isObserving = isObserving
+    self.viewsGivenUp = viewsGivenUp
   }
 
   /// The numbers alone, which cost nothing to copy.

@@ -14,7 +14,7 @@ extension Node {
       checkpointSize: publishedSize, openJobs: replica.state.openJobs.count, connectedPeers: connected.sorted(),
       replicas: configuration.group.members.count, quorum: configuration.group.quorum,
       misbehaved: Set(misbehaviours().map(\.member)).sorted(),
-      isObserving: replica.isObserving)
+      isObserving: replica.isObserving, viewsGivenUp: viewsGivenUp)
   }
 
   /// ``status()``, which is told without asking the node where nothing has happened there since it was told last: an

@@ -168,8 +168,8 @@ enum ConfigurationTemplate {
     # transcript-megabytes = 1024
 
     [consensus]
-    # Above one round trip plus one sync of the disk.
-    timeout-base-milliseconds = 1000
+    # What a dead leader costs: above a few round trips and syncs of the disk. Where views last longer, it follows them.
+    timeout-base-milliseconds = 250
 
     # [divergence]
     # Of the tar that scripts/toolchain diff makes: lets diffoscope say what differs when builders do.

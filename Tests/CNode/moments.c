@@ -12,6 +12,7 @@
 #include <sync.h>
 #include <sync/node.h>
 
+#include "gate.h"
 #include "plugins.h"
 #include "tell.h"
 
@@ -319,29 +320,6 @@ static void check_destroyed(void) {
 /* ---- Behind a shut gate ---- */
 
 typedef struct {
-  pthread_mutex_t lock;
-  pthread_cond_t changed;
-  int is_shut;
-  int waiting;
-} gate;
-#define GATE {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0}
-
-static void pass(gate *self) {
-  pthread_mutex_lock(&self->lock);
-  self->waiting++;
-  while (self->is_shut) pthread_cond_wait(&self->changed, &self->lock);
-  self->waiting--;
-  pthread_mutex_unlock(&self->lock);
-}
-
-static void set(gate *self, int is_shut) {
-  pthread_mutex_lock(&self->lock);
-  self->is_shut = is_shut;
-  pthread_cond_broadcast(&self->changed);
-  pthread_mutex_unlock(&self->lock);
-}
-
-typedef struct {
   sync_node *node;
   sync_status status;
 } asked;
@@ -365,8 +343,8 @@ static void check_shut(const char *name, sync_registry *registry, gate *shut, co
   asked one = {node, SYNC_OK};
   pthread_t thread;
   CHECK(pthread_create(&thread, NULL, ask, &one) == 0);
-  for (int i = 0; i < 1000 && __atomic_load_n(&shut->waiting, __ATOMIC_SEQ_CST) == 0; i++) usleep(10000);
-  CHECK(__atomic_load_n(&shut->waiting, __ATOMIC_SEQ_CST) > 0);
+  for (int i = 0; i < 1000 && waiting(shut) == 0; i++) usleep(10000);
+  CHECK(waiting(shut) > 0);
   double before = seconds_now();
   REFUSED(sync_node_stop(node, SECOND, &error), SYNC_ERROR_TIMED_OUT, "goes on ending");
   sync_status stopped = sync_node_stop(node, SYNC_FOREVER, &error);
@@ -528,14 +506,17 @@ static void *check_hesitating(void *argument) {
 
 /* ---- A source that leaves every call unanswered ---- */
 
-static sync_call *owed[SYNC_CALLS_ABANDONED_MAX];
-static int owed_count;
+static sync_call *_Atomic owed[SYNC_CALLS_ABANDONED_MAX];
+static int owed_count, owed_kept;
 static const sync_plugin *real_source;
 
 static int32_t owe(void *self, const sync_resolve_request *request, sync_call *call) {
   if (strcmp(request->package, "pkg:echo/silent@1") != 0) return real_source->source->resolve(self, request, call);
   int place = __atomic_fetch_add(&owed_count, 1, __ATOMIC_SEQ_CST);
-  if (place < SYNC_CALLS_ABANDONED_MAX) owed[place] = call;
+  if (place < SYNC_CALLS_ABANDONED_MAX) {
+    atomic_store(&owed[place], call);
+    __atomic_add_fetch(&owed_kept, 1, __ATOMIC_SEQ_CST);
+  }
   return SYNC_PLUGIN_OK;
 }
 
@@ -556,7 +537,7 @@ static void *check_source(void *argument) {
     if (i == SYNC_CALLS_ABANDONED_MAX - 1) OK(submit(node, "pkg:echo/fine@1", 0, 10 * SECOND, job, &error));
     REFUSED(submit(node, "pkg:echo/silent@1", (uint64_t)i, SECOND / 2, job, &error), SYNC_ERROR_TIMED_OUT, "Time");
   }
-  CHECK(becomes(&owed_count, SYNC_CALLS_ABANDONED_MAX));
+  CHECK(becomes(&owed_kept, SYNC_CALLS_ABANDONED_MAX));
   sync_status status = SYNC_OK;
   /* Meanwhile the node may say that it has no place for one more. */
   for (int i = 0; i < 300 && strstr(sync_error_get_message(error), "unanswered") == NULL; i++) {
@@ -567,12 +548,12 @@ static void *check_source(void *argument) {
   }
   is_refused("one behind the last", status, SYNC_ERROR_UNAVAILABLE, "left 16 calls unanswered", &error);
   /* Who answers one after all is called again. */
-  CHECK(sync_call_fail(owed[5], SYNC_PLUGIN_IO, "at last") == SYNC_ERROR_STATE);
+  CHECK(sync_call_fail(atomic_load(&owed[5]), SYNC_PLUGIN_IO, "at last") == SYNC_ERROR_STATE);
   OK(submit(node, "pkg:echo/fine@1", 0, 10 * SECOND, job, &error));
   REFUSED(submit(node, "pkg:echo/silent@1", 99, SECOND / 2, job, &error), SYNC_ERROR_TIMED_OUT, "Time");
   OK(sync_node_stop(node, SYNC_FOREVER, &error));
   sync_node_destroy(node);
-  for (int i = 0; i < SYNC_CALLS_ABANDONED_MAX; i++) sync_call_fail(owed[i], SYNC_PLUGIN_CANCELLED, NULL);
+  for (int i = 0; i < SYNC_CALLS_ABANDONED_MAX; i++) sync_call_fail(atomic_load(&owed[i]), SYNC_PLUGIN_CANCELLED, NULL);
   return NULL;
 }
 

@@ -367,6 +367,23 @@ struct NodeTests {
     await world.stop()
   }
 
+  @Test func `a dead leader's views are counted as given up`() async throws {
+    let world = try World(recipes: ["x": "echo out same"])
+    try world.start([0, 1, 2])
+    // Whoever is dead is passed over behind its first turn, which comes within four views.
+    for rebuild in 0..<2 {
+      let request = SubmitRequest(package: "pkg:echo/x@1", rebuild: UInt64(rebuild))
+      let job = try await world.node(0).submit(request)
+      _ = try await world.wait(job, on: 0) { $0.phase == .cosigned }
+    }
+    for number in 0..<3 {
+      let status = await (try world.node(number)).status()
+      let count = try #require(status.viewsGivenUp)
+      #expect(count > 0 && count < status.view, "node \(number): \(count) of \(status.view)")
+    }
+    await world.stop()
+  }
+
   @Test func `all nodes restarted at once go on with the same log`() async throws {
     let world = try World(recipes: ["x": "echo out same", "y": "echo out other"])
     try world.start()

@@ -157,7 +157,7 @@ public struct ConfigurationFile: Sendable {
       artifactBytesMax: try reader.bytes("retention.artifacts") ?? usual.artifactBytesMax,
       sourceBytesMax: try reader.bytes("retention.sources") ?? usual.sourceBytesMax,
       keepsProven: try reader.choice("retention.proven", of: ["keep", "sweep"], default: "keep") == "keep")
-    timeoutBaseMilliseconds = UInt64(try reader.number("consensus.timeout-base-milliseconds", in: 50...60_000) ?? 1_000)
+    timeoutBaseMilliseconds = UInt64(try reader.number("consensus.timeout-base-milliseconds", in: 50...60_000) ?? 250)
     divergence = try reader.divergence()
     retention = try reader.retention()
     logLevel = try reader.choice(
