@@ -41,6 +41,8 @@ class Builder:
         self.life = 0
         # The newest that it was seen in; what it had in memory alone is forgotten at an epoch's end as well.
         self.epoch = 0
+        # Views that it has given up, as it last told of each of its lives and epochs.
+        self.given_up = {}
         self.is_stopped = False
         self.set_clock(0)
 

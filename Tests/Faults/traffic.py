@@ -137,6 +137,7 @@ class Traffic:
         if status["epoch"] < builder.epoch:
             self.find(f"{builder.name} is back in epoch {status['epoch']}")
         builder.epoch = max(builder.epoch, status["epoch"])
+        builder.given_up[builder.life, status["epoch"]] = status["viewsGivenUp"]
         now = time.monotonic()
         with self.lock:
             for told in listed:
