@@ -6,9 +6,13 @@ import SyncTesting
 ///     checks [NAME]…    those of these names alone, where there are any, and more of the drawn ones
 ///
 /// Prints `NAME: what did not hold` and exits with 1, or prints nothing and exits with 0.
-func demand(_ name: String, _ failure: String?) {
-  guard let failure else { return }
-  print("\(name): \(failure)")
+func demand(_ name: String, _ failure: @autoclosure () throws -> String?) {
+  do {
+    guard let failure = try failure() else { return }
+    print("\(name): \(failure)")
+  } catch {
+    print("\(name): \(error)")
+  }
   exit(1)
 }
 

@@ -14,7 +14,7 @@ package struct CertificateOracle {
 
   package init(group: FixtureGroup) {
     self.group = group
-    genesis = .genesis(.genesis(chainID: group.chainID, epoch: group.set.epoch, logSize: 0, logRoot: .zero))
+    genesis = .genesis(group.genesis)
   }
 
   private var quorum: Int { group.set.count - (group.set.count - 1) / 3 }

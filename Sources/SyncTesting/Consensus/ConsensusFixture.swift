@@ -53,17 +53,22 @@ public struct FixtureGroup: Sendable {
   public let set: ReplicaSet
   /// By replica index.
   public let keys: [FixtureKey]
-  /// Of the state machine's empty log.
-  let genesisRoot: Digest
+  /// Of the state machine's log, as the epoch begins.
+  private let log: (size: UInt64, root: Digest)
 
-  init(chainID: Digest, set: ReplicaSet, keys: [FixtureKey], genesisRoot: Digest) {
-    (self.chainID, self.set, self.keys, self.genesisRoot) = (chainID, set, keys, genesisRoot)
+  init(chainID: Digest, set: ReplicaSet, keys: [FixtureKey], logSize: UInt64 = 0, logRoot: Digest) {
+    (self.chainID, self.set, self.keys, log) = (chainID, set, keys, (logSize, logRoot))
+  }
+
+  /// What the epoch's chain stands on.
+  var genesis: BlockInfo {
+    .genesis(chainID: chainID, epoch: set.epoch, logSize: log.size, logRoot: log.root)
   }
 
   /// For ``AppendLog``.
   public init(replicas: Int, epoch: UInt64 = 1) throws {
     keys = (0..<replicas).map { FixtureKey(UInt64($0) + 1) }
-    genesisRoot = AppendLog().logRoot
+    log = (0, AppendLog().logRoot)
     chainID = SHA256.hash(Array("fixture".utf8))
     set = try ReplicaSet(
       epoch: epoch,

@@ -169,6 +169,8 @@ public struct ConsensusSimulator {
   let past: Past?
   /// Some of what was sent, for who enters the next epoch.
   var remembered: [[UInt8]] = []
+  /// The blocks that anyone has sent.
+  var votes: VoteOracle
   /// What the faulty replicas do beside running twice.
   var liars: [UInt16: Liar] = [:]
   /// Sees the simulation at each place where a process could end, while things go wrong.
@@ -232,6 +234,8 @@ public struct ConsensusSimulator {
     faults = FaultTable(plan)
     self.workload = workload
     checker = ConsensusChecker(group: fixture.consensus, faulty: faulty)
+    votes = VoteOracle(group: fixture.consensus)
+    for bytes in past?.messages ?? [] { if let message = try? Message(decoding: bytes) { votes.saw(message) } }
     processes = ((0..<UInt16(fixture.consensus.set.count)) + plan.twins).map { Process(index: $0) }
     for case .liar(let replica) in plan.faults {
       liars[UInt16(replica)] = Liar(group: fixture.consensus, index: UInt16(replica))

@@ -64,7 +64,7 @@ struct LedgerFixture {
     let set = try ReplicaSet(
       epoch: group.epoch, members: zip(names, keys).map { .init(name: $0, key: $1.publicKey) })
     consensus = FixtureGroup(
-      chainID: group.chainID, set: set, keys: keys, genesisRoot: Ledger(group: group).logRoot)
+      chainID: group.chainID, set: set, keys: keys, logRoot: Ledger(group: group).logRoot)
     statement = try BuilderStatement(sandbox: "simulated", processor: "none", kernel: "none")
   }
 
@@ -83,7 +83,7 @@ struct LedgerFixture {
     let keys = try made(former.consensus.keys + [Self.newcomer(3)]) { $0.consensusKey }
     let set = try ReplicaSet(
       epoch: group.epoch, members: zip(group.members, keys).map { .init(name: $0.name, key: $1.publicKey) })
-    consensus = FixtureGroup(chainID: group.chainID, set: set, keys: keys, genesisRoot: history.logRoot)
+    consensus = FixtureGroup(chainID: group.chainID, set: set, keys: keys, logSize: history.logSize, logRoot: history.logRoot)
     statement = former.statement
   }
 

@@ -13,9 +13,7 @@ struct Liar {
 
   init(group: FixtureGroup, index: UInt16) {
     (self.group, self.index) = (group, index)
-    let genesis = BlockInfo.genesis(
-      chainID: group.chainID, epoch: group.set.epoch, logSize: 0, logRoot: group.genesisRoot)
-    certificates = [.genesis(genesis)]
+    certificates = [.genesis(group.genesis)]
   }
 
   private var own: ReplicaIndex { ReplicaIndex(rawValue: index) }

@@ -10,16 +10,26 @@ extension ConsensusSimulator {
     let wall = Self.wallStart + time / Self.millisecond
     guard let lies = liars[index]?.lies(on: message, wallMilliseconds: wall, random: &random) else { return }
     for message in lies {
+      votes.saw(message)
       for peer in 0..<UInt16(group.set.count) where peer != index {
         transmit(message.encode(), from: instance, to: peer)
       }
     }
   }
 
-  mutating func checkEncoding(_ bytes: [UInt8], of sender: Int) {
-    guard (try? Message(decoding: bytes))?.encode() == bytes else {
+  mutating func checkMessage(_ bytes: [UInt8], of sender: Int) {
+    guard let message = try? Message(decoding: bytes), message.encode() == bytes else {
       return checker.fail("instance \(sender) sends what is not the encoding of a message")
     }
+    votes.saw(message)
+    // A leader signs before anybody has seen its block.
+    if case .proposal(let proposal) = message.body { check(proposal.vote.statement, by: processes[sender].index) }
+  }
+
+  /// Whether the rules let an honest replica vote so.
+  mutating func check(_ statement: VoteStatement, by index: UInt16) {
+    guard !faulty.contains(index), let problem = votes.problem(of: statement) else { return }
+    checker.fail("replica \(index) \(problem)")
   }
 
   mutating func transmit(_ bytes: [UInt8], from sender: Int, to index: UInt16) {

@@ -267,12 +267,13 @@ extension ConsensusSimulator {
     case .persist: checker.fail("a write stands where it was gathered already")
     case .sign(let request):
       checker.signing(request, index: index, durableSafety: processes[instance].disk.synced[[UInt8(ascii: "s")]])
+      if case .vote(let statement) = request.subject { check(statement, by: index) }
       processes[instance].inbox.append(.signed(request, group.keys[Int(index)].sign(request.message)))
     case .send(let peer, let bytes):
-      checkEncoding(bytes, of: instance)
+      checkMessage(bytes, of: instance)
       transmit(bytes, from: instance, to: peer.rawValue)
     case .broadcast(let bytes):
-      checkEncoding(bytes, of: instance)
+      checkMessage(bytes, of: instance)
       for peer in 0..<UInt16(group.set.count) where peer != index { transmit(bytes, from: instance, to: peer) }
     case .decided(let block):
       if !faulty.contains(index) { checker.decided(block, by: instance, isReplay: false) }
