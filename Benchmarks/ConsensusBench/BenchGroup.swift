@@ -131,7 +131,7 @@ final class BenchGroup: Sendable {
       let entry = LaneLog.Entry(lane: lane, number: number)
       guard options.signsEntries else { return entry.bytes(size: options.entryBytes) }
       let bytes = entry.bytes(size: options.entryBytes - Signature.byteCount)
-      return bytes + fixture.keys[lane % options.submitters].sign(bytes).bytes
+      return bytes + sign(bytes, as: lane % options.submitters).bytes
     }
   }
 
@@ -140,11 +140,12 @@ final class BenchGroup: Sendable {
     guard options.signsEntries else { return nil }
     let (known, keys, lanes) = (AcceptedSignatures(), fixture.keys.map(\.publicKey), options.lanes)
     let submitters = options.submitters
-    return { bytes in
+    return { [checks] bytes in
       guard bytes.count > Signature.byteCount, let entry = LaneLog.Entry(bytes, lanes: lanes),
         let signature = Signature(bytes: bytes.suffix(Signature.byteCount))
       else { return false }
-      return known.accepts(keys[entry.lane % submitters], signature, Array(bytes.dropLast(Signature.byteCount)))
+      let (key, message) = (keys[entry.lane % submitters], Array(bytes.dropLast(Signature.byteCount)))
+      return known.accepts(key, signature, message) { checks.time { key.accepts(signature, on: message) } }
     }
   }
 

@@ -257,14 +257,13 @@ final class ConsensusFigures {
     group.stop()
     let entries = after.entries - before.entries
     guard entries > 0 else { return bound(name, "nothing was decided", "entries", holds: false) }
-    let floor = Self.floor(from: before, to: after, options, inLoop: false)
-    let loop = Self.floor(from: before, to: after, options, inLoop: true)
+    let (floor, loop) = Self.floors(from: before, to: after, options)
     let (perSecond, ratio) = (Double(entries) / passed, cpu / floor)
-    let share = floor / passed / Double(min(options.replicas, ProcessInfo.processInfo.activeProcessorCount))
+    let share = loop / passed / Double(min(options.replicas, ProcessInfo.processInfo.activeProcessorCount))
     let figure =
       "\(Int(perSecond)) entries/s, \(Self.text(cpu / Double(entries) * 1e6)) µs of processor each,"
-      + " \(Self.text(ratio, 2)) of the floor, whose share is \(Self.text(share, 2));"
-      + " \(Self.text(cpu / loop, 2)) of one in a loop"
+      + " \(Self.text(ratio, 2)) of the floor; \(Self.text(cpu / loop, 2)) of it in a loop, whose share is"
+      + " \(Self.text(share, 2))"
     guard perSecondMin > 0 else { return Self.row(name, figure) }
     let limit =
       "≥ \(Int(perSecondMin))/s" + (shareMin < .infinity ? " or a share ≥ \(shareMin)" : "")
@@ -423,19 +422,16 @@ final class ConsensusFigures {
   }
 
   /// Seconds of processor that the signatures, checks and hashes alone took of what was done between two counts: as
-  /// long as each was in the run itself, or, `inLoop`, in a loop behind it.
-  private static func floor(
-    from before: BenchGroup.Counts, to after: BenchGroup.Counts, _ options: BenchGroup.Options, inLoop: Bool
-  ) -> Double {
-    var (sign, check, hash) = costs(entryBytes: options.entryBytes)
-    let (signed, checked) = (Double(after.signed - before.signed), Double(after.checked - before.checked))
-    if !inLoop, signed > 0, checked > 0 {
-      sign = (after.signSeconds - before.signSeconds) / signed
-      check = (after.checkSeconds - before.checkSeconds) / checked
-    }
-    let entries = Double(after.entries - before.entries)
-    return signed * sign + checked * check + entries * Double(options.replicas) * hash
-      + (options.signsEntries ? entries * (sign + Double(options.replicas) * check) : 0)
+  /// long as they were in the run itself, and as long as they are in a loop behind it.
+  private static func floors(
+    from before: BenchGroup.Counts, to after: BenchGroup.Counts, _ options: BenchGroup.Options
+  ) -> (inRun: Double, inLoop: Double) {
+    let (sign, check, hash) = costs(entryBytes: options.entryBytes)
+    let hashes = Double((after.entries - before.entries) * options.replicas) * hash
+    return (
+      after.signSeconds - before.signSeconds + after.checkSeconds - before.checkSeconds + hashes,
+      Double(after.signed - before.signed) * sign + Double(after.checked - before.checked) * check + hashes
+    )
   }
 
   /// Seconds of one signature, of one check, and of one hash of an entry, in this run.

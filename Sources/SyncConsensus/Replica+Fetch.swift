@@ -50,7 +50,8 @@ extension Replica {
     let peer = current.peers[current.next % current.peers.count]
     current.next += 1
     current.asked.insert(peer)
-    current.deadline = now.monotonicNanoseconds &+ timeoutBaseNanoseconds
+    // An answer may be much longer than a view: who asks the next one too early has it sent twice.
+    current.deadline = now.monotonicNanoseconds &+ 4 &* timeoutBaseNanoseconds
     fetch = current
     let known = tree.newestCertified
     send(

@@ -29,7 +29,7 @@ package final class AcceptedSignatures: Sendable {
   }
 
   /// - Parameter check: Answers what is not remembered.
-  func accepts(_ key: PublicKey, _ signature: Signature, _ message: [UInt8], check: () -> Bool) -> Bool {
+  package func accepts(_ key: PublicKey, _ signature: Signature, _ message: [UInt8], check: () -> Bool) -> Bool {
     let digest = Self.digest(key, signature, message)
     if known.withLock({ $0.digests.contains(digest) }) { return true }
     guard check() else { return false }

@@ -80,7 +80,7 @@ public actor Node: NodeView, Service {
   /// Those that open jobs name, as the file ``NodeToolchains`` has them.
   var openToolchains: Set<Digest> = []
   var submissions = 0
-  /// Views of which this process has signed a timeout, and the last of them.
+  /// Views of which this node, which is of one epoch, has signed a timeout, and the last of them.
   var viewsGivenUp: UInt64 = 0
   var viewGivenUp: UInt64 = 0
   /// Height at which this node last looked for what it can prove and the log has not, and how many blocks later it does

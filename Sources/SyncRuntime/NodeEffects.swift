@@ -54,14 +54,14 @@ extension Node {
     switch effect {
     case .persist: preconditionFailure("Records are gathered before single effects are performed")
     case .sign(let request):
-      // The same one may be signed again.
-      if case .timeout(let timeout) = request.subject, timeout.view > viewGivenUp {
-        viewGivenUp = timeout.view
-        viewsGivenUp += 1
-      }
       do {
         let signature = try plugins.signer.sign(request.message, as: .consensus)
         inputs.append(.signed(request, signature))
+        // The same one may be signed again.
+        if case .timeout(let timeout) = request.subject, timeout.view > viewGivenUp {
+          viewGivenUp = timeout.view
+          viewsGivenUp += 1
+        }
       } catch {
         fail(error)
       }

@@ -147,7 +147,7 @@ struct StatusCommand: AsyncParsableCommand {
     let status = try await node.client.status()
     if json { return try Console.json(status) }
     Console.line("\(status.name) of \(status.origin), version \(status.version)")
-    let givenUp = status.viewsGivenUp.map { $0 == 0 ? "" : ", \($0) views given up since its start" } ?? ""
+    let givenUp = status.viewsGivenUp.map { $0 == 0 ? "" : ", \($0) of its views given up since it started" } ?? ""
     Console.line("  height \(status.height), view \(status.view), epoch \(status.epoch)\(givenUp)")
     Console.line("  log \(status.logSize) leaves, \(status.checkpointSize) of them cosigned")
     Console.line("  \(status.openJobs) open jobs")

@@ -127,6 +127,7 @@ class Traffic:
 
     def look(self, builder, timeout=2.0):
         """Notes what a node tells of the open jobs; whether it told anything."""
+        life = builder.life
         try:
             listed = builder.json("/v1/jobs?limit=50", timeout)["jobs"]
             status = builder.json("/v1/status", timeout)
@@ -137,7 +138,7 @@ class Traffic:
         if status["epoch"] < builder.epoch:
             self.find(f"{builder.name} is back in epoch {status['epoch']}")
         builder.epoch = max(builder.epoch, status["epoch"])
-        builder.given_up[builder.life, status["epoch"]] = status["viewsGivenUp"]
+        builder.given_up[life, status["epoch"]] = status["viewsGivenUp"]
         now = time.monotonic()
         with self.lock:
             for told in listed:

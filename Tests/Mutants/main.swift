@@ -19,7 +19,7 @@ func demand(_ name: String, _ failure: @autoclosure () throws -> String?) {
 let wanted = CommandLine.arguments.dropFirst()
 func runs(_ name: String) -> Bool { wanted.isEmpty || wanted.contains(name) }
 /// So many seeds, and more where nothing else is run.
-func seeds(_ count: UInt64) -> Range<UInt64> { 0..<(wanted.isEmpty ? count : 10 * count) }
+func seeds(_ count: UInt64) -> Range<UInt64> { 0..<(wanted.isEmpty ? count : 4 * count) }
 
 // What takes no time goes first.
 if runs("rules") {

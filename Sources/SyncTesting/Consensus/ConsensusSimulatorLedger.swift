@@ -83,7 +83,8 @@ struct LedgerFixture {
     let keys = try made(former.consensus.keys + [Self.newcomer(3)]) { $0.consensusKey }
     let set = try ReplicaSet(
       epoch: group.epoch, members: zip(group.members, keys).map { .init(name: $0.name, key: $1.publicKey) })
-    consensus = FixtureGroup(chainID: group.chainID, set: set, keys: keys, logSize: history.logSize, logRoot: history.logRoot)
+    consensus = FixtureGroup(
+      chainID: group.chainID, set: set, keys: keys, logSize: history.logSize, logRoot: history.logRoot)
     statement = former.statement
   }
 

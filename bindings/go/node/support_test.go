@@ -128,7 +128,6 @@ func configure(t testing.TB, folder string, withKeys bool) {
 		{"sandbox", `sandbox = "go-shell"`},
 		{"source", source},
 		{"group", `group = "../group.txt"`},
-		{"timeout-base-milliseconds", "timeout-base-milliseconds = 300"},
 		{"data", "data = \"data\"\ncache = \"cache\""},
 	} {
 		line := regexp.MustCompile(`(?m)^` + change[0] + ` = .*$`)

@@ -68,7 +68,6 @@ final class Group implements AutoCloseable {
     text = replaced(text, "sandbox = .*", "sandbox = \"java-shell\"");
     text = replaced(text, "source = .*", source);
     text = replaced(text, "group = .*", "group = \"../group.txt\"");
-    text = replaced(text, "timeout-base-milliseconds = .*", "timeout-base-milliseconds = 300");
     text = replaced(text, "data = \"data\"", "data = \"data\"\ncache = \"cache\"");
     Files.writeString(file, text + "\n[toolchain]\ndigest = \"" + "0".repeat(63) + "7\"\n");
   }

@@ -55,7 +55,6 @@ function makeGroup(names, { withKeys = [], options = {} } = {}) {
     }
     text = change(text, 'source', plugins);
     text = change(text, 'group', 'group = "../group.txt"');
-    text = change(text, 'timeout-base-milliseconds', 'timeout-base-milliseconds = 300');
     text = text.replace('\ndata = "data"\n', '\ndata = "data"\ncache = "cache"\n');
     writeFileSync(file, `${text}\n[toolchain]\ndigest = "${toolchain}"\n`);
     return card;

@@ -39,7 +39,6 @@ def make_group(
             "sandbox": 'sandbox = "py-echo"',
             "source": 'source = "py-words"',
             "group": 'group = "../group.txt"',
-            "timeout-base-milliseconds": "timeout-base-milliseconds = 300",
         }
         if name in with_python_keys:
             changes["source"] += '\nsigner = "py-keys"\nstorage = "py-map"'

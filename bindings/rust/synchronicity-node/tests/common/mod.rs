@@ -100,7 +100,6 @@ pub fn make_group(folder: &Path, names: &[&str], with_rust_keys: &[&str], option
         };
         change("sandbox", "sandbox = \"plain\"");
         change("group", "group = \"../group.txt\"");
-        change("timeout-base-milliseconds", "timeout-base-milliseconds = 300");
         change("data", "data = \"data\"\ncache = \"cache\"");
         if with_rust_keys.contains(name) {
             change("source", "source = \"words\"\nsigner = \"seed-keys\"\nstorage = \"map\"");
