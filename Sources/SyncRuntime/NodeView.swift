@@ -98,8 +98,8 @@ public struct NodeStatus: Sendable, Equatable, Codable {
   public let misbehaved: [String]
   /// Whether the node signs nothing, since its journal may be older than what it has signed.
   public let isObserving: Bool
-  /// Views of this epoch of which the node has signed a timeout since it started: a leader was dead, the network cut, or
-  /// the shortest timeout is too short for this disk and network. `nil`: the node's version does not count them.
+  /// Views of this epoch of which the node has signed a timeout since it started: a leader was dead, the network cut,
+  /// or the shortest timeout is too short for this disk and network. `nil`: its version does not count them.
   public let viewsGivenUp: UInt64?
 
   public init(

@@ -368,7 +368,7 @@ struct NodeTests {
   }
 
   @Test func `a dead leader's views are counted as given up`() async throws {
-    let world = try World(recipes: ["x": "echo out same"])
+    let world = try World(recipes: ["x": "echo out same"], commitSeconds: 2)
     try world.start()
     var rebuild: UInt64 = 0
     func run() async throws {
