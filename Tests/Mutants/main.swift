@@ -59,6 +59,8 @@ if runs("seeds") {
   for seed in seeds(24) {
     var options = ConsensusSimulator.Options()
     options.faultSeconds = 3
+    // Alone, every other group has a member that runs twice, and mostly lies.
+    if !wanted.isEmpty, seed % 2 == 1 { (options.replicas, options.hasTwin) = (4, true) }
     var simulator = try ConsensusSimulator(seed: seed, options: options)
     demand("seeds", simulator.run().failure)
   }
