@@ -280,6 +280,10 @@ struct EndpointTests {
       let view = NodeDouble()
       #expect(try JSONDecoder().decode(NodeStatus.self, from: Data(status.body)) == (await view.status()))
       #expect(status.text.hasPrefix(#"{"checkpointSize":300,"connectedPeers":["beta","gamma"],"epoch":1,"#))
+      // As a node of before tells it.
+      let before = status.text.replacing(#","viewsGivenUp":2"#, with: "")
+      #expect(before != status.text)
+      #expect(try JSONDecoder().decode(NodeStatus.self, from: Data(before.utf8)).viewsGivenUp == nil)
       #expect(
         try await get(port, "/v1/misbehaviours").text
           == #"{"misbehaviours":[{"kind":"votes","member":"beta","place":"view 7 of epoch 1","proof":"text\n"}]}"#

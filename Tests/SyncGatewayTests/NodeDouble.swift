@@ -80,7 +80,7 @@ struct NodeDouble: NodeView {
     NodeStatus(
       name: "alpha", origin: "demo.synchronicity.example", version: "0.1.0", epoch: 1, view: 7, height: 6,
       logSize: UInt64(tree.leaves.count), checkpointSize: UInt64(tree.leaves.count), openJobs: 10,
-      connectedPeers: peers, replicas: 4, quorum: 3, misbehaved: [])
+      connectedPeers: peers, replicas: 4, quorum: 3, misbehaved: [], viewsGivenUp: 2)
   }
 
   func misbehaviours() async -> [MisbehaviourStatus] {
